@@ -1,0 +1,237 @@
+/**
+ * The canonical configuration: long forms, milliseconds and bytes, every default filled, every reference checked, lists sorted by name.
+ * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
+ */
+import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode, NamedMatch, PathMatch, RetryPolicy } from './terms.ts';
+
+export interface MeshConfig {
+  /** DNS label. Names the project unless `-p` says otherwise. */
+  readonly name: string;
+  /** @default `<name>.local` */
+  readonly trustDomain: string;
+  /** Absolute path of the folder that relative paths are resolved against (the folder of mesh.yaml). */
+  readonly baseDir: string;
+  /** Every file that was read (mesh.yaml, compose files, includes, env files): what the watcher watches. Absolute. */
+  readonly files: readonly string[];
+  readonly services: readonly ServiceConfig[];
+  readonly gateways: readonly GatewayConfig[];
+  /** Compose services whose containers run outside the mesh's services list: none; every compose service is a service. One-shot jobs are services without ports. */
+  readonly volumes: readonly VolumeConfig[];
+  readonly secrets: readonly SecretConfig[];
+  readonly mtls: MtlsMode;
+  readonly access: AccessConfig;
+  readonly egress: EgressPolicy;
+  readonly proxy: ProxyConfig;
+}
+
+export interface ServiceConfig {
+  readonly name: string;
+  /** Other DNS names of the service (compose aliases, container_name, hostname). */
+  readonly aliases: readonly string[];
+  /** Empty for jobs and workers that nobody calls. */
+  readonly ports: readonly PortConfig[];
+  /** One entry named `''` where a service has no versions. Sorted by name. */
+  readonly versions: readonly VersionConfig[];
+  readonly mtls: MtlsMode;
+  readonly balancer: 'round-robin' | 'least-request';
+  readonly connectTimeoutMs: number;
+  /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
+  readonly routes: readonly RouteRuleConfig[];
+}
+
+export interface PortConfig {
+  readonly port: number;
+  /** Name from compose or `''`. */
+  readonly name: string;
+  readonly protocol: ListenerProtocol;
+  /** Where the protocol came from, for `mesh config` and `explain`. */
+  readonly protocolFrom: 'config' | 'port-name' | 'port-number' | 'image' | 'unknown';
+}
+
+export interface VersionConfig {
+  readonly name: string;
+  /** Compose service this version runs as (`reviews-v1`), or the service's own name. */
+  readonly composeService: string;
+  readonly replicas: number;
+  readonly container: ContainerConfig;
+}
+
+/** What the app container of a pod is made from: compose's keys in canonical form. */
+export interface ContainerConfig {
+  /** Image reference; for a build, the tag that the build result gets. */
+  readonly image: string;
+  readonly pullPolicy: 'missing' | 'always' | 'never';
+  readonly build: BuildConfig | null;
+  /** `null`: the image's own. */
+  readonly command: readonly string[] | null;
+  readonly entrypoint: readonly string[] | null;
+  /** Sorted by name. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDir: string | null;
+  readonly user: string | null;
+  readonly hostname: string | null;
+  readonly domainname: string | null;
+  readonly mounts: readonly MountConfig[];
+  readonly tmpfs: readonly string[];
+  /** Ports published on the host, compose's `ports`. Published on the pod and served by the sidecar's inbound like any other caller from outside. */
+  readonly publish: readonly PublishConfig[];
+  readonly extraHosts: readonly string[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly healthcheck: HealthcheckConfig | null;
+  readonly dependsOn: readonly DependencyConfig[];
+  readonly restart: RestartConfig;
+  readonly stopGraceMs: number;
+  readonly stopSignal: string | null;
+  readonly init: boolean;
+  readonly tty: boolean;
+  readonly stdinOpen: boolean;
+  readonly readOnly: boolean;
+  readonly privileged: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly securityOpt: readonly string[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
+  readonly memoryBytes: number | null;
+  readonly cpus: number | null;
+  readonly pidsLimit: number | null;
+  readonly shmBytes: number | null;
+  readonly platform: string | null;
+  readonly logging: { readonly driver: string; readonly options: Readonly<Record<string, string>> } | null;
+  readonly devices: readonly string[];
+  readonly groupAdd: readonly string[];
+}
+
+export interface BuildConfig {
+  /** Absolute. */
+  readonly context: string;
+  /** Relative to the context. */
+  readonly dockerfile: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly target: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type MountConfig =
+  | {
+      readonly kind: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly createHostPath: boolean;
+    }
+  | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'anonymous'; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'secret'; readonly source: string; readonly target: string };
+
+export interface PublishConfig {
+  /** @default 0.0.0.0 in compose; the mesh publishes on 127.0.0.1 unless an address is written. */
+  readonly hostAddress: string;
+  /** 0 = the engine chooses. */
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface HealthcheckConfig {
+  /** Docker's form: `['CMD', …]`, `['CMD-SHELL', 'line']` or `['NONE']`. Empty: the image's own. */
+  readonly test: readonly string[];
+  readonly intervalMs: number | null;
+  readonly timeoutMs: number | null;
+  readonly retries: number | null;
+  readonly startPeriodMs: number | null;
+}
+
+export interface DependencyConfig {
+  /** Mesh service and version it resolves to. `version` `''` = all versions. */
+  readonly service: string;
+  readonly version: string;
+  readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+  readonly required: boolean;
+}
+
+export interface RestartConfig {
+  readonly policy: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  readonly maxRetries: number;
+}
+
+export interface GatewayConfig {
+  readonly name: string;
+  /** @default 127.0.0.1 */
+  readonly hostAddress: string;
+  readonly port: number;
+  readonly protocol: 'http' | 'tcp';
+  readonly routes: readonly GatewayRouteConfig[];
+}
+
+/** A rule at the edge; `hosts` empty = any. `to` names services. */
+export interface GatewayRouteConfig extends RouteRuleConfig {
+  readonly hosts: readonly string[];
+}
+
+export interface RouteRuleConfig {
+  readonly name: string;
+  readonly matches: readonly RouteMatchConfig[];
+  readonly split: readonly DestinationConfig[];
+  readonly timeoutMs: number | null;
+  readonly retry: RetryPolicy | null;
+}
+
+export interface RouteMatchConfig {
+  readonly path: PathMatch | null;
+  readonly methods: readonly string[];
+  readonly headers: readonly NamedMatch[];
+  readonly query: readonly NamedMatch[];
+}
+
+export interface DestinationConfig {
+  readonly service: string;
+  /** `''` = all versions. */
+  readonly version: string;
+  /** `null` = the same port the caller dialled, or the service's only port. */
+  readonly port: number | null;
+  readonly weight: number;
+}
+
+/** `default: deny` refuses every caller that no rule allows. @default allow, and deny as soon as one allow rule names the target */
+export interface AccessConfig {
+  readonly default: 'allow' | 'deny';
+  readonly rules: readonly AccessRuleConfig[];
+}
+
+export interface AccessRuleConfig {
+  readonly name: string;
+  readonly action: 'allow' | 'deny';
+  /** Calling services; `*` = any mesh identity; empty = anyone. Gateways are callers too. */
+  readonly from: readonly string[];
+  readonly principals: readonly string[];
+  /** Services the rule protects; empty = all. */
+  readonly to: readonly string[];
+  readonly methods: readonly string[];
+  readonly paths: readonly string[];
+  readonly hosts: readonly string[];
+}
+
+export interface VolumeConfig {
+  readonly name: string;
+  /** Name on the engine: `<project>_<name>` unless external or named. */
+  readonly engineName: string;
+  readonly external: boolean;
+  readonly driver: string | null;
+  readonly driverOpts: Readonly<Record<string, string>>;
+}
+
+export interface SecretConfig {
+  readonly name: string;
+  /** Absolute file, or the environment variable's name. */
+  readonly from: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'environment'; readonly variable: string };
+}
+
+export interface ProxyConfig {
+  /** Base image for the sidecar; `null` = assembled from the running node binary. Overridden by MESH_PROXY_IMAGE. */
+  readonly image: string | null;
+  readonly accessLog: AccessLogFormat;
+  readonly memoryBytes: number;
+}

@@ -1,0 +1,62 @@
+/**
+ * The seam inside the sidecar: listeners (sockets, interception, TLS) on one side, what is done with a connection on the other.
+ * `sidecar.ts` composes both.
+ */
+import type { Socket } from 'node:net';
+import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
+
+/** Who is at the other end of an mTLS connection, from its verified certificate. */
+export interface PeerIdentity {
+  readonly spiffeId: string;
+  /** SHA-256 of the leaf certificate, lower-case hex (XFCC `Hash`). */
+  readonly certificateHash: string;
+}
+
+/** An accepted connection, TLS already ended where it was TLS. */
+export interface Downstream {
+  /** Plain `net.Socket` or `tls.TLSSocket`; paused, nothing read but `initial`. */
+  readonly socket: Socket;
+  /** Bytes read while the protocol was told apart; empty otherwise. */
+  readonly initial: Buffer;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Address and port that the peer meant (original destination where intercepted). */
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** `null` for plaintext. */
+  readonly peer: PeerIdentity | null;
+}
+
+/** Why an upstream connection could not be made; becomes a response flag and details. */
+export type ConnectFailure = 'refused' | 'timeout' | 'reset' | 'tls' | 'identity' | 'no-svid' | 'unreachable';
+
+/** Opens upstream connections: TCP, and mTLS with secure naming where the endpoint speaks it. */
+export interface Connector {
+  /**
+   * Calls exactly one of the callbacks, once. The socket is paused, `setNoDelay`d and ready for writing (handshake done, peer identity checked
+   * against `cluster.identities`). The returned function gives up.
+   */
+  connect(
+    cluster: Cluster,
+    endpoint: Endpoint,
+    onConnected: (socket: Socket) => void,
+    onFailed: (failure: ConnectFailure, detail: string) => void,
+  ): () => void;
+}
+
+/** One sidecar's running rules. Made once; `apply` swaps what new exchanges see. */
+export interface DataPlane {
+  readonly snapshot: Snapshot | null;
+  /** Assembles and swaps; open connections and exchanges in flight finish on what they began with. @throws when the snapshot cannot be run (it is nacked and the last one stays) */
+  apply(snapshot: Snapshot): void;
+  /** A connection the app opened, intercepted on 15001. */
+  outbound(downstream: Downstream): void;
+  /** A connection from a peer, intercepted on 15006. `downstream.localPort` is the app's port. */
+  inbound(downstream: Downstream): void;
+  /** A connection on a gateway's own port (`downstream.localPort`). */
+  gateway(downstream: Downstream): void;
+  /** Stops reuse of connections, lets exchanges finish; resolves when none is left or `graceMs` is over. */
+  drain(graceMs: number): Promise<void>;
+  /** Counters as Prometheus text exposition. */
+  metrics(): string;
+}

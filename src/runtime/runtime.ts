@@ -1,0 +1,100 @@
+/**
+ * The runtime as the daemon and the CLI see it. `observe → reconcile → plan → execute`; nothing here knows the control plane:
+ * whatever has to wait for a sidecar is handed in as `RuntimeHooks`.
+ */
+import type { MeshConfig } from '../config/mesh-config.ts';
+
+/** One workload that runs (or ran): a pod as observed on the engine. */
+export interface ObservedPod {
+  /** `reviews-v1-1` */
+  readonly workload: string;
+  readonly service: string;
+  readonly version: string;
+  readonly kind: 'service' | 'gateway';
+  /** 1-based. */
+  readonly replica: number;
+  readonly pause: ObservedContainer | null;
+  readonly sidecar: ObservedContainer | null;
+  readonly app: ObservedContainer | null;
+  /** IPv4 on the mesh network; `null` while the pause container does not run. */
+  readonly address: string | null;
+  /** Port on 127.0.0.1 that leads to the sidecar's control port; `null` while not running. */
+  readonly controlPort: number | null;
+}
+
+export interface ObservedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
+  readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  readonly startedAt: string;
+  /** Hash of the part of the configuration it was made from. */
+  readonly configHash: string;
+}
+
+export interface Operation {
+  readonly kind:
+    | 'create-network'
+    | 'create-volume'
+    | 'pull-image'
+    | 'build-image'
+    | 'make-sidecar-image'
+    | 'make-pause-image'
+    | 'create-pod'
+    | 'start-pod'
+    | 'repair-pod'
+    | 'recreate-pod'
+    | 'remove-pod'
+    | 'remove-network'
+    | 'remove-volume';
+  /** What it is done to: workload, image, network or volume name. */
+  readonly target: string;
+  /** Why, in words a user understands: `new`, `image changed`, `no longer in mesh.yaml`. */
+  readonly cause: string;
+}
+
+/** Printable: one line per operation, stable order. Empty when desired equals observed. */
+export interface Plan {
+  readonly project: string;
+  readonly operations: readonly Operation[];
+}
+
+export type Progress =
+  | { readonly kind: 'start' | 'done'; readonly operation: Operation; readonly detail: string }
+  | { readonly kind: 'progress'; readonly operation: Operation; readonly detail: string }
+  | { readonly kind: 'failed'; readonly operation: Operation; readonly detail: string };
+
+/** Where the runtime has to wait for the planes. */
+export interface RuntimeHooks {
+  /** Public environment for the sidecar of a workload (see snapshot/channel `sidecarEnv`). */
+  sidecarEnvironment(pod: { workload: string; service: string; kind: 'service' | 'gateway' }): Readonly<Record<string, string>>;
+  /** Resolves when the sidecar of the pod serves (first snapshot acked). Called after its container started, before the app starts. */
+  sidecarReady(pod: ObservedPod, signal: AbortSignal): Promise<void>;
+  /** Resolves when the app accepts connections or, for an app without ports, at once. Rejects when `signal` aborts. */
+  appListening(workload: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface ExecuteOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: Progress) => void;
+  readonly hooks: RuntimeHooks;
+  /** Build images even when the tag exists. */
+  readonly build: boolean;
+}
+
+export interface Runtime {
+  /** One listing of the project's pods, sorted by workload. */
+  observe(): Promise<readonly ObservedPod[]>;
+  plan(config: MeshConfig, options?: { readonly build?: boolean }): Promise<Plan>;
+  /** Carries the plan out; waits for sidecars and `depends_on`. Rejects with a `RuntimeError` at the first failure after unwinding nothing. */
+  execute(config: MeshConfig, plan: Plan, options: ExecuteOptions): Promise<void>;
+  /** Calls back after any container event of the project, coalesced, and after every reconnect to the engine. */
+  watch(onChange: () => void, onConnection: (state: 'connected' | 'lost', reason: string) => void): AsyncDisposable;
+  /** Stops containers of the project, apps first. */
+  stop(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Removes all that the project made and nothing else. Needs no mesh.yaml. Named volumes only with `volumes`. */
+  down(options: { readonly volumes: boolean; readonly onProgress: (line: string) => void }): Promise<void>;
+}

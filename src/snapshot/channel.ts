@@ -1,0 +1,62 @@
+/**
+ * Control channel messages. Transport: TLS 1.3 on port 15012 of the pod; the sidecar is the TLS server, the daemon dials.
+ * Frames: 4 bytes big-endian length, then that many bytes of UTF-8 JSON (one message). Frames over `maxFrameBytes` end the channel.
+ *
+ * How the two know each other without a secret in env, inspect, layers or logs:
+ * - the sidecar makes a fresh P-256 key and self-signed certificate at start and prints `controlKeyLine` with the SHA-256 of its
+ *   SubjectPublicKeyInfo on stdout (again at most every 5 s when somebody connects). Only that container can write its own log, so the daemon, which
+ *   reads the log through the engine, knows the key it must see in the handshake;
+ * - the daemon presents an SVID `spiffe://<trust domain>/mesh/daemon`, signed by the mesh CA, whose root (public) certificate
+ *   the sidecar got in its environment (`MESH_TRUST_BUNDLE`, base64 of PEM). No other identity is accepted.
+ */
+import type { Snapshot } from './snapshot.ts';
+
+export const protocolVersion = 1;
+/** A larger frame means a broken or hostile peer; 32 MiB holds a snapshot for some ten thousand endpoints. */
+export const maxFrameBytes = 32 * 1024 * 1024;
+export const controlKeyPrefix = 'mesh-control-key sha256:';
+/** Environment variables of a sidecar container, all public facts. */
+export const sidecarEnv = {
+  workload: 'MESH_WORKLOAD',
+  service: 'MESH_SERVICE',
+  kind: 'MESH_KIND',
+  trustDomain: 'MESH_TRUST_DOMAIN',
+  trustBundle: 'MESH_TRUST_BUNDLE',
+} as const;
+
+export type ToSidecar =
+  | { readonly kind: 'hello'; readonly protocol: number; readonly daemonVersion: string }
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
+  /** Answer to `csr`, or pushed to renew. `chainPem`: leaf first. `bundlePem`: all trusted roots. */
+  | { readonly kind: 'svid'; readonly chainPem: string; readonly bundlePem: string }
+  | { readonly kind: 'ping'; readonly id: number }
+  | { readonly kind: 'query'; readonly id: number; readonly what: QueryKind }
+  /** Stop accepting, finish in-flight exchanges, then exit 0. */
+  | { readonly kind: 'drain'; readonly graceMs: number };
+
+/** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
+export type QueryKind = 'config' | 'stats' | 'state';
+
+export type ToDaemon =
+  | {
+      readonly kind: 'hello';
+      readonly protocol: number;
+      readonly workload: string;
+      /** Version of the running snapshot, `null` before the first one. The daemon skips a push of an equal version. */
+      readonly version: string | null;
+      /** Expiry of the SVID in use, ms since epoch; `null` before the first one. */
+      readonly svidExpiresAtMs: number | null;
+      readonly apps: readonly AppState[];
+    }
+  | { readonly kind: 'csr'; readonly pem: string }
+  | { readonly kind: 'ack'; readonly version: string }
+  | { readonly kind: 'nack'; readonly version: string; readonly reason: string }
+  | { readonly kind: 'pong'; readonly id: number }
+  | { readonly kind: 'reply'; readonly id: number; readonly body: unknown }
+  /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
+  | ({ readonly kind: 'app' } & AppState);
+
+export interface AppState {
+  readonly port: number;
+  readonly listening: boolean;
+}
