@@ -60,3 +60,25 @@ export interface DataPlane {
   /** Counters as Prometheus text exposition. */
   metrics(): string;
 }
+
+/**
+ * Where a raw TCP connection goes: one cluster, chosen by weight, or the app itself. Made by the data plane, used by the TCP proxy, which
+ * knows neither balancers nor metrics.
+ */
+export interface TcpUpstream {
+  /** `outbound|6379||redis` or `inbound|6379||redis`, for logs. */
+  readonly name: string;
+  /**
+   * Picks an endpoint and connects (a connect failure is tried once more on another endpoint). Calls exactly one callback, once; the socket is as
+   * `Connector.connect` gives it. The returned function gives up.
+   */
+  open(onConnected: (socket: Socket) => void, onFailed: (detail: string) => void): () => void;
+  /**
+   * Must be called exactly once, when the connection is over (also after `onFailed`, with zeros): counts it and writes the access log line.
+   * `received`: bytes from downstream, `sent`: bytes to downstream.
+   */
+  closed(received: number, sent: number): void;
+}
+
+/** Copies bytes both ways with backpressure and half-close, beginning with `downstream.initial`. Must not throw. Given to `createDataPlane`. */
+export type TcpProxy = (downstream: Downstream, upstream: TcpUpstream) => void;
