@@ -1,0 +1,100 @@
+/** Small checkers that `decodeSnapshot` is put together from. Each takes a value and its path and returns a fresh typed value. */
+
+/** A snapshot that must not run: says where and what is wrong. */
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+  /** E.g. `clusters[2].endpoints[0].port`. */
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(`${path === '' ? 'snapshot' : path}: ${problem}`);
+    this.path = path;
+  }
+}
+
+/** Checks one value. @throws SnapshotError */
+export type Shape<T> = (value: unknown, path: string) => T;
+
+/** A string, optionally of one form; `what` names the form in the error. */
+export function text(form?: RegExp, what = 'text'): Shape<string> {
+  return (value, path) => {
+    if (typeof value !== 'string') throw new SnapshotError(path, `expected ${what}, found ${kindOf(value)}`);
+    if (form !== undefined && !form.test(value)) throw new SnapshotError(path, `expected ${what}, found ${quote(value)}`);
+    return value;
+  };
+}
+
+/** A whole number in `[min, max]`. */
+export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+  return (value, path) => {
+    if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max)
+      throw new SnapshotError(path, `expected a whole number from ${min} to ${max}, found ${kindOf(value)}`);
+    return value as number;
+  };
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(...words: readonly T[]): Shape<T> {
+  return (value, path) => {
+    if (!words.includes(value as T)) throw new SnapshotError(path, `expected ${words.join(', ')}; found ${kindOf(value)}`);
+    return value as T;
+  };
+}
+
+/** `null` or the shape. */
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
+  return (value, path) => (value === null ? null : shape(value, path));
+}
+
+/** A list; where `key` is given, no two items may share a key. */
+export function list<T>(shape: Shape<T>, key?: (item: T) => string): Shape<readonly T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) throw new SnapshotError(path, `expected a list, found ${kindOf(value)}`);
+    const items = value.map((item, index) => shape(item, `${path}[${index}]`));
+    if (key !== undefined) {
+      const seen = new Set<string>();
+      for (const [index, item] of items.entries()) {
+        const name = key(item);
+        if (seen.has(name)) throw new SnapshotError(`${path}[${index}]`, `${quote(name)} is there twice`);
+        seen.add(name);
+      }
+    }
+    return items;
+  };
+}
+
+/**
+ * An object with exactly these fields. The type forces a line for every field of `T`. An unknown field is refused: it could be
+ * a condition of an access rule that this sidecar would then not enforce.
+ */
+export function object<T extends object>(fields: { readonly [K in keyof T]-?: Shape<T[K]> }): Shape<T> {
+  const names = Object.keys(fields) as (keyof T & string)[];
+  const known = new Set<string>(names);
+  return (value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new SnapshotError(path, `expected an object, found ${kindOf(value)}`);
+    const given = value as Record<string, unknown>;
+    for (const name of Object.keys(given)) {
+      if (!known.has(name)) throw new SnapshotError(join(path, name), 'this sidecar does not know the field');
+    }
+    const result: Partial<T> = {};
+    for (const name of names) result[name] = fields[name](Object.hasOwn(given, name) ? given[name] : undefined, join(path, name));
+    return result as T;
+  };
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return quote(value);
+  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeSnapshot, SnapshotError } from '../../src/snapshot/decode.ts';
+import { fixture } from './fixture.ts';
+
+/** The fixture with one place changed; `value` undefined removes the field. */
+function changed(path: readonly (string | number)[], value: unknown): unknown {
+  const copy = JSON.parse(JSON.stringify(fixture)) as unknown;
+  let at = copy as Record<string | number, unknown>;
+  for (const step of path.slice(0, -1)) at = at[step] as Record<string | number, unknown>;
+  const last = path.at(-1) as string | number;
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+  return copy;
+}
+
+test('a snapshot survives the wire', () => {
+  assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(fixture))), fixture);
+});
+
+const first = (key: 'inbound' | 'outbound' | 'clusters' | 'dns') => fixture[key][0];
+const rule = ['routeTables', 0, 'virtualHosts', 0, 'rules', 0] as const;
+
+const refused: readonly [string, readonly (string | number)[], unknown, string][] = [
+  ['missing field', ['egress'], undefined, 'egress'],
+  ['unknown field', ['faults'], [], 'faults'],
+  [
+    'unknown field deep inside',
+    ['inbound', 0, 'access', 'rules', 0, 'notPrincipals'],
+    [],
+    'inbound[0].access.rules[0].notPrincipals',
+  ],
+  ['port 0', ['inbound', 0, 'port'], 0, 'inbound[0].port'],
+  ['port 65536', ['clusters', 0, 'port'], 65_536, 'clusters[0].port'],
+  ['port as text', ['clusters', 0, 'port'], '80', 'clusters[0].port'],
+  ['fraction', ['clusters', 0, 'connectTimeoutMs'], 1.5, 'clusters[0].connectTimeoutMs'],
+  ['timeout that a timer cannot hold', [...rule, 'timeoutMs'], 2 ** 31, 'routeTables[0].virtualHosts[0].rules[0].timeoutMs'],
+  ['address with 256', ['outbound', 0, 'address'], '240.240.1.256', 'outbound[0].address'],
+  ['endpoint by name', ['clusters', 0, 'endpoints', 0, 'address'], 'reviews', 'clusters[0].endpoints[0].address'],
+  ['unknown word', ['inbound', 0, 'mtls'], 'STRICT', 'inbound[0].mtls'],
+  ['null for a list', ['dns'], null, 'dns'],
+  ['same inbound port twice', ['inbound'], [first('inbound'), first('inbound')], 'inbound[1]'],
+  ['same address twice', ['outbound'], [first('outbound'), first('outbound')], 'outbound[1]'],
+  ['same cluster twice', ['clusters'], [first('clusters'), first('clusters')], 'clusters[1]'],
+  ['same DNS name twice', ['dns'], [first('dns'), { name: 'reviews', address: '240.240.9.9' }], 'dns[1]'],
+  ['route table that is not there', ['outbound', 0, 'routeTable'], 'other', 'outbound[0].routeTable'],
+  ['HTTP without a route table', ['gateway', 0, 'routeTable'], '', 'gateway[0].routeTable'],
+  ['TCP without a destination', ['gateway', 0, 'protocol'], 'tcp', 'gateway[0].tcp'],
+  ['cluster that is not there', ['outbound', 0, 'tcp', 0, 'cluster'], 'x', 'outbound[0].tcp[0].cluster'],
+  [
+    'rule to a cluster that is not there',
+    [...rule, 'action', 'split', 0, 'cluster'],
+    'x',
+    'routeTables[0].virtualHosts[0].rules[0].action.split[0].cluster',
+  ],
+  ['rule to nowhere', [...rule, 'action', 'split'], [], 'routeTables[0].virtualHosts[0].rules[0].action.split'],
+  ['unknown action', [...rule, 'action', 'kind'], 'redirect', 'routeTables[0].virtualHosts[0].rules[0].action.kind'],
+  [
+    'broken pattern',
+    [...rule, 'matches', 0, 'path', 'value'],
+    '(',
+    'routeTables[0].virtualHosts[0].rules[0].matches[0].path.value',
+  ],
+  [
+    'upper-case header',
+    [...rule, 'matches', 0, 'headers', 0, 'name'],
+    'End-User',
+    'routeTables[0].virtualHosts[0].rules[0].matches[0].headers[0].name',
+  ],
+  [
+    'lower-case method',
+    [...rule, 'matches', 0, 'methods', 0],
+    'get',
+    'routeTables[0].virtualHosts[0].rules[0].matches[0].methods[0]',
+  ],
+  [
+    'host twice in a table',
+    ['routeTables', 0, 'virtualHosts', 0, 'domains'],
+    ['a', 'a'],
+    'routeTables[0].virtualHosts[0].domains',
+  ],
+  ['upper-case host', ['routeTables', 0, 'virtualHosts', 0, 'domains'], ['Reviews'], 'routeTables[0].virtualHosts[0].domains[0]'],
+  ['identity that is no SPIFFE ID', ['clusters', 0, 'identities'], ['reviews'], 'clusters[0].identities[0]'],
+  [
+    'pattern as a principal',
+    ['inbound', 0, 'access', 'rules', 0, 'principals'],
+    ['spiffe://*'],
+    'inbound[0].access.rules[0].principals[0]',
+  ],
+];
+
+for (const [what, path, value, where] of refused) {
+  test(`refused: ${what}`, () => {
+    assert.throws(
+      () => decodeSnapshot(changed(path, value)),
+      (error: unknown) => error instanceof SnapshotError && error.path === where && error.message.startsWith(`${where}: `),
+    );
+  });
+}
+
+test('several destinations need weights above 0; one alone may have any', () => {
+  const clusters = [first('clusters'), { ...fixture.clusters[0], name: 'outbound|9080|v1|reviews', subset: 'v1' }];
+  const withSplit = (weight: number) => {
+    const value = changed(
+      [...rule, 'action', 'split'],
+      [
+        { cluster: 'outbound|9080||reviews', weight: 9 },
+        { cluster: 'outbound|9080|v1|reviews', weight },
+      ],
+    );
+    return { ...(value as object), clusters };
+  };
+  assert.equal(decodeSnapshot(withSplit(1)).clusters.length, 2);
+  assert.throws(() => decodeSnapshot(withSplit(0)), /split\[1\]\.weight: expected more than 0/);
+  decodeSnapshot(changed([...rule, 'action', 'split', 0, 'weight'], 0));
+});
+
+test('whatever arrives, the answer is a snapshot or a SnapshotError', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), value => {
+      assert.throws(() => decodeSnapshot(value), SnapshotError);
+    }),
+    { numRuns: 200 },
+  );
+  for (const [key] of Object.entries(fixture)) {
+    fc.assert(
+      fc.property(fc.jsonValue(), value => {
+        try {
+          decodeSnapshot({ ...fixture, [key]: value });
+        } catch (error) {
+          assert.ok(error instanceof SnapshotError, String(error));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  }
+});
