@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import { createCsr, createSelfSigned } from '../../src/identity/certificate-request.ts';
+import { readLeaf } from '../../src/identity/leaf-certificate.ts';
+import { createSvid, renewAtMs } from '../../src/identity/svid.ts';
+import { createTestCa, type LeafOptions, newKey } from '../support/test-ca.ts';
+
+const now = Date.UTC(2026, 5, 1);
+const id = 'spiffe://bookshop.local/ns/default/sa/reviews';
+
+test('a CSR is signed by its key and names one URI', () => {
+  const ca = createTestCa(now);
+  const key = newKey();
+  const { spiffeId, chainPem } = ca.sign(createCsr(key, id));
+  assert.equal(spiffeId, id);
+  const svid = createSvid(key, chainPem, ca.bundlePem, id);
+  assert.equal(svid.expiresAtMs, now + 86_400_000);
+  assert.equal(svid.trustDomain, 'bookshop.local');
+  assert.ok(new X509Certificate(chainPem).verify(new X509Certificate(ca.bundlePem).publicKey));
+});
+
+test('a changed CSR no longer verifies', () => {
+  const ca = createTestCa(now);
+  const text = createCsr(newKey(), id);
+  const raw = Buffer.from(text.split('\n').slice(1, -2).join(''), 'base64');
+  raw.write('x', raw.indexOf('reviews'));
+  const changed = `-----BEGIN CERTIFICATE REQUEST-----\n${raw.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+  assert.throws(() => ca.sign(changed), /signature/);
+});
+
+test('the self-signed certificate verifies under its own key', () => {
+  const key = newKey();
+  const certificate = new X509Certificate(createSelfSigned(key, 'sidecar reviews-v1', now));
+  assert.ok(certificate.checkPrivateKey(key));
+  assert.ok(certificate.verify(certificate.publicKey));
+  assert.equal(certificate.subject, 'CN=sidecar reviews-v1');
+});
+
+const refused: readonly (readonly [string, string | null, LeafOptions, RegExp])[] = [
+  ['without a URI name', null, { names: [{ type: 'dns', value: 'reviews' }] }, /0 URI names/],
+  ['with two URI names', id, { names: [{ type: 'url', value: 'spiffe://bookshop.local/other' }] }, /2 URI names/],
+  ['of a CA', id, { isCa: true }, /is a CA/],
+  ['that may sign certificates', id, { keyUsage: 0x86 }, /may sign certificates/],
+  ['that may not sign', id, { keyUsage: 0x10 }, /may not sign/],
+  ['with another scheme', 'https://bookshop.local/x', {}, /no valid SPIFFE ID/],
+  ['with the bare trust domain', 'spiffe://bookshop.local', {}, /no valid SPIFFE ID/],
+  [
+    'with a second name hidden in the first',
+    'spiffe://bookshop.local/a, URI:spiffe://bookshop.local/b',
+    {},
+    /no valid SPIFFE ID/,
+  ],
+];
+for (const [what, spiffeId, options, reason] of refused) {
+  test(`a certificate ${what} is refused`, () => {
+    const ca = createTestCa(now);
+    const chain = ca.issue(newKey(), spiffeId, options);
+    assert.throws(() => readLeaf(new X509Certificate(chain).raw), reason);
+  });
+}
+
+test('a DNS name beside the URI is allowed', () => {
+  const ca = createTestCa(now);
+  const chain = ca.issue(newKey(), id, { names: [{ type: 'dns', value: 'reviews' }] });
+  assert.equal(readLeaf(new X509Certificate(chain).raw).spiffeId, id);
+});
+
+test('bytes that are no certificate are refused, at every length', () => {
+  const ca = createTestCa(now);
+  const raw = new X509Certificate(ca.issue(newKey(), id)).raw;
+  for (let length = 0; length < raw.length; length += 7) {
+    assert.throws(() => readLeaf(raw.subarray(0, length)), /malformed/, `cut to ${length}`);
+  }
+});
+
+test('an SVID of another key or another name is refused', () => {
+  const ca = createTestCa(now);
+  const key = newKey();
+  const chain = ca.issue(key, id);
+  assert.throws(() => createSvid(newKey(), chain, ca.bundlePem, id), /another key/);
+  assert.throws(() => createSvid(key, chain, ca.bundlePem, 'spiffe://bookshop.local/ns/default/sa/ratings'), /asked for/);
+  assert.throws(() => createSvid(key, 'nonsense', ca.bundlePem, id), /not PEM/);
+});
+
+test('renewal falls between 40 and 60 per cent of the life', () => {
+  const life = { notBeforeMs: 1000, expiresAtMs: 2000 };
+  assert.equal(renewAtMs(life, 0.5), 1500);
+  assert.equal(renewAtMs(life, 0), 1400);
+  assert.ok(renewAtMs(life, 0.999999) < 1600.001);
+});

@@ -1,0 +1,96 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { bitString, der, elements, oid, pem, sequence, tag, time } from '../../src/identity/der.ts';
+
+const dayMs = 86_400_000;
+const ecdsa = sequence(oid('1.2.840.10045.4.3.2'));
+const rootName = sequence(der(tag.set, sequence(oid('2.5.4.3'), der(tag.utf8String, Buffer.from('test root')))));
+
+/** How a leaf of the test CA differs from a proper SVID. */
+export interface LeafOptions {
+  readonly notBeforeMs?: number;
+  readonly expiresAtMs?: number;
+  readonly isCa?: boolean;
+  /** First byte of the key usage bits. @default 0x80, digitalSignature */
+  readonly keyUsage?: number;
+  /** Further names beside the URI. */
+  readonly names?: readonly { readonly type: 'url' | 'dns'; readonly value: string }[];
+}
+
+/** A small CA for tests: makes good SVIDs, and every kind of bad one. */
+export interface TestCa {
+  readonly bundlePem: string;
+  issue(privateKey: KeyObject, spiffeId: string | null, options?: LeafOptions): string;
+  /** Answers a CSR. @throws when its signature is wrong or it does not ask for exactly one URI */
+  sign(csrPem: string, options?: LeafOptions): { readonly spiffeId: string; readonly chainPem: string };
+}
+
+/** Fresh P-256 private key. */
+export function newKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
+function extension(id: string, value: Buffer): Buffer {
+  return sequence(oid(id), der(tag.boolean, Buffer.from([0xff])), der(tag.octetString, value));
+}
+
+function certificate(
+  publicKey: KeyObject,
+  signer: KeyObject,
+  subject: Buffer,
+  from: number,
+  to: number,
+  extensions: readonly Buffer[],
+): string {
+  const body = sequence(
+    der(0xa0, der(tag.integer, Buffer.from([2]))),
+    der(tag.integer, Buffer.from([0x40]), randomBytes(15)),
+    ecdsa,
+    rootName,
+    sequence(time(from), time(to)),
+    subject,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, sequence(...extensions)),
+  );
+  return pem('CERTIFICATE', sequence(body, ecdsa, bitString(sign('sha256', body, signer))));
+}
+
+function basicConstraints(isCa: boolean): Buffer {
+  return extension('2.5.29.19', sequence(...(isCa ? [der(tag.boolean, Buffer.from([0xff]))] : [])));
+}
+
+/** Makes a CA valid from yesterday for ten days. */
+export function createTestCa(now: number): TestCa {
+  const key = newKey();
+  const usage = extension('2.5.29.15', der(tag.bitString, Buffer.from([1, 0x06])));
+  const bundlePem = certificate(createPublicKey(key), key, rootName, now - dayMs, now + 10 * dayMs, [
+    basicConstraints(true),
+    usage,
+  ]);
+  const leaf = (publicKey: KeyObject, spiffeId: string | null, options: LeafOptions): string => {
+    const names = [...(spiffeId === null ? [] : [{ type: 'url', value: spiffeId }]), ...(options.names ?? [])];
+    const altNames = sequence(...names.map(name => der(name.type === 'url' ? 0x86 : 0x82, Buffer.from(name.value, 'latin1'))));
+    return certificate(publicKey, key, sequence(), options.notBeforeMs ?? now - 10_000, options.expiresAtMs ?? now + dayMs, [
+      basicConstraints(options.isCa ?? false),
+      extension('2.5.29.15', der(tag.bitString, Buffer.from([0, options.keyUsage ?? 0x80]))),
+      ...(names.length > 0 ? [extension('2.5.29.17', altNames)] : []),
+    ]);
+  };
+  return {
+    bundlePem,
+    issue: (privateKey, spiffeId, options = {}) => leaf(createPublicKey(privateKey), spiffeId, options),
+    sign(csrPem, options = {}) {
+      const raw = Buffer.from(csrPem.split('\n').slice(1, -2).join(''), 'base64');
+      const [info, , signature] = elements(elements(raw)[0]?.body ?? raw);
+      if (info === undefined || signature === undefined) throw new Error('CSR is malformed');
+      const [, , keyInfo, attributes] = elements(info.body);
+      if (keyInfo === undefined || attributes === undefined) throw new Error('CSR is malformed');
+      const publicKey = createPublicKey({ key: der(tag.sequence, keyInfo.body), type: 'spki', format: 'der' });
+      if (!verify('sha256', der(tag.sequence, info.body), publicKey, signature.body.subarray(1)))
+        throw new Error('CSR signature is wrong');
+      const uris = attributes.body.toString('latin1').match(/spiffe:\/\/[\w./-]+/g) ?? [];
+      const spiffeId = uris[0];
+      if (uris.length !== 1 || spiffeId === undefined) throw new Error('CSR has no single URI');
+      return { spiffeId, chainPem: leaf(publicKey, spiffeId, options) };
+    },
+  };
+}
