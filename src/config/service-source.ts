@@ -46,6 +46,8 @@ export interface OverlayService {
 export interface ComposeLoad {
   /** Sorted by name; services of inactive profiles left out. */
   readonly services: readonly SourceService[];
+  /** Names of services that exist but belong to no active profile. */
+  readonly inactive: readonly string[];
   /** `name:` of the compose file, or `null`. */
   readonly name: string | null;
   readonly volumes: readonly VolumeConfig[];
