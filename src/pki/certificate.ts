@@ -1,0 +1,122 @@
+/** The two kinds of certificates of a mesh: the root and the SVIDs that it signs. */
+import 'reflect-metadata'; // @peculiar/x509 needs it loaded before itself
+import { randomBytes, webcrypto } from 'node:crypto';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  type PublicKey,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { PkiError } from './pki-error.ts';
+
+/** ECDSA P-256 with SHA-256: the only algorithm of the mesh. */
+export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
+
+/** Clocks of containers and of this process differ a little: a fresh certificate must be valid on the other side at once. */
+const backdateMs = 30_000;
+/** Ten years, as Istio's self-signed root. */
+const rootLifeMs = 3650 * 86_400_000;
+/** A P-256 request needs about 500 bytes; more is refused before it is parsed. */
+const maxRequestBytes = 8192;
+
+/** A key pair of the CA or of the daemon. */
+export type KeyPair = webcrypto.CryptoKeyPair;
+
+/** Fresh P-256 key pair. */
+export function generateKeys(): Promise<KeyPair> {
+  return webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+}
+
+/** Self-signed root for a trust domain. `nowMs`: ms since epoch. */
+export async function createRoot(keys: KeyPair, trustDomain: string, nowMs: number): Promise<X509Certificate> {
+  return X509CertificateGenerator.createSelfSigned({
+    name: `O=localmesh, CN=${trustDomain}`,
+    keys,
+    signingAlgorithm,
+    serialNumber: serialNumber(),
+    notBefore: new Date(nowMs - backdateMs),
+    notAfter: new Date(nowMs + rootLifeMs),
+    extensions: [
+      // Signs leaves only: no intermediate CA can be made from it.
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      // X509-SVID section 4.1: a signing certificate names the trust domain, without a path.
+      new SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+}
+
+/** What an SVID is made from. */
+export interface LeafInput {
+  readonly root: X509Certificate;
+  readonly rootKey: webcrypto.CryptoKey;
+  readonly publicKey: PublicKey | webcrypto.CryptoKey;
+  readonly spiffeId: string;
+  readonly nowMs: number;
+  readonly ttlMs: number;
+}
+
+/** An X509-SVID; it never outlives the root. @see X509-SVID sections 2 and 4 */
+export async function createLeaf(input: LeafInput): Promise<X509Certificate> {
+  const { root, rootKey, publicKey, spiffeId, nowMs, ttlMs } = input;
+  return X509CertificateGenerator.create({
+    // No subject: who it is stands in the URI only, and with an empty subject the alternative name is critical (RFC 5280, 4.2.1.6).
+    subject: '',
+    issuer: root.subject,
+    serialNumber: serialNumber(),
+    notBefore: new Date(nowMs - backdateMs),
+    notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
+    signingAlgorithm,
+    signingKey: rootKey,
+    publicKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
+      await AuthorityKeyIdentifierExtension.create(root),
+      await SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+}
+
+/**
+ * Checks that the sender of a CSR holds its key and returns the public key. Names and extensions asked for are not even read:
+ * who somebody is, the CSR does not decide.
+ * @throws PkiError `request`
+ */
+export async function readRequest(csrPem: string): Promise<PublicKey> {
+  if (csrPem.length > maxRequestBytes)
+    throw new PkiError('request', `CSR of ${csrPem.length} bytes, at most ${maxRequestBytes} are read`);
+  let valid = false;
+  let publicKey: PublicKey;
+  try {
+    const request = new Pkcs10CertificateRequest(csrPem);
+    publicKey = request.publicKey;
+    valid = await request.verify();
+  } catch {
+    throw new PkiError('request', 'CSR is malformed');
+  }
+  const algorithm = publicKey.algorithm as { name?: string; namedCurve?: string };
+  if (algorithm.name !== keyAlgorithm.name || algorithm.namedCurve !== keyAlgorithm.namedCurve)
+    throw new PkiError('request', 'CSR is not for an ECDSA P-256 key');
+  if (!valid) throw new PkiError('request', "CSR's signature is wrong");
+  return publicKey;
+}
+
+/** 127 random bits: RFC 5280 wants a positive number of at most 20 octets that nobody can guess. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
