@@ -1,0 +1,34 @@
+// The whole of the tests, from a bare machine: brings what is missing, runs the checks, then every suite. The last line has the counts.
+//
+//   npm test                                  all
+//   npm test -- --only e2e                    one suite (architecture, unit, integration, attack, conformance, e2e), may be repeated
+//   npm test -- --only unit --name weights    tests whose name contains a pattern
+import { parseArgs } from 'node:util';
+import { bootstrap } from './bootstrap.mjs';
+import { check } from './check.mjs';
+import { ensureImages } from './images.mjs';
+import { entry, Stop } from './say.mjs';
+import { runSuites, suites } from './suites.mjs';
+
+/** Suites that `check` does not run. */
+const rest = () => Object.keys(suites()).filter(name => name !== 'architecture' && name !== 'unit');
+/** Suites that start containers. */
+const onEngine = ['integration', 'e2e'];
+
+await entry(async () => {
+  const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, name: { type: 'string' } } });
+  for (const name of values.only ?? []) {
+    if (suites()[name] === undefined)
+      throw new Stop(`No suite is called ${name}; there are ${Object.keys(suites()).join(', ')}.`);
+  }
+  const wanted = values.only ?? rest();
+  // Unit tests of the runtime's adapter use the engine too, so it is there for every run but one that says what it wants.
+  const engine = values.only === undefined || wanted.some(name => onEngine.includes(name));
+  await bootstrap({ engine });
+  if (engine) await ensureImages();
+  const total = values.only === undefined ? await check() : { passed: 0, failed: 0, skipped: 0 };
+  const counts = await runSuites(wanted, values.name === undefined ? [] : [`--test-name-pattern=${values.name}`]);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  if (total.failed > 0) process.exitCode = 1;
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+});

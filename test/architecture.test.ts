@@ -1,0 +1,259 @@
+/**
+ * The house rules that a compiler does not know: who may import whom, where time comes from, how long a file may be, and what ends up
+ * in the sidecar. The table is the one of CONTRIBUTING.md; biome.json repeats it for the editor.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, sep } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Folder → folders of src that it may import, types included. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  async: [],
+  snapshot: [],
+  identity: [],
+  telemetry: ['async'],
+  config: ['async'],
+  interop: ['config'],
+  pki: ['identity', 'async'],
+  control: ['config', 'snapshot', 'identity', 'pki', 'telemetry', 'async'],
+  proxy: ['snapshot', 'identity', 'telemetry', 'async'],
+  runtime: ['config', 'async', 'telemetry'],
+  canary: ['config', 'async'],
+  api: ['config', 'snapshot', 'canary'],
+  daemon: ['async', 'snapshot', 'identity', 'telemetry', 'config', 'interop', 'pki', 'control', 'runtime', 'canary', 'api'],
+  cli: ['api', 'config', 'interop'],
+  dashboard: ['api'],
+};
+
+/** Single crossings that the table does not have, each with its why. */
+const exceptions: ReadonlyMap<string, string> = new Map([
+  ['cli/main.ts → daemon', 'the program `mesh` is where the command line and the daemon are put together'],
+  ['config/load.ts → interop', 'load is the composition of parse, schema and resolve, and compose files are one of its inputs'],
+]);
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+interface Source {
+  /** Relative to src, with `/`. */
+  readonly path: string;
+  readonly folder: string;
+  readonly lines: number;
+  /** Without comments and with the contents of strings kept. */
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+/** Cuts comments, so that prose about `Date.now` is no use of it. Strings and templates are stepped over whole. */
+function withoutComments(text: string): string {
+  const token = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+  return text.replace(token, found => (found.startsWith('/*') || found.startsWith('//') ? ' ' : found));
+}
+
+function importsOf(file: string, code: string): Import[] {
+  const statement = /\b(import|export)\s+(type\s+)?(?:[\w*\s{},$]+?\s+from\s+)?'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/g;
+  return [...code.matchAll(statement)].map(match => ({
+    file,
+    specifier: match[3] ?? match[4] ?? '',
+    typeOnly: match[2] !== undefined,
+  }));
+}
+
+function sourcesBelow(folder: string): Source[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts') || name.endsWith('.tsx'))
+    .sort()
+    .map(name => {
+      const path = name.split(sep).join('/');
+      const text = readFileSync(join(root, folder, name), 'utf8');
+      const code = withoutComments(text);
+      return { path, folder: path.split('/')[0] ?? '', lines: text.split('\n').length - 1, code, imports: importsOf(path, code) };
+    });
+}
+
+const sources = sourcesBelow('src');
+
+/** Top folder that a relative import leads to, or `null` for a package. */
+function folderOf(found: Import): string | null {
+  if (!found.specifier.startsWith('.')) return null;
+  return normalize(join(dirname(found.file), found.specifier)).split(sep)[0] ?? null;
+}
+
+const packageOf = (specifier: string): string => specifier.replace(/^((?:@[^/]+\/)?[^/]+).*$/, '$1');
+
+/** Every place in src (without comments) that matches. */
+function uses(pattern: RegExp, where: (source: Source) => boolean): string[] {
+  return sources.filter(source => where(source) && pattern.test(source.code)).map(source => source.path);
+}
+
+test('the imports are read at all: relative, types, re-exports, dynamic ones and packages', () => {
+  const code = withoutComments(`
+    // import '../comment/x.ts';
+    import { a,
+      b } from '../one/x.ts';
+    import type { C } from '../two/x.ts';
+    export { d } from '../three/x.ts';
+    export type * from '../four/x.ts';
+    import '../five/x.ts';
+    const six = await import('../six/x.ts');
+    import * as seven from 'seven';
+    const text = 'no // comment'; /* import '../comment/x.ts' */
+  `);
+  const found = importsOf('zero/x.ts', code);
+  assert.deepEqual(found.map(folderOf), ['one', 'two', 'three', 'four', 'five', 'six', null]);
+  assert.match(code, /no \/\/ comment/);
+});
+
+describe('folders', () => {
+  test('every folder of src is in the table', () => {
+    const unknown = [...new Set(sources.map(source => source.folder))].filter(folder => mayImport[folder] === undefined);
+    assert.deepEqual(unknown, []);
+  });
+
+  for (const [folder, allowed] of Object.entries(mayImport)) {
+    test(`${folder} imports ${allowed.length === 0 ? 'no other folder' : `only ${allowed.join(', ')}`}`, () => {
+      const wrong: string[] = [];
+      for (const source of sources.filter(one => one.folder === folder)) {
+        for (const found of source.imports) {
+          const target = folderOf(found);
+          if (target === null || target === folder || allowed.includes(target)) continue;
+          if (exceptions.has(`${source.path} → ${target}`)) continue;
+          wrong.push(`src/${source.path} imports ${found.specifier}`);
+        }
+      }
+      assert.deepEqual(wrong, []);
+    });
+  }
+
+  test('no two folders import each other, also not by way of others (types do not count)', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const source of sources) {
+      for (const found of source.imports) {
+        const target = folderOf(found);
+        if (target === null || target === source.folder || found.typeOnly) continue;
+        edges.set(source.folder, (edges.get(source.folder) ?? new Set()).add(target));
+      }
+    }
+    const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+      [...(edges.get(from) ?? [])].some(next => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))));
+    assert.deepEqual(
+      [...edges.keys()].filter(folder => reaches(folder, folder) && !(folder === 'config' || folder === 'interop')),
+      [],
+    );
+  });
+
+  test('every exception to the table is still needed', () => {
+    const stale = [...exceptions.keys()].filter(key => {
+      const [path, target] = key.split(' → ');
+      const source = sources.find(one => one.path === path);
+      return source === undefined || !source.imports.some(found => folderOf(found) === target);
+    });
+    assert.deepEqual(stale, []);
+  });
+});
+
+describe('packages and built-ins', () => {
+  test('dockerode is known to one file of src/runtime', () => {
+    const users = sources
+      .filter(source => source.imports.some(found => packageOf(found.specifier) === 'dockerode'))
+      .map(source => source.path);
+    assert.deepEqual(
+      users.filter(path => !/^runtime\/(docker\/)?dockerode-adapter\.ts$/.test(path)),
+      [],
+    );
+  });
+
+  test('the data path uses neither node:http nor node:https nor fetch', () => {
+    const pattern = /'node:https?'|\bfetch\(/;
+    assert.deepEqual(
+      uses(pattern, source => source.path.startsWith('proxy/http1/') || source.path.startsWith('proxy/tcp/')),
+      [],
+    );
+  });
+
+  test('built-ins are imported with node:', () => {
+    const bare =
+      /from '(?:fs|net|tls|http|https|path|crypto|events|stream|os|url|util|child_process|dns|dgram|zlib)(?:\/[a-z]+)?'/;
+    assert.deepEqual(
+      uses(bare, () => true),
+      [],
+    );
+  });
+});
+
+describe('habits', () => {
+  test('clocks, timers and randomness come from src/async', () => {
+    const ambient =
+      /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(|\bset(?:Timeout|Interval)\(|'node:timers(?:\/promises)?'/;
+    // A socket's own idle timer (`socket.setTimeout(ms)`) is a property of the socket.
+    const bareOnly = new RegExp(ambient.source.replace('\\bset(?:Timeout|Interval)', '(?<!\\.)\\bset(?:Timeout|Interval)'));
+    assert.deepEqual(
+      uses(bareOnly, source => source.folder !== 'async' && source.folder !== 'dashboard'),
+      [],
+    );
+  });
+
+  test('no file is over 450 lines', () => {
+    assert.deepEqual(
+      [
+        ...sources.map(({ path, lines }) => ({ path: `src/${path}`, lines })),
+        ...sourcesBelow('test').map(({ path, lines }) => ({ path: `test/${path}`, lines })),
+      ].filter(({ lines }) => lines > 450),
+      [],
+    );
+  });
+
+  test('files are named in kebab-case, and none is called utils, helpers, common or index', () => {
+    const wrong = sources.filter(({ path }) => {
+      const names = path.replace(/\.tsx?$/, '').split('/');
+      return names.some(
+        name => !/^[a-z0-9]+(?:[-.][a-z0-9]+)*$/.test(name) || /^(utils?|helpers?|common|misc|index)$/.test(name),
+      );
+    });
+    assert.deepEqual(
+      wrong.map(({ path }) => path),
+      [],
+    );
+  });
+
+  test('nothing is exported as default', () => {
+    assert.deepEqual(
+      uses(/^export default\b|\bas default\b/m, () => true),
+      [],
+    );
+  });
+
+  test('types are not silenced: no any, no @ts-ignore, no linter exception without a reason', () => {
+    const any = uses(/(?::|<|\bas)\s*any\b(?!\s*[-'])/, () => true);
+    const silenced = sources.filter(({ path }) =>
+      /@ts-(ignore|nocheck)|biome-ignore [^\n]*: *$/m.test(readFileSync(join(root, 'src', path), 'utf8')),
+    );
+    assert.deepEqual([any, silenced.map(({ path }) => path)], [[], []]);
+  });
+});
+
+describe('the sidecar', () => {
+  test('its bundle holds only the data plane, dns-packet and koffi', async t => {
+    const { sidecarBundle } = (await import(new URL('../scripts/build.mjs', import.meta.url).href)) as {
+      sidecarBundle: import('esbuild').BuildOptions & { entryPoints: [string] };
+    };
+    if (!sources.some(({ path }) => `src/${path}` === sidecarBundle.entryPoints[0])) return t.skip('there is no sidecar yet');
+    const { build } = await import('esbuild');
+    const { metafile } = await build({ ...sidecarBundle, write: false });
+    const allowed =
+      /^(src\/(snapshot|identity|telemetry|async|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/|koffi-beside:)/;
+    const inputs = Object.keys(metafile?.inputs ?? {});
+    assert.ok(inputs.length > 5, 'the bundle has hardly any input');
+    assert.deepEqual(
+      inputs.filter(input => !allowed.test(input)),
+      [],
+    );
+  });
+});
