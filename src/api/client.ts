@@ -1,0 +1,100 @@
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { exitCodes, MeshError } from './mesh-error.ts';
+import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
+
+/** The daemon's API over its unix socket. @throws MeshError `no-daemon` where nobody listens */
+export function connectApi(socket: string): MeshApi {
+  const get = async <T>(path: string): Promise<T> => parse(await collect(await call(socket, 'GET', path)));
+  const post = async <T>(path: string, body: unknown): Promise<T> => parse(await collect(await call(socket, 'POST', path, body)));
+  return {
+    status: () => get<StatusDocument>('/v1/status'),
+    plan: () => get<PlanDocument>('/v1/plan'),
+    config: () => get<ConfigDocument>('/v1/config'),
+    query: (workload: string, what: ProxyQuery) => get(`/v1/proxy?workload=${encodeURIComponent(workload)}&what=${what}`),
+    reload: () => post<ReloadResult>('/v1/reload', {}),
+    async stop(options) {
+      await post('/v1/stop', options);
+    },
+    async *events(after, signal) {
+      const response = await call(socket, 'GET', `/v1/events?after=${after}`, undefined, signal);
+      try {
+        for await (const line of createInterface({ input: response })) yield parse<MeshEvent>(line);
+      } catch (error) {
+        // The end of the daemon ends the stream; who follows it sees that from the last phase.
+        if (!signal.aborted && !isGone(error)) throw error;
+      }
+    },
+    async down(options, onLine) {
+      const response = await call(socket, 'POST', '/v1/down', options);
+      let ended = false;
+      for await (const line of createInterface({ input: response })) {
+        const message = parse<{ kind: string; text: string; code: string; message: string; hint: string }>(line);
+        if (message.kind === 'line') onLine(message.text);
+        if (message.kind === 'Error') throw remote(message);
+        ended = message.kind === 'end';
+      }
+      if (!ended) throw new MeshError('daemon-gone', 'the daemon went away while it removed the mesh', 'run `mesh down` again');
+    },
+    metrics: async () => collect(await call(socket, 'GET', '/metrics')),
+  };
+}
+
+/** Whether somebody accepts connections on the socket; a stopped or busy daemon counts as alive. */
+export async function isAlive(socket: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(socket);
+    probe.on('connect', () => resolve(true));
+    probe.on('error', error => resolve(!isGone(error)));
+    probe.on('connect', () => probe.destroy());
+  });
+}
+
+async function call(
+  socket: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = request({ socketPath: socket, method, path, agent: false, ...(signal ? { signal } : {}) }, resolve);
+    outgoing.on('error', error =>
+      reject(
+        isGone(error)
+          ? new MeshError('no-daemon', `no mesh runs here (nobody listens on ${socket})`, 'start it with `mesh up`')
+          : error,
+      ),
+    );
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+  if ((response.statusCode ?? 500) < 400) return response;
+  throw remote(parse(await collect(response)));
+}
+
+function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOTSOCK';
+}
+
+function remote(error: { code: string; message: string; hint: string }): MeshError {
+  return new MeshError(
+    error.code,
+    error.message,
+    error.hint,
+    error.code.startsWith('engine-') ? exitCodes.engineUnreachable : exitCodes.failure,
+  );
+}
+
+async function collect(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+/** Both ends are one program of one version; the shape is checked by the compiler, not again at run time. */
+function parse<T>(text: string): T {
+  return JSON.parse(text) as T;
+}

@@ -1,0 +1,150 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { asMeshError, MeshError } from './mesh-error.ts';
+import { apiVersion, type ErrorDocument, type MeshApi, type ProxyQuery } from './types.ts';
+
+const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
+/** Requests carry a few options at most; more is not ours. */
+const maxBodyBytes = 64 * 1024;
+
+type Handler = (api: MeshApi, exchange: Exchange) => Promise<void>;
+
+interface Exchange {
+  readonly url: URL;
+  readonly response: ServerResponse;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** The whole API on one screen; the client mirrors it line by line. */
+const routes: readonly (readonly [method: string, path: string, handler: Handler])[] = [
+  ['GET', '/v1/status', async (api, e) => json(e, await api.status())],
+  ['GET', '/v1/plan', async (api, e) => json(e, await api.plan())],
+  ['GET', '/v1/config', async (api, e) => json(e, await api.config())],
+  ['GET', '/v1/events', streamEvents],
+  ['GET', '/v1/proxy', async (api, e) => json(e, await api.query(e.url.searchParams.get('workload') ?? '', queryKind(e.url)))],
+  ['POST', '/v1/reload', async (api, e) => json(e, await api.reload())],
+  ['POST', '/v1/stop', async (api, e) => json(e, await stopped(api, e))],
+  ['POST', '/v1/down', streamDown],
+  ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
+];
+
+/**
+ * HTTP server of the admin API, not yet listening. It belongs on a unix socket of mode 0600: whoever can open it may do
+ * everything, so there is no token, and no browser can reach it.
+ */
+export function createApiServer(api: MeshApi, onBug: (error: unknown) => void): Server {
+  const server = createServer((request, response) => {
+    serve(api, request, response).catch(error => {
+      const known = asMeshError(error);
+      if (known === null) onBug(error);
+      fail(response, known ?? new MeshError('internal', error instanceof Error ? error.message : String(error)));
+    });
+  });
+  // Streams live as long as somebody looks at them.
+  server.requestTimeout = 0;
+  return server;
+}
+
+async function serve(api: MeshApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://mesh');
+  const atPath = routes.filter(([, path]) => path === url.pathname);
+  const route = atPath.find(([method]) => method === request.method);
+  if (route === undefined) {
+    const known = atPath.length > 0;
+    fail(
+      response,
+      new MeshError(known ? 'wrong-method' : 'unknown-path', `${request.method} ${url.pathname} is not part of the API`),
+      known ? 405 : 404,
+    );
+    return;
+  }
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const body = request.method === 'POST' ? await readBody(request) : {};
+  await route[2](api, { url, response, body, signal: gone.signal });
+}
+
+async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
+  const after = Number(url.searchParams.get('after') ?? 0);
+  startStream(response);
+  for await (const event of api.events(Number.isFinite(after) ? after : 0, signal)) await line(response, event);
+  response.end();
+}
+
+async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<void> {
+  startStream(response);
+  try {
+    await api.down({ volumes: body['volumes'] === true }, text => void line(response, { kind: 'line', text }));
+    await line(response, { kind: 'end' });
+  } catch (error) {
+    const known = asMeshError(error) ?? new MeshError('internal', error instanceof Error ? error.message : String(error));
+    await line(response, errorDocument(known));
+  }
+  response.end();
+}
+
+async function stopped(api: MeshApi, { body }: Exchange): Promise<unknown> {
+  await api.stop({ containers: body['containers'] === true });
+  return { apiVersion, kind: 'Stopped' };
+}
+
+function queryKind(url: URL): ProxyQuery {
+  const what = url.searchParams.get('what') ?? 'config';
+  const known = queries.find(query => query === what);
+  if (known === undefined) throw new MeshError('unknown-query', `no query "${what}"`, `one of ${queries.join(', ')}`);
+  return known;
+}
+
+function startStream(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
+}
+
+/** Writes one line and waits while the reader is slow. */
+async function line(response: ServerResponse, value: unknown): Promise<void> {
+  if (response.destroyed) return;
+  if (response.write(`${JSON.stringify(value)}\n`)) return;
+  await new Promise<void>(resolve => {
+    response.once('drain', resolve);
+    response.once('close', resolve);
+  });
+}
+
+function json({ response }: Exchange, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+function text({ response }: Exchange, value: string): void {
+  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(value);
+}
+
+function fail(response: ServerResponse, error: MeshError, status = error.code === 'internal' ? 500 : 409): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(errorDocument(error)));
+}
+
+function errorDocument({ code, message, hint }: MeshError): ErrorDocument {
+  return { apiVersion, kind: 'Error', code, message, hint };
+}
+
+async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  let size = 0;
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > maxBodyBytes) throw new MeshError('body-too-large', `a request body may have ${maxBodyBytes} bytes`);
+    chunks.push(chunk);
+  }
+  if (size === 0) return {};
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Falls through to the same answer.
+  }
+  throw new MeshError('bad-body', 'the request body is not a JSON object');
+}

@@ -1,0 +1,189 @@
+/**
+ * The admin API's documents. They are versioned and stand apart from the inner types on purpose: what is printed by `--json`
+ * and read by the dashboard must not change because a module was tidied.
+ */
+import type { Diagnostic } from '../config/diagnostic.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+
+/** Raised when a field changes its meaning or goes away; new fields do not raise it. */
+export const apiVersion = 1;
+
+/** A diagnostic with its frame (source line and caret) already drawn, because only the daemon has the sources. */
+export interface PrintedDiagnostic extends Diagnostic {
+  readonly text: string;
+}
+
+/** One container of a pod. */
+export interface ContainerStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** Docker's word: `running`, `exited` … */
+  readonly state: string;
+  readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  readonly startedAt: string;
+}
+
+/** One running instance, as the engine and the control plane see it. */
+export interface WorkloadStatus {
+  readonly name: string;
+  readonly service: string;
+  readonly version: string;
+  readonly kind: 'service' | 'gateway';
+  readonly replica: number;
+  readonly address: string | null;
+  readonly app: ContainerStatus | null;
+  readonly sidecar: ContainerStatus | null;
+  readonly pause: ContainerStatus | null;
+  /** `null` where no daemon was asked. */
+  readonly proxy: ProxyStatus | null;
+}
+
+/** How far a sidecar follows the control plane. */
+export interface ProxyStatus {
+  readonly state: 'SYNCED' | 'STALE' | 'NOT SENT';
+  readonly connected: boolean;
+  /** Version that the sidecar acked last, and the one that was sent last. */
+  readonly acked: string | null;
+  readonly sent: string | null;
+  /** Reason of the last nack or of the lost channel; empty when all is well. */
+  readonly reason: string;
+  /** Expiry of the sidecar's SVID, ms since epoch. */
+  readonly svidExpiresAtMs: number | null;
+}
+
+/** What a reload came to. */
+export interface ReloadResult {
+  readonly ok: boolean;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly durationMs: number;
+  /** `routing` touched no container, `services` did, `none` found nothing to change, `rejected` kept the last good one. */
+  readonly kind: 'none' | 'routing' | 'services' | 'rejected';
+  /** `2 routes changed, acked by 9 sidecars in 38 ms`. */
+  readonly summary: string;
+}
+
+/** The answer of `mesh status`. */
+export interface StatusDocument {
+  readonly apiVersion: 1;
+  readonly kind: 'Status';
+  readonly project: string;
+  readonly trustDomain: string;
+  readonly daemon: {
+    readonly pid: number;
+    readonly version: string;
+    readonly startedAt: string;
+    readonly uptimeMs: number;
+    readonly phase: Phase;
+    /** Why the phase is what it is, for `degraded` and `failed`; else empty. */
+    readonly reason: string;
+  };
+  readonly engine: { readonly state: 'connected' | 'lost'; readonly reason: string };
+  readonly config: {
+    readonly file: string;
+    /** Content hash of the configuration in force. */
+    readonly version: string;
+    readonly lastReload: ReloadResult | null;
+    /** Of the file as it is now; errors mean that the last good configuration serves. */
+    readonly diagnostics: readonly PrintedDiagnostic[];
+  };
+  readonly workloads: readonly WorkloadStatus[];
+  readonly gateways: readonly GatewayStatus[];
+}
+
+/** `starting` until the first plan is carried out; `degraded` when something that should run does not. */
+export type Phase = 'starting' | 'running' | 'degraded' | 'failed' | 'stopping';
+
+export interface GatewayStatus {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** One step of a plan. */
+export interface PlannedOperation {
+  readonly kind: string;
+  readonly target: string;
+  readonly cause: string;
+}
+
+export interface PlanDocument {
+  readonly apiVersion: 1;
+  readonly kind: 'Plan';
+  readonly project: string;
+  readonly operations: readonly PlannedOperation[];
+}
+
+export interface ConfigDocument {
+  readonly apiVersion: 1;
+  readonly kind: 'Config';
+  readonly version: string;
+  readonly config: MeshConfig;
+}
+
+/** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
+export type ProxyQuery = 'config' | 'stats' | 'state';
+
+/** Body of the `config` query: the snapshot a sidecar runs. */
+export type RunningConfig = Snapshot;
+
+/** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
+export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;
+
+export type MeshEventBody =
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly reason: string }
+  | { readonly kind: 'plan'; readonly operations: readonly PlannedOperation[]; readonly cause: string }
+  | {
+      readonly kind: 'operation';
+      readonly phase: 'start' | 'progress' | 'done' | 'failed';
+      readonly operation: PlannedOperation;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'ready';
+      readonly gateways: readonly GatewayStatus[];
+      readonly workloads: number;
+      readonly durationMs: number;
+    }
+  /** All health checks of the running apps have passed; once per plan. */
+  | { readonly kind: 'healthy' }
+  | { readonly kind: 'reload'; readonly file: string; readonly result: ReloadResult }
+  | { readonly kind: 'diagnostics'; readonly diagnostics: readonly PrintedDiagnostic[] }
+  | { readonly kind: 'engine'; readonly state: 'connected' | 'lost'; readonly reason: string }
+  | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
+  | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
+
+/** A failure that reached the API's edge. */
+export interface ErrorDocument {
+  readonly apiVersion: 1;
+  readonly kind: 'Error';
+  /** Stable kebab-case name: `engine-unreachable`, `port-taken`, `unknown-workload` … */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * What can be asked of a running mesh. The daemon implements it and so does the client over the socket, so the CLI
+ * does not know which of the two it holds.
+ */
+export interface MeshApi {
+  status(): Promise<StatusDocument>;
+  /** What would be done now; empty when desired equals observed. */
+  plan(): Promise<PlanDocument>;
+  /** Everything kept with a number above `after`, then what happens; ends with `signal` or with the daemon. */
+  events(after: number, signal: AbortSignal): AsyncIterable<MeshEvent>;
+  config(): Promise<ConfigDocument>;
+  query(workload: string, what: ProxyQuery): Promise<unknown>;
+  /** Reads the files again now. */
+  reload(): Promise<ReloadResult>;
+  /** Ends the daemon; containers are stopped first when asked for. */
+  stop(options: { readonly containers: boolean }): Promise<void>;
+  /** Removes all that the project made, then ends the daemon. */
+  down(options: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void>;
+  /** Text exposition: the daemon's own metrics, then those of all sidecars. */
+  metrics(): Promise<string>;
+}

@@ -1,0 +1,143 @@
+import { connectApi } from '../../api/client.ts';
+import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import { apiVersion, type RunningConfig } from '../../api/types.ts';
+import type { Invocation } from '../invocation.ts';
+import { table } from '../table.ts';
+
+const parts = ['listeners', 'routes', 'clusters', 'endpoints', 'dns', 'state', 'all'] as const;
+type Part = (typeof parts)[number];
+
+/** `mesh proxy-config <workload> [part]`: asked of the sidecar itself, not of the control plane's memory. */
+export async function run(
+  { project, output }: Invocation,
+  args: readonly string[],
+  options: { readonly json?: boolean },
+): Promise<number> {
+  const [workload = '', wanted = 'all'] = args;
+  const part = parts.find(each => each === wanted);
+  if (part === undefined)
+    throw new MeshError(
+      'usage',
+      `no part "${wanted}" of a sidecar's configuration`,
+      `one of ${parts.join(', ')}`,
+      exitCodes.usage,
+    );
+  const api = connectApi(project.socket);
+  if (part === 'state') {
+    output.json({ apiVersion, kind: 'ProxyState', workload, state: await api.query(workload, 'state') });
+    return exitCodes.ok;
+  }
+  const running = (await api.query(workload, 'config')) as RunningConfig | null;
+  if (running === null) throw new MeshError('no-config', `${workload} has no configuration yet`, '`mesh proxy-status` says why');
+  if (options.json) output.json({ apiVersion, kind: 'ProxyConfig', workload, part, config: select(running, part) });
+  else output.data(text(running, part));
+  return exitCodes.ok;
+}
+
+function select(config: RunningConfig, part: Part): unknown {
+  switch (part) {
+    case 'listeners':
+      return { inbound: config.inbound, outbound: config.outbound, gateway: config.gateway };
+    case 'routes':
+      return config.routeTables;
+    case 'clusters':
+      return config.clusters.map(({ endpoints, ...cluster }) => ({ ...cluster, endpoints: endpoints.length }));
+    case 'endpoints':
+      return config.clusters.map(({ name, endpoints }) => ({ cluster: name, endpoints }));
+    case 'dns':
+      return config.dns;
+    case 'state':
+    case 'all':
+      return config;
+  }
+}
+
+function text(config: RunningConfig, part: Part): string {
+  if (part === 'all' || part === 'state') {
+    const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'dns'] as const).map(each => text(config, each));
+    return [`${config.workload} runs ${config.version}`, ...sections].join('\n\n');
+  }
+  return tableOf(config, part).join('\n');
+}
+
+function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'dns'): readonly string[] {
+  switch (part) {
+    case 'listeners':
+      return table(
+        ['DIRECTION', 'ADDRESS', 'PORT', 'PROTOCOL', 'TO'],
+        [
+          ...config.gateway.map(each => ['gateway', '-', String(each.port), each.protocol, each.routeTable || weights(each.tcp)]),
+          ...config.inbound.map(each => ['inbound', '-', String(each.port), each.protocol, `app (mTLS ${each.mtls})`]),
+          ...config.outbound.map(each => [
+            'outbound',
+            each.address,
+            String(each.port),
+            each.protocol,
+            each.protocol === 'tcp' ? weights(each.tcp) : each.routeTable,
+          ]),
+        ],
+      );
+    case 'routes':
+      return table(
+        ['TABLE', 'DOMAINS', 'RULE', 'MATCH', 'TO', 'TIMEOUT'],
+        config.routeTables.flatMap(({ name, virtualHosts }) =>
+          virtualHosts.flatMap(({ domains, rules }) =>
+            rules.map(rule => [
+              name,
+              domains.join(','),
+              rule.name,
+              rule.matches.map(matchText).join(' or ') || 'all',
+              weights(rule.action.split),
+              rule.timeoutMs === null ? '-' : `${rule.timeoutMs} ms`,
+            ]),
+          ),
+        ),
+      );
+    case 'clusters':
+      return table(
+        ['CLUSTER', 'SERVICE', 'VERSION', 'PORT', 'BALANCER', 'ENDPOINTS'],
+        config.clusters.map(each => [
+          each.name,
+          each.service,
+          each.subset || '-',
+          String(each.port),
+          each.balancer,
+          String(each.endpoints.length),
+        ]),
+      );
+    case 'endpoints':
+      return table(
+        ['CLUSTER', 'WORKLOAD', 'ADDRESS', 'TLS'],
+        config.clusters.flatMap(({ name, endpoints }) =>
+          endpoints.map(each => [name, each.workload, `${each.address}:${each.port}`, each.tls]),
+        ),
+      );
+    case 'dns':
+      return table(
+        ['NAME', 'ADDRESS'],
+        config.dns.map(each => [each.name, each.address]),
+      );
+  }
+}
+
+function matchText({
+  path,
+  methods,
+  headers,
+  query,
+}: RunningConfig['routeTables'][number]['virtualHosts'][number]['rules'][number]['matches'][number]): string {
+  const named = (kind: string) => (match: { readonly name: string; readonly kind: string; readonly value: string }) =>
+    `${kind} ${match.name} ${match.kind}${match.value === '' ? '' : ` ${match.value}`}`;
+  const all = [
+    ...(path === null ? [] : [`path ${path.kind} ${path.value}`]),
+    ...(methods.length === 0 ? [] : [methods.join('|')]),
+    ...headers.map(named('header')),
+    ...query.map(named('query')),
+  ];
+  return all.join(' and ') || 'all';
+}
+
+function weights(split: readonly { readonly cluster: string; readonly weight: number }[]): string {
+  if (split.length === 1) return split[0]?.cluster ?? '-';
+  return split.map(({ cluster, weight }) => `${weight} ${cluster}`).join(', ') || '-';
+}

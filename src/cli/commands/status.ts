@@ -1,0 +1,58 @@
+import { connectApi, isAlive } from '../../api/client.ts';
+import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import type { StatusDocument } from '../../api/types.ts';
+import { openEngine } from '../engine.ts';
+import type { Invocation } from '../invocation.ts';
+import { harmless, type Output } from '../output.ts';
+import { age, table } from '../table.ts';
+import { stateOf } from '../workload-text.ts';
+
+/** `mesh status` */
+export async function run(
+  invocation: Invocation,
+  _args: readonly string[],
+  options: { readonly json?: boolean },
+): Promise<number> {
+  const { project, output } = invocation;
+  if (!(await isAlive(project.socket))) throw await notRunning(invocation);
+  const status = await connectApi(project.socket).status();
+  if (options.json) output.json(status);
+  else for (const line of lines(status, output)) output.data(line);
+  return exitCodes.ok;
+}
+
+async function notRunning(invocation: Invocation): Promise<MeshError> {
+  const none = new MeshError('no-daemon', `no mesh runs in ${invocation.project.dir}`, 'start it with `mesh up`');
+  try {
+    const { engine, name } = await openEngine(invocation);
+    const running = (await engine.workloads()).filter(each => each.app?.state === 'running' || each.sidecar?.state === 'running');
+    if (running.length === 0) return none;
+    const what = `the daemon of ${name} is gone; ${running.length} workloads still run with the rules they had`;
+    return new MeshError('no-daemon', what, '`mesh up -d` adopts them without a restart, `mesh down` removes them');
+  } catch {
+    return none;
+  }
+}
+
+function lines(status: StatusDocument, output: Output): readonly string[] {
+  const { daemon, engine, config } = status;
+  const phase = output.paint(daemon.phase === 'running' ? 'green' : daemon.phase === 'failed' ? 'red' : 'yellow', daemon.phase);
+  const synced = status.workloads.filter(each => each.proxy?.state === 'SYNCED').length;
+  const reload = config.lastReload;
+  const errors = config.diagnostics.filter(each => each.severity === 'error').length;
+  return [
+    `mesh       ${status.project} (${status.trustDomain})`,
+    `daemon     ${phase}${daemon.reason === '' ? '' : `: ${harmless(daemon.reason)}`} (pid ${daemon.pid}, up ${age(daemon.uptimeMs)})`,
+    `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${harmless(engine.reason)}`)}`,
+    `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} errors in the file; the last good one serves)`) : ''}`,
+    ...(reload === null ? [] : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${harmless(reload.summary)}`]),
+    `sidecars   ${synced} of ${status.workloads.length} in sync`,
+    ...status.gateways.map(gateway => `gateway    ${gateway.name} ${output.paint('cyan', gateway.url)}`),
+    '',
+    ...table(
+      ['WORKLOAD', 'STATE', 'PROXY', 'ADDRESS'],
+      status.workloads.map(each => [each.name, stateOf(each, output), each.proxy?.state ?? '-', each.address ?? '-']),
+    ),
+    ...(config.diagnostics.length > 0 ? ['', ...config.diagnostics.map(each => each.text)] : []),
+  ];
+}

@@ -1,0 +1,167 @@
+import type { LogLine, RunningDaemon } from '../../api/backend.ts';
+import { isAlive } from '../../api/client.ts';
+import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import type { MeshApi } from '../../api/types.ts';
+import { startDetached } from '../detached.ts';
+import type { Invocation } from '../invocation.ts';
+import { loadConfig } from '../load-config.ts';
+import { LogPainter } from '../log-painter.ts';
+import { printPlan } from '../plan-text.ts';
+import { createPresenter, type Presenter, story } from '../progress.ts';
+import { followSignals } from '../signals.ts';
+
+interface UpOptions {
+  readonly detach?: boolean;
+  readonly wait?: boolean;
+  readonly build?: boolean;
+  readonly dryRun?: boolean;
+  readonly logs: boolean;
+  readonly timeout?: number;
+  readonly json?: boolean;
+}
+
+/** `mesh up` */
+export async function run(invocation: Invocation, _args: readonly string[], options: UpOptions): Promise<number> {
+  if (options.dryRun) return dryRun(invocation, options);
+  if (options.detach || options.wait) return detached(invocation, options);
+  return attached(invocation, options);
+}
+
+async function dryRun(invocation: Invocation, options: UpOptions): Promise<number> {
+  const config = await loadConfig(invocation);
+  const engine = await (await invocation.backend()).openEngine(invocation.project, config.name);
+  printPlan(await engine.plan(config, { build: options.build ?? false }), invocation.output, options.json ?? false);
+  return exitCodes.ok;
+}
+
+/** The daemon lives in this process: Ctrl-C reaches it directly, and its end is ours. */
+async function attached(invocation: Invocation, options: UpOptions): Promise<number> {
+  const { output } = invocation;
+  const backend = await invocation.backend();
+  const daemon = await backend.startDaemon(invocation.project, { build: options.build ?? false });
+  const presenter = createPresenter(invocation);
+  const ending = new AbortController();
+  let ready = false;
+  let interrupted: number | null = null;
+  using _signals = followSignals(code => {
+    interrupted = code;
+    presenter.between(() => output.note('stopping … (Ctrl-C again: at once)'));
+    void daemon.stop({ containers: true }).catch(error => presenter.between(() => output.note(String(error))));
+  });
+  const expired = options.timeout === undefined ? null : AbortSignal.timeout(options.timeout * 1000);
+  expired?.addEventListener('abort', () => void (ready || daemon.stop({ containers: true })));
+
+  const watching = (async () => {
+    for await (const event of daemon.events(0, ending.signal)) {
+      presenter.show(event);
+      if (event.kind === 'phase' && event.phase === 'failed') return;
+      if (event.kind === 'ready' && !ready) {
+        ready = true;
+        const { project } = await daemon.status();
+        presenter.between(() => output.note(story(project, event.gateways, output, false)));
+        if (options.logs && invocation.progress !== 'quiet') void followLogs(invocation, daemon, presenter, ending.signal);
+      }
+    }
+  })();
+  try {
+    await Promise.race([daemon.ended, watching.then(() => daemon.ended)]);
+  } finally {
+    ending.abort();
+    presenter.end();
+  }
+  if (expired?.aborted && !ready) throw notReady(options.timeout ?? 0);
+  if (interrupted === null || (ready && interrupted === exitCodes.interrupted)) return exitCodes.ok;
+  return interrupted;
+}
+
+async function followLogs(
+  invocation: Invocation,
+  daemon: RunningDaemon,
+  presenter: Presenter,
+  signal: AbortSignal,
+): Promise<void> {
+  const { project, workloads } = await daemon.status();
+  const painter = new LogPainter(
+    invocation.output,
+    workloads.map(workload => workload.name),
+  );
+  const engine = await (await invocation.backend()).openEngine(invocation.project, project);
+  const onLine = (line: LogLine): void => presenter.between(() => painter.print(line));
+  const request = {
+    names: [],
+    container: 'app',
+    follow: true,
+    tail: null,
+    since: null,
+    timestamps: false,
+    signal,
+    onLine,
+  } as const;
+  // Logs are a convenience here: when the engine goes away the mesh goes on, and the engine's event says so.
+  await engine.logs(request).catch(() => undefined);
+}
+
+async function detached(invocation: Invocation, options: UpOptions): Promise<number> {
+  const { project, output } = invocation;
+  if (await isAlive(project.socket)) {
+    const pid = await (await invocation.backend()).recordedPid(project);
+    throw new MeshError(
+      'already-running',
+      `a mesh daemon already runs for ${project.dir} (pid ${pid ?? 'unknown'}, socket ${project.socket})`,
+      'edits to mesh.yaml are applied by it; `mesh status` shows it, `mesh down` ends it',
+      exitCodes.alreadyRunning,
+    );
+  }
+  const api = await startDetached(invocation, options.build ? ['--build'] : []);
+  const presenter = createPresenter(invocation);
+  const ending = new AbortController();
+  using _signals = followSignals(code => {
+    void api.stop({ containers: true }).then(
+      () => process.exit(code),
+      () => process.exit(code),
+    );
+  });
+  const signal =
+    options.timeout === undefined ? ending.signal : AbortSignal.any([ending.signal, AbortSignal.timeout(options.timeout * 1000)]);
+  try {
+    await untilReady(api, presenter, options.wait ?? false, signal, invocation);
+  } finally {
+    ending.abort();
+    presenter.end();
+  }
+  if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError') throw notReady(options.timeout ?? 0);
+  const { project: name, gateways } = await api.status();
+  if (invocation.progress !== 'quiet') output.note(story(name, gateways, output, true));
+  return exitCodes.ok;
+}
+
+async function untilReady(
+  api: MeshApi,
+  presenter: Presenter,
+  healthy: boolean,
+  signal: AbortSignal,
+  invocation: Invocation,
+): Promise<void> {
+  let reason = '';
+  for await (const event of api.events(0, signal)) {
+    presenter.show(event);
+    if (event.kind === (healthy ? 'healthy' : 'ready')) return;
+    if (event.kind === 'phase' && event.phase === 'failed') reason = event.reason;
+  }
+  if (signal.aborted) return;
+  presenter.end();
+  const what = reason === '' ? 'the daemon ended before the mesh was ready' : reason;
+  throw new MeshError(
+    'up-failed',
+    what,
+    `its log is ${invocation.project.stateDir}/daemon.log; \`mesh up\` tries again, \`mesh down\` removes what was made`,
+  );
+}
+
+function notReady(seconds: number): MeshError {
+  return new MeshError(
+    'timeout',
+    `the mesh was not ready within ${seconds} s`,
+    '`mesh ps` and `mesh logs` show what is missing; raise --timeout',
+  );
+}

@@ -1,0 +1,28 @@
+import { exitCodes } from '../../api/mesh-error.ts';
+import { apiVersion } from '../../api/types.ts';
+import { printDiagnostics } from '../../config/print.ts';
+import type { Invocation } from '../invocation.ts';
+import { readConfig } from '../load-config.ts';
+
+interface ValidateOptions {
+  readonly json?: boolean;
+  readonly failureThreshold: 'error' | 'warning';
+}
+
+/** `mesh validate`: reads everything, runs nothing. The issues are the data. */
+export async function run(invocation: Invocation, _args: readonly string[], options: ValidateOptions): Promise<number> {
+  const { output } = invocation;
+  const { config, diagnostics, sources } = await readConfig(invocation);
+  const errors = diagnostics.filter(each => each.severity === 'error').length;
+  const warnings = diagnostics.length - errors;
+  if (options.json) {
+    output.json({ apiVersion, kind: 'Validation', valid: config !== null, errors, warnings, diagnostics });
+  } else if (diagnostics.length > 0) {
+    output.data(printDiagnostics(diagnostics, sources));
+    output.note(`${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`);
+  } else if (config !== null) {
+    output.note(`${config.name}: ${config.services.length} services, ${config.gateways.length} gateways, no issues`);
+  }
+  const fails = errors > 0 || config === null || (options.failureThreshold === 'warning' && warnings > 0);
+  return fails ? exitCodes.issues : exitCodes.ok;
+}

@@ -1,0 +1,29 @@
+import { exitCodes, MeshError } from '../api/mesh-error.ts';
+import type { LoadResult } from '../config/load.ts';
+import { load } from '../config/load.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import { printDiagnostics } from '../config/print.ts';
+import type { Invocation } from './invocation.ts';
+
+/** Reads the project's configuration with the interop loaders plugged in. */
+export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<LoadResult> {
+  return load({ file: project.file, env: project.env, profiles: project.profiles, project: project.name });
+}
+
+/** The configuration, with warnings noted. @throws MeshError `bad-config`, exit code 2, with every diagnostic */
+export async function loadConfig(invocation: Pick<Invocation, 'project' | 'output'>): Promise<MeshConfig> {
+  const result = await readConfig(invocation);
+  const text = printDiagnostics(result.diagnostics, result.sources);
+  if (result.config === null) {
+    const count = result.diagnostics.filter(each => each.severity === 'error').length;
+    throw new MeshError(
+      'bad-config',
+      `the configuration has ${count} error${count === 1 ? '' : 's'}`,
+      '',
+      exitCodes.issues,
+      text,
+    );
+  }
+  if (text !== '') invocation.output.note(text);
+  return result.config;
+}

@@ -1,0 +1,192 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Backend } from '../api/backend.ts';
+import { asMeshError, exitCodes } from '../api/mesh-error.ts';
+import type { GlobalOptions, Invocation, Command as MeshCommand } from './invocation.ts';
+import { Output, wantsColour } from './output.ts';
+import { locateProject } from './project.ts';
+import { version } from './version.ts';
+
+type Module<Options> = Promise<{ readonly run: MeshCommand<Options> }>;
+
+/** Runs one command line and sets the exit code. Never rejects. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', onBrokenPipe);
+  process.stderr.on('error', onBrokenPipe);
+  const program = build();
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** The command line: every command of `mesh`, its options, and the file that does the work, loaded when it is called. */
+export function build(): Command {
+  const program = new Command('mesh')
+    .description('A real service mesh for a laptop, a VM or a CI job')
+    .enablePositionalOptions()
+    .showHelpAfterError('(`mesh --help` lists the commands, `mesh <command> --help` the options)')
+    .version(version(), '-V, --version', 'print the version')
+    .exitOverride();
+
+  const add = (usage: string, text: string): Command => globals(program.command(usage).description(text).exitOverride(), usage);
+
+  add('init', 'write a mesh.yaml to begin with')
+    .option('--force', 'overwrite')
+    .action(does(() => import('./commands/init.ts')));
+  add('up', 'start the mesh and follow it; Ctrl-C stops it')
+    .option('-d, --detach', 'leave it running in the background')
+    .option('--wait', 'with -d (implied): end when everything is ready')
+    .option('--build', 'build images even when they exist')
+    .option('--dry-run', 'print the plan and do nothing')
+    .option('--no-logs', 'do not follow the services’ logs')
+    .option('--timeout <seconds>', 'give up when not ready by then', seconds)
+    .option('--json', 'with --dry-run: the plan as JSON')
+    .action(does(() => import('./commands/up.ts')));
+  add('down', 'stop and remove everything that `up` made')
+    .option('-v, --volumes', 'remove named volumes too')
+    .action(does(() => import('./commands/down.ts')));
+  add('ps', 'list workloads')
+    .option('--json', 'as JSON')
+    .option('-q, --quiet', 'names only')
+    .action(does(() => import('./commands/ps.ts')));
+  add('logs [services...]', 'show what services wrote')
+    .option('-f, --follow', 'keep following')
+    .option('-n, --tail <lines>', 'lines from the end, or `all`', tail)
+    .option('--since <time>', 'a moment (RFC 3339) or an age (`10m`)')
+    .option('-t, --timestamps', 'with the time of each line')
+    .option('--sidecar', 'of the sidecars: access log and errors')
+    .option('--no-log-prefix', 'without the workload’s name')
+    .action(does(() => import('./commands/logs.ts')));
+  add('exec <service> <command...>', 'run a command in a service’s container')
+    .passThroughOptions()
+    .option('-T, --no-tty', 'no terminal')
+    .option('-e, --env <name=value>', 'set a variable', collect)
+    .option('-u, --user <user>', 'as this user')
+    .option('-w, --workdir <folder>', 'in this folder')
+    .action(does(() => import('./commands/exec.ts')));
+  add('restart [services...]', 'restart apps; sidecars keep running').action(does(() => import('./commands/restart.ts')));
+  add('config', 'print the configuration with every default filled in')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/config.ts')));
+  add('validate', 'check mesh.yaml and all it leads to')
+    .alias('analyze')
+    .option('--json', 'as JSON')
+    .addOption(
+      new Option('--failure-threshold <severity>', 'least severity to exit 2 for').choices(['error', 'warning']).default('error'),
+    )
+    .action(does(() => import('./commands/validate.ts')));
+  add('status', 'how the mesh is')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/status.ts')));
+  add('proxy-status', 'whether every sidecar has the newest configuration')
+    .alias('ps-proxy')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/proxy-status.ts')));
+  add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, state or all')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/proxy-config.ts')));
+  add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
+  add('doctor', 'check what the mesh needs from this machine')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/doctor.ts')));
+  add('version', 'print the version')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/version.ts')));
+  add('completion <shell>', 'print a completion script for bash, zsh or fish').action(
+    does(() => import('./commands/completion.ts')),
+  );
+  globals(program.command('daemon', { hidden: true }).exitOverride(), 'daemon')
+    .option('--build')
+    .action(does(() => import('./commands/daemon.ts')));
+  return globals(program, '');
+}
+
+/** Wires a command to its file. */
+function does<Options>(load: () => Module<Options>): (...values: unknown[]) => Promise<void> {
+  return async (...values) => {
+    const command = values.at(-1);
+    if (!(command instanceof Command)) throw new TypeError('commander hands the command last');
+    const { run } = await load();
+    const args = command.processedArgs.flat().filter(value => typeof value === 'string');
+    process.exitCode = await run(invocation(command), args, command.opts<Options & Record<string, unknown>>());
+  };
+}
+
+function invocation(command: Command): Invocation {
+  const options: GlobalOptions = { ...command.parent?.opts<GlobalOptions>(), ...command.opts<GlobalOptions>() };
+  const output = createOutput(options.ansi ?? 'auto');
+  const style = options.progress ?? 'auto';
+  return {
+    project: locateProject(process.cwd(), options, process.env),
+    output,
+    progress: style === 'auto' ? (process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? 'tty' : 'plain') : style,
+    globalArgs: [
+      ...(options.file ?? []).flatMap(file => ['-f', file]),
+      ...(options.projectName === undefined ? [] : ['-p', options.projectName]),
+      ...(options.profile ?? []).flatMap(profile => ['--profile', profile]),
+      ...(options.envFile ?? []).flatMap(file => ['--env-file', file]),
+    ],
+    // The one place where the CLI meets the daemon's side: loaded late, known by its interface only.
+    backend: async (): Promise<Backend> => (await import('../daemon/backend.ts')).backend,
+  };
+}
+
+/** Options that every command takes, before or after its name; `-f` gives way where a command has its own. */
+function globals(command: Command, usage: string): Command {
+  const takesF = usage.startsWith('logs');
+  return command
+    .option(`${takesF ? '' : '-f, '}--file <mesh.yaml>`, 'mesh file', collect)
+    .option('-p, --project-name <name>', 'name of this copy of the project')
+    .option('--profile <name>', 'enable a compose profile', collect)
+    .option('--env-file <file>', 'variables for the placeholders in the files', collect)
+    .addOption(new Option('--progress <style>', 'how work is shown').choices(['auto', 'tty', 'plain', 'json', 'quiet']))
+    .addOption(new Option('--ansi <when>', 'colours').choices(['auto', 'never', 'always']));
+}
+
+function createOutput(ansi: 'auto' | 'never' | 'always'): Output {
+  return new Output(process.stdout, process.stderr, {
+    stdout: wantsColour(ansi, process.stdout, process.env),
+    stderr: wantsColour(ansi, process.stderr, process.env),
+  });
+}
+
+/** Prints what went wrong. A bug keeps its stack, because that is what a report needs. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed it; help and version end in success.
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+  const output = createOutput('auto');
+  const known = asMeshError(error);
+  if (known === null) {
+    output.note(`${output.tint('red', 'bug:')} ${error instanceof Error ? error.stack : String(error)}`);
+    output.note('hint: this is a mistake in mesh itself; containers were left as they are');
+    return exitCodes.failure;
+  }
+  if (known.details !== '') output.note(known.details);
+  output.note(`${output.tint('red', 'error:')} ${known.message}`);
+  if (known.hint !== '') output.note(`${output.tint('cyan', 'hint:')} ${known.hint}`);
+  return known.exitCode;
+}
+
+/** `mesh logs | head` ends us as it would end any other filter. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function seconds(value: string): number {
+  const number = Number(value);
+  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError('a number of seconds above 0 is expected.');
+  return number;
+}
+
+function tail(value: string): number | null {
+  if (value === 'all') return null;
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('a whole number of lines or `all` is expected.');
+  return Number(value);
+}

@@ -1,0 +1,88 @@
+import { styleText } from 'node:util';
+
+type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'magenta' | 'blue' | 'bold' | 'dim';
+
+/** A stream to write to; `process.stdout` is one. */
+export interface TextStream {
+  write(text: string): boolean;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Where a command writes: data on stdout, everything about the work on stderr. */
+export class Output {
+  readonly #stdout: TextStream;
+  readonly #stderr: TextStream;
+  readonly #colour: { readonly stdout: boolean; readonly stderr: boolean };
+
+  constructor(stdout: TextStream, stderr: TextStream, colour: { readonly stdout: boolean; readonly stderr: boolean }) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#colour = colour;
+  }
+
+  /** Writes one line of data. */
+  data(line: string): void {
+    this.#stdout.write(`${line}\n`);
+  }
+
+  /** Writes data without a newline. */
+  raw(text: string): void {
+    this.#stdout.write(text);
+  }
+
+  /** Writes one JSON document, for people on a terminal with indentation. */
+  json(value: unknown): void {
+    this.#stdout.write(`${JSON.stringify(value, null, this.#stdout.isTTY ? 2 : 0)}\n`);
+  }
+
+  /** Writes one line about the work. */
+  note(line: string): void {
+    this.#stderr.write(`${line}\n`);
+  }
+
+  /** Writes control sequences and text of a live display. */
+  draw(text: string): void {
+    this.#stderr.write(text);
+  }
+
+  /** Whether data goes to a terminal (tables may be fitted and coloured). */
+  get dataIsTty(): boolean {
+    return this.#stdout.isTTY === true;
+  }
+
+  /** Width of the terminal that shows progress. */
+  get columns(): number {
+    return this.#stderr.columns ?? 80;
+  }
+
+  /** Colours text for stdout, where colours are on. */
+  paint(style: Style, text: string): string {
+    return this.#colour.stdout ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  /** Colours text for stderr, where colours are on. */
+  tint(style: Style, text: string): string {
+    return this.#colour.stderr ? styleText(style, text, { validateStream: false }) : text;
+  }
+}
+
+/** Whether to colour a stream: `--ansi`, then NO_COLOR, FORCE_COLOR and TERM=dumb, then whether it is a terminal. */
+export function wantsColour(
+  ansi: 'auto' | 'never' | 'always',
+  stream: TextStream,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (ansi !== 'auto') return ansi === 'always';
+  if (env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '') return false;
+  if (env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '' && env['FORCE_COLOR'] !== '0') return true;
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+/** Makes text from containers, paths and names harmless on a terminal: no escape sequences, no carriage tricks, no bidi overrides. */
+export function harmless(text: string): string {
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,77 @@
+import { constants } from 'node:fs';
+import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MeshError } from '../api/mesh-error.ts';
+
+/** What `mesh up` leaves behind for commands that run without a daemon. Information, not a lock. */
+export interface DaemonRecord {
+  readonly project: string;
+  readonly pid: number;
+  readonly socket: string;
+  readonly startedAt: string;
+  readonly version: string;
+}
+
+/** Makes the folder private and keeps it out of version control. @throws MeshError with the path and what to do */
+export async function openStateFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+    const owner = (await stat(folder)).uid;
+    if (process.getuid !== undefined && process.getuid() !== 0 && owner !== process.getuid()) {
+      throw new MeshError('state-folder', `${folder} belongs to uid ${owner}`, `chown it, or remove it: sudo rm -r ${folder}`);
+    }
+    await writeAtomically(join(folder, '.gitignore'), '*\n');
+  } catch (error) {
+    if (error instanceof MeshError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MeshError('state-folder', `the state folder cannot be written: ${why}`, `make ${folder} writable for this user`);
+  }
+}
+
+/** Whole or not at all, also when the power goes: temporary file, fsync, rename, fsync of the folder. Mode 0600. */
+export async function writeAtomically(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY, 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  const folder = await open(dirname(path), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+/** Writes `daemon.json`. */
+export async function writeRecord(folder: string, record: DaemonRecord): Promise<void> {
+  await writeAtomically(join(folder, 'daemon.json'), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Reads `daemon.json`; a missing or damaged one is `null`, because everything in it can be found out again. */
+export async function readRecord(folder: string): Promise<DaemonRecord | null> {
+  try {
+    const value: unknown = JSON.parse(await readFile(join(folder, 'daemon.json'), 'utf8'));
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Forgets the run, keeps the mesh's root certificate: the next `up` is the same mesh. */
+export async function forgetRun(folder: string): Promise<void> {
+  await rm(join(folder, 'daemon.json'), { force: true });
+  await rm(join(folder, 'run'), { recursive: true, force: true });
+}
+
+function isRecord(value: unknown): value is DaemonRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const text = (name: string): boolean => name in value && typeof Reflect.get(value, name) === 'string';
+  return text('project') && text('socket') && text('startedAt') && text('version') && Number.isInteger(Reflect.get(value, 'pid'));
+}
