@@ -34,7 +34,7 @@ const ipv4 = text(new RegExp(`^${octet}(?:\\.${octet}){3}$`), 'an IPv4 address')
 const spiffe = text(/^spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/, 'a SPIFFE ID');
 const principal = text(/^(?:\*|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/, 'a SPIFFE ID or *');
 const method = text(/^[!#$%&'*+.^_`|~0-9A-Z-]+$/, 'a method in upper case');
-const dnsName = text(/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/, 'a lower-case DNS name');
+const dnsName = text(/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/, 'a lower-case DNS name');
 const domain = text(
   /^(?:\*|(?:\*\.)?[a-z0-9_.:[\]-]*[a-z0-9_\]]|[a-z0-9_][a-z0-9_.-]*\.\*)$/,
   'a lower-case host, *.suffix, prefix.* or *',

@@ -1,0 +1,43 @@
+/** The edge: one listener per gateway, virtual hosts from the hosts of its routes. */
+import type { GatewayConfig, GatewayRouteConfig, MeshConfig } from '../../config/mesh-config.ts';
+import type { GatewayListener, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
+import { compileRule, compileTcp, type UseCluster } from './route.ts';
+
+/** What a gateway listens on and where it leads. */
+export function compileGateway(
+  gateway: GatewayConfig,
+  config: MeshConfig,
+  use: UseCluster,
+): { readonly listeners: readonly GatewayListener[]; readonly tables: readonly RouteTable[] } {
+  const { name, port, protocol } = gateway;
+  if (protocol === 'tcp') {
+    const tcp = compileTcp(gateway.routes, port, config, use);
+    // Without a destination there is nothing to accept connections for.
+    return { listeners: tcp.length > 0 ? [{ name, port, protocol, routeTable: '', tcp }] : [], tables: [] };
+  }
+  const routeTable = `${name}:${port}`;
+  const virtualHosts = domainsOf(gateway.routes).map((domain): VirtualHost => {
+    const rules = gateway.routes.filter(route => hostsOf(route).some(host => covers(host, domain)));
+    return { name: domain, domains: [domain], rules: rules.map(rule => compileRule(rule, port, config, use)) };
+  });
+  return { listeners: [{ name, port, protocol, routeTable, tcp: [] }], tables: [{ name: routeTable, virtualHosts }] };
+}
+
+function domainsOf(routes: readonly GatewayRouteConfig[]): readonly string[] {
+  return [...new Set(routes.flatMap(hostsOf))].sort();
+}
+
+function hostsOf(route: GatewayRouteConfig): readonly string[] {
+  return route.hosts.length === 0 ? ['*'] : route.hosts.map(host => host.toLowerCase());
+}
+
+/**
+ * Whether every host of `domain` is one of `pattern`. A request is judged by the most specific virtual host alone, and the routes of a
+ * gateway are one list where the first match wins: so a virtual host gets the rules of all patterns that cover it, in that order.
+ */
+function covers(pattern: string, domain: string): boolean {
+  if (pattern === '*' || pattern === domain) return true;
+  if (pattern.startsWith('*.')) return domain.endsWith(pattern.slice(1)) && !domain.endsWith('.*');
+  if (pattern.endsWith('.*')) return domain.startsWith(pattern.slice(0, -1)) && !domain.startsWith('*.');
+  return false;
+}

@@ -1,0 +1,68 @@
+/** What sidecars may dial: names, virtual addresses, outbound listeners and the route tables behind them. The same for all sidecars. */
+import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
+import type { DnsRecord, OutboundListener, RouteTable } from '../../snapshot/snapshot.ts';
+import { compileRule, compileTcp, defaultRule, type UseCluster } from './route.ts';
+
+/** A name that has its own virtual address: a service, or one version of it by the name of its compose service. */
+export interface MeshName {
+  readonly name: string;
+  readonly service: ServiceConfig;
+  /** `''`: the whole service with its rules. Else only this version, without rules. */
+  readonly subset: string;
+}
+
+/** Names with their own address: services first, then versions, as a version's name never hides a service. Services without ports cannot be dialled. */
+export function meshNames(config: MeshConfig): readonly MeshName[] {
+  const services = config.services.filter(service => service.ports.length > 0);
+  const names = new Map<string, MeshName>();
+  const add = (entry: MeshName): void => {
+    if (!names.has(entry.name)) names.set(entry.name, entry);
+  };
+  for (const service of services) add({ name: service.name.toLowerCase(), service, subset: '' });
+  for (const service of services)
+    for (const version of service.versions)
+      if (version.name !== '') add({ name: version.composeService.toLowerCase(), service, subset: version.name });
+  return [...names.values()];
+}
+
+/** Names and what they resolve to, sorted. An alias never hides a service, a version or an alias that came before. */
+export function compileDns(config: MeshConfig, names: readonly MeshName[], addresses: ReadonlyMap<string, string>): DnsRecord[] {
+  const records = new Map<string, string>();
+  const add = (name: string, owner: string): void => {
+    const address = addresses.get(owner.toLowerCase());
+    if (address !== undefined && !records.has(name.toLowerCase())) records.set(name.toLowerCase(), address);
+  };
+  for (const entry of names) add(entry.name, entry.name);
+  for (const service of config.services) for (const alias of service.aliases) add(alias, service.name);
+  for (const entry of names) add(`${entry.name}.mesh`, entry.name);
+  return [...records].map(([name, address]) => ({ name, address })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The listeners of one name, a listener per port, and their route tables. */
+export function compileOutbound(
+  entry: MeshName,
+  address: string,
+  config: MeshConfig,
+  use: UseCluster,
+): { readonly listeners: readonly OutboundListener[]; readonly tables: readonly RouteTable[] } {
+  const { name, service, subset } = entry;
+  const listeners: OutboundListener[] = [];
+  const tables: RouteTable[] = [];
+  const routes = subset === '' ? service.routes : [];
+  for (const { port, protocol } of service.ports) {
+    const whole = () => use({ service: service.name, subset, port });
+    const routeTable = protocol === 'tcp' ? '' : `${name}:${port}`;
+    let tcp: OutboundListener['tcp'] = [];
+    if (protocol !== 'http') {
+      tcp = compileTcp(routes, port, config, use);
+      if (tcp.length === 0) tcp = [{ cluster: whole(), weight: 1 }];
+    }
+    if (protocol !== 'tcp') {
+      const rules = routes.length > 0 ? routes.map(rule => compileRule(rule, port, config, use)) : [defaultRule(whole())];
+      // The address already says which service is meant, so every Host is let through, also one the app made up.
+      tables.push({ name: routeTable, virtualHosts: [{ name, domains: ['*'], rules }] });
+    }
+    listeners.push({ address, port, protocol, service: service.name, routeTable, tcp });
+  }
+  return { listeners, tables };
+}

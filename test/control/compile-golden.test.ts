@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { compile } from '../../src/control/compile/compile.ts';
+import { emptyRegistry, observe, type PodView, type RegistryState, workloadsOf } from '../../src/control/registry.ts';
+import type { AppState } from '../../src/snapshot/channel.ts';
+import { contentHash } from '../../src/snapshot/content-hash.ts';
+import { decodeSnapshot } from '../../src/snapshot/decode.ts';
+import { type MeshShort, mesh } from './mesh-builder.ts';
+
+interface Case {
+  readonly mesh: MeshShort;
+  readonly pods: readonly (Partial<PodView> & { readonly workload: string; readonly service: string })[];
+  readonly apps?: Readonly<Record<string, readonly AppState[]>>;
+}
+
+const folder = join(import.meta.dirname, '../golden/compile');
+
+function registryOf(input: Case): RegistryState {
+  const pods = input.pods.map(
+    (pod): PodView => ({
+      version: '',
+      kind: 'sidecar',
+      address: null,
+      controlPort: null,
+      app: 'running',
+      health: 'none',
+      ...pod,
+    }),
+  );
+  const apps = Object.entries(input.apps ?? {}).map(([workload, states]) => ({ kind: 'apps' as const, workload, apps: states }));
+  return [{ kind: 'pods' as const, pods }, ...apps].reduce(observe, emptyRegistry);
+}
+
+for (const name of readdirSync(folder).filter(entry => entry !== 'README.md')) {
+  test(`golden ${name}`, () => {
+    assert.deepEqual(
+      readdirSync(join(folder, name)).filter(file => file !== 'input.json' && file !== 'snapshots.json'),
+      [],
+    );
+    const input = JSON.parse(readFileSync(join(folder, name, 'input.json'), 'utf8')) as Case;
+    const workloads = workloadsOf(registryOf(input));
+    const { snapshots } = compile({ config: mesh(input.mesh), workloads, addresses: new Map() });
+
+    for (const snapshot of snapshots.values()) {
+      assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(snapshot))), snapshot, 'the sidecar takes it');
+      const { version, ...content } = snapshot;
+      assert.equal(version, contentHash(content));
+    }
+    const text = `${JSON.stringify(Object.fromEntries(snapshots), null, 2)}\n`;
+    const file = join(folder, name, 'snapshots.json');
+    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+    assert.equal(text, readFileSync(file, 'utf8'));
+  });
+}
