@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { shown } from '../shown.ts';
+import { isProblem, type Problem } from '../units.ts';
+
+/** A field's JSON Schema, for editors: what `z.unknown()` cannot say. */
+export type FieldSchema = Readonly<Record<string, unknown>>;
+
+/**
+ * One value checked and converted by one function. `null`s and wrong types reach the function too, so that every mistake gets the
+ * field's own words. The JSON Schema is given beside it.
+ */
+export function field<T>(check: (value: unknown) => T | Problem, json: FieldSchema): z.ZodType<T, unknown> {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      const result = check(value);
+      if (!isProblem(result)) return result as T;
+      const typed = value !== null && typeof value === 'object';
+      context.issues.push({
+        code: 'custom',
+        input: value,
+        message: message(result.problem, result.hint),
+        params: { wrongType: typed },
+      });
+      return z.NEVER;
+    })
+    .meta({ ...json });
+}
+
+/** A mapping with these fields and no others. `example` completes "write …". */
+export function fields<S extends z.ZodRawShape>(shape: S, example: string) {
+  return z.strictObject(shape, {
+    error: issue =>
+      issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : wrongShape(issue.input, 'a mapping', example),
+  });
+}
+
+/** A mapping with exactly one of these fields, as that field's name and value. */
+export function exactlyOne<K extends string>(shape: Record<K, z.ZodType<string, unknown>>, example: string) {
+  const optional = Object.fromEntries(
+    Object.entries(shape).map(([key, value]) => [key, (value as z.ZodType<string, unknown>).optional()]),
+  );
+  return fields(optional as Record<K, z.ZodOptional<z.ZodType<string, unknown>>>, example).transform((object, context) => {
+    const given = Object.entries(object).filter(([, value]) => value !== undefined);
+    const [first] = given;
+    if (given.length === 1 && first !== undefined) return { key: first[0] as K, value: first[1] as string };
+    const problem = given.length === 0 ? 'says nothing' : `says ${given.map(([key]) => `\`${key}\``).join(' and ')} at once`;
+    context.issues.push({ code: 'custom', input: object, message: message(problem, `write one of ${example}`) });
+    return z.NEVER;
+  });
+}
+
+/** A mapping from names to values. */
+export function namedMap<V extends z.ZodType>(value: V, example: string) {
+  return z.record(z.string(), value, { error: issue => wrongShape(issue.input, 'a mapping', example) });
+}
+
+/** A list, never an empty one: nobody knows whether that means everything or nothing. */
+export function listOf<V extends z.ZodType>(value: V, example: string) {
+  const expected = `a list`;
+  return z
+    .array(value, { error: issue => wrongShape(issue.input, expected, example) })
+    .min(1, { error: message('the list is empty', `leave the field out, or write ${example}`) });
+}
+
+/** One value or a list of them, always read as a list. */
+export function oneOrMany<V extends z.ZodType>(value: V, example: string) {
+  return z.union([listOf(value, example), value.transform(one => [one])]);
+}
+
+/** One of a few words. */
+export function oneOf<const W extends readonly string[]>(words: W): z.ZodType<W[number], unknown> {
+  const list = words.map(word => `\`${word}\``).join(', ');
+  return field<W[number]>(
+    value =>
+      typeof value === 'string' && words.includes(value)
+        ? value
+        : { problem: `${shown(value)} is not known here`, hint: `one of ${list}` },
+    { type: 'string', enum: [...words] },
+  );
+}
+
+/** A whole number within limits. */
+export function integer(min: number, max: number, what: string, example: number): z.ZodType<number, unknown> {
+  return field<number>(
+    value =>
+      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+        ? value
+        : {
+            problem: `${shown(value)} is not ${what}`,
+            hint: `a whole number from ${min} to ${max}, at most ${max}, e.g. \`${example}\``,
+          },
+    { type: 'integer', minimum: min, maximum: max },
+  );
+}
+
+/** A text; numbers are taken as they are written. */
+export function text(what: string, json: FieldSchema = {}): z.ZodType<string, unknown> {
+  return field<string>(
+    value => {
+      if (typeof value === 'string' && value !== '') return value;
+      if (typeof value === 'number') return String(value);
+      return { problem: `${value === '' ? 'an empty text' : shown(value)} is not ${what}`, hint: `write ${what}` };
+    },
+    { type: ['string', 'number'], ...json },
+  );
+}
+
+/** Message and hint travel through zod as two lines of one text. */
+export function message(problem: string, hint: string): string {
+  return `${problem}\n${hint}`;
+}
+
+function wrongShape(input: unknown, expected: string, example: string): string {
+  if (input === null || input === undefined)
+    return message('is empty', `expected ${expected}: write ${example}, or remove the line`);
+  return message(`${shown(input)} is not ${expected}`, `write ${example}`);
+}

@@ -1,0 +1,108 @@
+import { shown } from '../shown.ts';
+import { parseDuration, parsePercent, parseSize } from '../units.ts';
+import { field, integer } from './field.ts';
+
+/** Milliseconds from `2s`. */
+export const duration = field<number>(parseDuration, {
+  type: 'string',
+  pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
+  examples: ['2s', '500ms'],
+});
+
+/** Bytes from `64m`. */
+export const size = field<number>(parseSize, {
+  type: 'string',
+  pattern: '^\\d+(\\.\\d+)?\\s*[bkmgBKMG]i?[bB]?$',
+  examples: ['64m'],
+});
+
+/** A TCP port. */
+export const port = integer(1, 65_535, 'a port', 8080);
+
+/** `90` or `90%`: a share of traffic, relative to its neighbours. */
+export const weight = field<number>(
+  value => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 1_000_000) return value;
+    if (typeof value === 'string') return parsePercent(value);
+    return { problem: `${shown(value)} is not a weight`, hint: 'a whole number from 0, e.g. `90`, or a percentage, `90%`' };
+  },
+  { type: ['integer', 'string'], minimum: 0, pattern: '^\\d+(\\.\\d+)?%$' },
+);
+
+/** An HTTP method in upper case. */
+export const method = field<string>(
+  value => {
+    if (typeof value === 'string' && /^[A-Z][A-Z-]{0,31}$/.test(value)) return value;
+    const upper = typeof value === 'string' ? value.toUpperCase() : '';
+    const hint = /^[A-Z][A-Z-]*$/.test(upper) ? `methods are upper case: \`${upper}\`` : 'a method such as `GET` or `POST`';
+    return { problem: `${shown(value)} is not a method`, hint };
+  },
+  { type: 'string', pattern: '^[A-Z][A-Z-]*$', examples: ['GET'] },
+);
+
+/** A host name or `*.suffix`, in any case, without port. Lower case. */
+export const host = field<string>(
+  value => {
+    const name = typeof value === 'string' ? value.toLowerCase() : '';
+    if (/^(\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*)$/.test(name) && name.length <= 255)
+      return name;
+    return {
+      problem: `${shown(value)} is not a host`,
+      hint: 'a host name without scheme, port or path: `shop.localhost` or `*.localhost`',
+    };
+  },
+  { type: 'string', examples: ['shop.localhost'] },
+);
+
+/** A path rule of `access`: `/a` exact, `/a*` prefix, `*.css` suffix; decoded, as it is judged. */
+export const accessPath = field<string>(
+  value => {
+    if (typeof value !== 'string' || !/^(\/|\*)/.test(value)) {
+      return { problem: `${shown(value)} is not a path`, hint: 'a path starts with `/`: `/public/*`; `*.css` is a suffix' };
+    }
+    if (/%[0-9a-f]{2}/i.test(value)) {
+      return {
+        problem: `${shown(value)} is percent-encoded`,
+        hint: 'paths are compared decoded: write the character itself, not e.g. %2f',
+      };
+    }
+    if (/[?#]/.test(value)) return { problem: `${shown(value)} holds a query or fragment`, hint: 'only the path is compared' };
+    if (value.slice(1, -1).includes('*'))
+      return { problem: `${shown(value)} has a \`*\` inside`, hint: '`*` stands at the start or the end' };
+    return value;
+  },
+  { type: 'string', examples: ['/public/*'] },
+);
+
+/** A SPIFFE ID, or `*` for any authenticated caller. */
+export const principal = field<string>(
+  value => {
+    const parts = typeof value === 'string' ? /^spiffe:\/\/([a-z0-9._-]{1,255})((?:\/[A-Za-z0-9._-]+)+)$/.exec(value) : null;
+    const dots = parts?.[2]?.split('/').some(segment => segment === '.' || segment === '..');
+    if (value === '*' || (parts !== null && dots === false)) return value as string;
+    return { problem: `${shown(value)} is not a SPIFFE ID`, hint: 'e.g. `spiffe://bookshop.local/ns/default/sa/storefront`' };
+  },
+  { type: 'string', examples: ['spiffe://bookshop.local/ns/default/sa/storefront'] },
+);
+
+/** A domain that identities are issued in. */
+export const trustDomain = field<string>(
+  value =>
+    typeof value === 'string' && /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/.test(value)
+      ? value
+      : { problem: `${shown(value)} is not a trust domain`, hint: 'lower case letters, digits, `.`, `-`, `_`: `bookshop.local`' },
+  { type: 'string', examples: ['bookshop.local'] },
+);
+
+/** An address on this machine to listen at. */
+export const address = field<string>(
+  value =>
+    typeof value === 'string' && /^(\d{1,3}(\.\d{1,3}){3}|\[?[0-9a-f:]*:[0-9a-f:]*\]?)$/i.test(value) && octetsFit(value)
+      ? value.replace(/^\[|\]$/g, '')
+      : { problem: `${shown(value)} is not an IP address`, hint: '`127.0.0.1` for this machine only, `0.0.0.0` for the network' },
+  { type: 'string', examples: ['127.0.0.1', '0.0.0.0'] },
+);
+
+function octetsFit(value: string): boolean {
+  return value.includes(':') || value.split('.').every(octet => Number(octet) <= 255);
+}
