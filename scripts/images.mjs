@@ -31,8 +31,8 @@ const recipes = {
   },
   'redis:7': {
     packages: ['redis-server'],
-    changes: ['CMD ["redis-server", "--protected-mode", "no"]', 'EXPOSE 6379'],
-    finish: () => {},
+    changes: ['VOLUME /data', 'WORKDIR /data', 'EXPOSE 6379', 'CMD ["redis-server", "--protected-mode", "no"]'],
+    finish: into => mkdirSync(join(into, 'data')),
   },
   'buildpack-deps:bookworm-curl': { packages: ['curl'], changes: ['CMD ["bash"]'], finish: () => {} },
 };
@@ -139,6 +139,7 @@ async function unpackBase(folder, into, files) {
 
 async function importImage(name, from) {
   const [image, tag] = name.split(':');
+  const old = await engineCall('GET', `/images/${name}/json`);
   const changes = [path, ...recipes[name].changes, `LABEL ${hashLabel}=${recipeHash(name)}`];
   const query = changes.map(change => `&changes=${encodeURIComponent(change)}`).join('');
   const tar = spawn('tar', ['-c', '--sort=name', '--numeric-owner', '--owner=0', '--group=0', '-C', from, '.'], {
@@ -146,6 +147,8 @@ async function importImage(name, from) {
   });
   const { status, body } = await engineCall('POST', `/images/create?fromSrc=-&repo=${image}&tag=${tag}${query}`, tar.stdout);
   if (status !== 200 || body.includes('"error"')) throw new Stop(`The engine did not take the image ${name}: ${body}`);
+  // What an older recipe made would lie around without a name; the engine keeps it as long as a container uses it.
+  if (old.status === 200) await engineCall('DELETE', `/images/${JSON.parse(old.body).Id}`);
 }
 
 async function make(names) {

@@ -57,11 +57,8 @@ const server = createServer(async (request, response) => {
     id: Number(id),
     version,
     pod: hostname(),
-    reviews: reviews.map(review => ({
-      ...review,
-      ...(stars === undefined ? {} : { rating: { stars: stars[review.reviewer] ?? 0, color } }),
-      ...(error === undefined ? {} : { rating: { error } }),
-    })),
+    ...(error === undefined ? {} : { ratingsError: error }),
+    reviews: reviews.map(review => (stars === undefined ? review : { ...review, stars: stars[review.reviewer] ?? 0, color })),
   });
 });
 

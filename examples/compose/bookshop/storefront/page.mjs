@@ -1,11 +1,10 @@
 // One book as a page without scripts.
 const escaped = text => String(text).replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 
-function stars(rating) {
-  if (rating === undefined) return '<p class="none">no stars shown</p>';
-  if (rating.error !== undefined) return `<p class="none">${escaped(rating.error)}</p>`;
-  const full = Math.min(5, Math.max(0, rating.stars));
-  return `<p class="stars ${rating.color === 'red' ? 'red' : 'black'}" title="${full} of 5">${'★'.repeat(full)}${'☆'.repeat(5 - full)}</p>`;
+function stars({ stars: given, color }) {
+  if (given === undefined) return '<p class="none">no stars shown</p>';
+  const full = Math.min(5, Math.max(0, given));
+  return `<p class="stars ${color === 'red' ? 'red' : 'black'}" title="${full} of 5">${'★'.repeat(full)}${'☆'.repeat(5 - full)}</p>`;
 }
 
 const detailsPart = details =>
@@ -16,7 +15,8 @@ const detailsPart = details =>
 const reviewsPart = reviews =>
   reviews.error !== undefined
     ? `<p class="none">${escaped(reviews.error)}</p>`
-    : `${reviews.reviews.map(review => `<blockquote>${escaped(review.text)}<footer>${escaped(review.reviewer)}</footer>${stars(review.rating)}</blockquote>`).join('')}
+    : `${reviews.reviews.map(review => `<blockquote>${escaped(review.text)}<footer>${escaped(review.reviewer)}</footer>${stars(review)}</blockquote>`).join('')}
+${reviews.ratingsError === undefined ? '' : `<p class="none">${escaped(reviews.ratingsError)}</p>`}
 <p class="by">answered by reviews <b>${escaped(reviews.version)}</b> in ${escaped(reviews.pod)}</p>`;
 
 /** The page for what `book()` found out; every part may have failed on its own. */
