@@ -2,7 +2,7 @@
 //
 //   npm run demo
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { bootstrap } from './bootstrap.mjs';
@@ -70,9 +70,14 @@ async function reload() {
   if (changed === text) throw new Stop('mesh.yaml has no split to change; "git checkout mesh.yaml" brings it back.');
   mkdirSync(join(root, '.mesh'), { recursive: true });
   writeFileSync(backup, text);
-  const restore = () =>
-    existsSync(backup) && (writeFileSync(meshFile, readFileSync(backup)), renameSync(backup, `${backup}.done`));
-  const interrupted = () => (restore(), process.exit(130));
+  const restore = () => {
+    writeFileSync(meshFile, text);
+    rmSync(backup, { force: true });
+  };
+  const interrupted = () => {
+    restore();
+    process.exit(130);
+  };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   const seen = { requests: 0, failed: 0, lastOld: 0 };
   let running = true;
@@ -177,7 +182,6 @@ while time.time() < end:
     ip = p[14:]; ihl = (ip[0] & 15) * 4
     if ip[9] != 6: continue
     tcp = ip[ihl:]; ports = (tcp[0] << 8 | tcp[1], tcp[2] << 8 | tcp[3])
-    data = ip[ihl + (tcp[12] >> 4) * 4:int.from_bytes(ip[2:4], "big")]
     data = tcp[(tcp[12] >> 4) * 4:int.from_bytes(ip[2:4], "big") - ihl]
     if 9080 not in ports or not data: continue
     size += len(data)
