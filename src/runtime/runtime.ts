@@ -3,6 +3,7 @@
  * whatever has to wait for a sidecar is handed in as `RuntimeHooks`.
  */
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { ExecRequest } from './docker.ts';
 
 /** One workload that runs (or ran): a pod as observed on the engine. */
 export interface ObservedPod {
@@ -45,6 +46,8 @@ export interface Operation {
     | 'make-pause-image'
     | 'create-pod'
     | 'start-pod'
+    /** A job ended: its sidecar and network go too. */
+    | 'stop-pod'
     | 'repair-pod'
     | 'recreate-pod'
     | 'remove-pod'
@@ -85,10 +88,42 @@ export interface ExecuteOptions {
   readonly build: boolean;
 }
 
+export interface PlanOptions {
+  /** Build images even when the tag exists. @default false */
+  readonly build?: boolean;
+  /** A user asks (`mesh up`), not the daemon's loop: ended apps start again, moved tags count, `pull: always` pulls. @default false */
+  readonly initial?: boolean;
+  /** When given, pods whose sidecar was made with another environment (a new CA) are recreated. */
+  readonly sidecarEnvironment?: RuntimeHooks['sidecarEnvironment'];
+}
+
+/** A piece of a container's output. */
+export interface LogPiece {
+  readonly workload: string;
+  readonly role: 'app' | 'sidecar';
+  readonly stream: 'stdout' | 'stderr';
+  /** As the engine sends it: usually whole lines; a terminal's output is raw. */
+  readonly data: Buffer;
+}
+
+export interface LogRequest {
+  /** Workloads or services; empty: all. */
+  readonly targets: readonly string[];
+  readonly roles: readonly ('app' | 'sidecar')[];
+  readonly follow: boolean;
+  /** Unix seconds or RFC 3339; empty: from the beginning. */
+  readonly since: string;
+  /** Last lines of each container; `null`: all. */
+  readonly tail: number | null;
+  readonly timestamps: boolean;
+  readonly signal: AbortSignal;
+}
+
 export interface Runtime {
   /** One listing of the project's pods, sorted by workload. */
   observe(): Promise<readonly ObservedPod[]>;
-  plan(config: MeshConfig, options?: { readonly build?: boolean }): Promise<Plan>;
+  /** @throws RuntimeError: image missing where none may be fetched, volume missing, project of the same name in another folder. */
+  plan(config: MeshConfig, options?: PlanOptions): Promise<Plan>;
   /** Carries the plan out; waits for sidecars and `depends_on`. Rejects with a `RuntimeError` at the first failure after unwinding nothing. */
   execute(config: MeshConfig, plan: Plan, options: ExecuteOptions): Promise<void>;
   /** Calls back after any container event of the project, coalesced, and after every reconnect to the engine. */
@@ -97,4 +132,12 @@ export interface Runtime {
   stop(options: { readonly signal: AbortSignal }): Promise<void>;
   /** Removes all that the project made and nothing else. Needs no mesh.yaml. Named volumes only with `volumes`. */
   down(options: { readonly volumes: boolean; readonly onProgress: (line: string) => void }): Promise<void>;
+  /** Output of containers, merged as it comes. Ends when all have ended, or by the signal. */
+  logs(request: LogRequest): AsyncIterable<LogPiece>;
+  /** Runs a command in the app container of a workload (or of a service's first pod); the command's exit code. */
+  exec(target: string, request: ExecRequest): Promise<number>;
+  /** Restarts the apps of workloads or services (all: empty); sidecars stay. */
+  restart(targets: readonly string[], options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Output of a sidecar so far as whole text; `since`: RFC 3339, usually its `startedAt`. */
+  readSidecarLog(containerId: string, since: string): Promise<string>;
 }
