@@ -129,6 +129,16 @@ export class Registry {
     return this.#workloads;
   }
 
+  /** The pods as last observed. */
+  get pods(): readonly PodView[] {
+    return [...this.#state.pods.values()];
+  }
+
+  /** Whether the app container of a workload runs, listening or not. */
+  appRuns(workload: string): boolean {
+    return this.#state.pods.get(workload)?.app === 'running';
+  }
+
   /** Takes an observation in. */
   observe(observation: Observation): void {
     this.#state = observe(this.#state, observation);

@@ -14,6 +14,7 @@ import type { Snapshot } from './snapshot.ts';
 export const protocolVersion = 1;
 /** A larger frame means a broken or hostile peer; 32 MiB holds a snapshot for some ten thousand endpoints. */
 export const maxFrameBytes = 32 * 1024 * 1024;
+/** Followed by 64 lower-case hex digits: the SHA-256 of the control key's SubjectPublicKeyInfo in DER. */
 export const controlKeyPrefix = 'mesh-control-key sha256:';
 /** Environment variables of a sidecar container, all public facts. */
 export const sidecarEnv = {

@@ -1,0 +1,258 @@
+/** The daemon's end of one control channel. @see snapshot/channel.ts for the messages and how the two ends know each other */
+import { connect, type TLSSocket } from 'node:tls';
+import { backoffMs } from '../async/backoff.ts';
+import type { Clock } from '../async/clock.ts';
+import type { DaemonSvid } from '../pki/authority.ts';
+import { protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../snapshot/channel.ts';
+import { encodeFrame, FrameReader } from '../snapshot/frame.ts';
+import { ControlError } from './control-error.ts';
+import { isExpectedKey, keyHashOf } from './control-key.ts';
+import { decodeToDaemon } from './message.ts';
+
+/** What a link needs from around it. */
+export interface LinkOptions {
+  readonly workload: string;
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly daemonVersion: string;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** The daemon's SVID as of now. */
+  readonly credentials: () => Promise<DaemonSvid>;
+  /** Hashes of control keys in the sidecar's log; asked again whenever an unknown key shows up. */
+  readonly readControlKeys: (workload: string) => Promise<readonly string[]>;
+  readonly timing?: Partial<LinkTiming>;
+  readonly listener: LinkListener;
+}
+
+/** Times of a link, ms. */
+export interface LinkTiming {
+  /** From dialling to the sidecar's hello. */
+  readonly helloMs: number;
+  /** Between pings; a sidecar that has not answered one when the next is due has hung. */
+  readonly pingMs: number;
+  readonly firstRetryMs: number;
+  /** A sidecar that came back is found within this, so it serves again well inside three seconds. */
+  readonly maxRetryMs: number;
+}
+
+const defaultTiming: LinkTiming = { helloMs: 3000, pingMs: 2000, firstRetryMs: 25, maxRetryMs: 400 };
+
+/** What a link tells. `lost` follows every `hello`, and comes alone when a connection never got that far. */
+export interface LinkListener {
+  hello(hello: Extract<ToDaemon, { kind: 'hello' }>): void;
+  message(message: Exclude<ToDaemon, { kind: 'hello' | 'pong' | 'reply' }>): void;
+  lost(reason: string, wasConnected: boolean): void;
+}
+
+interface Query {
+  readonly resolve: (body: unknown) => void;
+  readonly reject: (error: ControlError) => void;
+  readonly cancel: () => void;
+}
+
+/** Keeps one channel up: dials, checks the key, dials again when it breaks. */
+export class SidecarLink {
+  readonly #options: LinkOptions;
+  readonly #timing: LinkTiming;
+  #keys: readonly string[] = [];
+  #socket: TLSSocket | null = null;
+  #connected = false;
+  #closed = false;
+  /** Tries since the last hello. */
+  #tries = 0;
+  #nextId = 1;
+  #unanswered: number | null = null;
+  #cancelTimer: () => void = () => {};
+  readonly #queries = new Map<number, Query>();
+
+  /** Begins to dial at once. */
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    void this.#dial();
+  }
+
+  /** Port on 127.0.0.1 that it dials. */
+  get port(): number {
+    return this.#options.port;
+  }
+
+  /** Whether hellos were exchanged and the connection stands. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Sends a message; `false` when there is no connection. @throws FrameError when the message is too large for a frame */
+  send(message: ToSidecar): boolean {
+    if (!this.#connected || this.#socket === null) return false;
+    this.#socket.write(encodeFrame(message));
+    return true;
+  }
+
+  /** Asks the sidecar. @throws ControlError `not-connected` or `timeout` */
+  query(what: QueryKind, timeoutMs: number): Promise<unknown> {
+    const { workload, clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      if (!this.send({ kind: 'query', id, what })) {
+        reject(new ControlError('not-connected', `${workload} is not connected`));
+        return;
+      }
+      const cancel = clock.after(timeoutMs, () => {
+        this.#queries.delete(id);
+        reject(new ControlError('timeout', `${workload} did not answer in ${timeoutMs} ms`));
+      });
+      this.#queries.set(id, { resolve, reject, cancel });
+    });
+  }
+
+  /** Ends the channel for good. The sidecar goes on with what it has. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelTimer();
+    this.#end('closed by the daemon');
+  }
+
+  async #dial(): Promise<void> {
+    const { port, credentials, clock } = this.#options;
+    let svid: DaemonSvid;
+    try {
+      svid = await credentials();
+    } catch (error) {
+      this.#lost(`no certificate for the daemon: ${reasonOf(error)}`);
+      return;
+    }
+    if (this.#closed) return;
+    // The sidecar's certificate is self-signed: its key is compared with the log's hash below, before anything is sent.
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      minVersion: 'TLSv1.3',
+      cert: svid.chainPem,
+      key: svid.privateKeyPem,
+      rejectUnauthorized: false,
+    });
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('error', error => this.#fail(socket, reasonOf(error)));
+    socket.on('close', () => this.#fail(socket, 'the connection ended'));
+    socket.once('secureConnect', () => void this.#verify(socket));
+    this.#cancelTimer = clock.after(this.#timing.helloMs, () =>
+      this.#fail(socket, `no hello from the sidecar in ${this.#timing.helloMs} ms`),
+    );
+  }
+
+  async #verify(socket: TLSSocket): Promise<void> {
+    const { workload, readControlKeys, daemonVersion } = this.#options;
+    const certificate = socket.getPeerX509Certificate();
+    const hash = certificate === undefined ? '' : keyHashOf(certificate);
+    if (!isExpectedKey(hash, this.#keys)) {
+      // A sidecar that was restarted has a new key, and its log says so.
+      try {
+        this.#keys = await readControlKeys(workload);
+      } catch (error) {
+        this.#fail(socket, `the sidecar's log cannot be read: ${reasonOf(error)}`);
+        return;
+      }
+      if (socket !== this.#socket) return;
+      if (!isExpectedKey(hash, this.#keys)) {
+        this.#fail(socket, "the key in the handshake is not one from the sidecar's log");
+        return;
+      }
+    }
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of reader.push(chunk)) {
+          if (socket === this.#socket) this.#take(socket, decodeToDaemon(message));
+        }
+      } catch (error) {
+        this.#fail(socket, reasonOf(error));
+      }
+    });
+    socket.write(encodeFrame({ kind: 'hello', protocol: protocolVersion, daemonVersion } satisfies ToSidecar));
+  }
+
+  #take(socket: TLSSocket, message: ToDaemon): void {
+    const { workload, listener } = this.#options;
+    if (message.kind === 'hello') {
+      if (this.#connected) throw new ControlError('protocol', 'a second hello from the sidecar');
+      if (message.protocol !== protocolVersion)
+        throw new ControlError('protocol', `the sidecar speaks protocol ${message.protocol}, this daemon ${protocolVersion}`);
+      if (message.workload !== workload)
+        throw new ControlError('protocol', `the sidecar says it is ${JSON.stringify(message.workload.slice(0, 80))}`);
+      this.#connected = true;
+      this.#tries = 0;
+      this.#unanswered = null;
+      this.#schedulePing(socket);
+      listener.hello(message);
+      return;
+    }
+    if (!this.#connected) throw new ControlError('protocol', `${message.kind} before hello`);
+    switch (message.kind) {
+      case 'pong':
+        if (message.id === this.#unanswered) this.#unanswered = null;
+        return;
+      case 'reply': {
+        const query = this.#queries.get(message.id);
+        this.#queries.delete(message.id);
+        query?.cancel();
+        query?.resolve(message.body);
+        return;
+      }
+      default:
+        listener.message(message);
+    }
+  }
+
+  #schedulePing(socket: TLSSocket): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.clock.after(this.#timing.pingMs, () => {
+      if (this.#unanswered !== null) {
+        this.#fail(socket, `no answer to a ping in ${this.#timing.pingMs} ms`);
+        return;
+      }
+      this.#unanswered = this.#nextId++;
+      this.send({ kind: 'ping', id: this.#unanswered });
+      this.#schedulePing(socket);
+    });
+  }
+
+  /** Each connection ends once, with its first reason. */
+  #fail(socket: TLSSocket, reason: string): void {
+    if (socket !== this.#socket) return;
+    this.#end(reason);
+  }
+
+  #end(reason: string): void {
+    this.#socket?.destroy();
+    this.#socket = null;
+    for (const query of this.#queries.values()) {
+      query.cancel();
+      query.reject(new ControlError('not-connected', `${this.#options.workload}: ${reason}`));
+    }
+    this.#queries.clear();
+    this.#lost(reason);
+  }
+
+  #lost(reason: string): void {
+    const wasConnected = this.#connected;
+    this.#connected = false;
+    this.#cancelTimer();
+    if (!this.#closed) this.#cancelTimer = this.#options.clock.after(this.#retryMs(), () => void this.#dial());
+    this.#options.listener.lost(reason, wasConnected);
+  }
+
+  /** Shortened by up to a half at random: links that broke together do not all dial in the same moment. */
+  #retryMs(): number {
+    this.#tries++;
+    return backoffMs(this.#tries, this.#timing.firstRetryMs, this.#timing.maxRetryMs) * (1 - this.#options.random() / 2);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

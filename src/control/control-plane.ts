@@ -1,0 +1,338 @@
+/** The control plane of one mesh: configuration and observations in, snapshots and SVIDs out. The daemon composes it; it knows no engine. */
+import type { Clock } from '../async/clock.ts';
+import type { HoldOffLimits } from '../async/hold-off.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import { serviceId } from '../identity/spiffe-id.ts';
+import { type Authority, defaultTtlMs } from '../pki/authority.ts';
+import type { QueryKind, ToDaemon } from '../snapshot/channel.ts';
+import { FrameError } from '../snapshot/frame.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { type LinkTiming, SidecarLink } from './channel.ts';
+import { compile } from './compile/compile.ts';
+import { ControlError } from './control-error.ts';
+import { Facts } from './facts.ts';
+import { syncState } from './publish-state.ts';
+import { Publisher, type Settlement } from './publisher.ts';
+import { type PodView, type RegisteredWorkload, Registry } from './registry.ts';
+import { SvidIssuer } from './svid-issuer.ts';
+import type { WorkloadStatus } from './workload-status.ts';
+
+/** What happens in the control plane, for logs, status and measurements. */
+export type ControlEvent =
+  | { readonly kind: 'connect'; readonly workload: string; readonly version: string | null }
+  | { readonly kind: 'lost'; readonly workload: string; readonly reason: string; readonly wasConnected: boolean }
+  | { readonly kind: 'ack'; readonly workload: string; readonly version: string }
+  | { readonly kind: 'nack'; readonly workload: string; readonly version: string; readonly reason: string }
+  | {
+      readonly kind: 'issued';
+      readonly workload: string;
+      readonly spiffeId: string;
+      readonly serialNumber: string;
+      readonly expiresAtMs: number;
+    }
+  | { readonly kind: 'issue-failed'; readonly workload: string; readonly reason: string }
+  | { readonly kind: 'app'; readonly workload: string; readonly port: number; readonly listening: boolean }
+  | { readonly kind: 'published'; readonly workloads: readonly string[] }
+  /** All have answered. `sinceSavedMs`: from the save that `setConfig` was told of, by the wall clock; `null` when another change was the cause. */
+  | ({ readonly kind: 'settled'; readonly sinceSavedMs: number | null } & Settlement);
+
+/** What a control plane needs. */
+export interface ControlPlaneOptions {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly daemonVersion: string;
+  /** Hashes of the control keys that the sidecar printed (`controlKeysIn` finds them in its log). */
+  readonly readControlKeys: (workload: string) => Promise<readonly string[]>;
+  /** Life of SVIDs, ms. @default 24 h */
+  readonly svidTtlMs?: number;
+  readonly holdOff?: HoldOffLimits;
+  readonly timing?: Partial<LinkTiming>;
+}
+
+/** Long enough for a busy machine; a sidecar answers in milliseconds or hangs. */
+const queryTimeoutMs = 5000;
+
+/** See the file's head. */
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #registry: Registry;
+  readonly #publisher: Publisher;
+  readonly #issuer: SvidIssuer;
+  readonly #links = new Map<string, SidecarLink>();
+  readonly #svidEnds = new Map<string, number>();
+  readonly #listeners = new Set<(event: ControlEvent) => void>();
+  readonly #facts = new Facts();
+  #config: MeshConfig | null = null;
+  #podsKnown = false;
+  #addresses: ReadonlyMap<string, string> = new Map();
+  #savedAtMs: number | null = null;
+  #closed = false;
+
+  constructor(options: ControlPlaneOptions) {
+    const { authority, clock, random, svidTtlMs = defaultTtlMs } = options;
+    this.#options = options;
+    this.#issuer = new SvidIssuer({ authority, clock, random, ttlMs: svidTtlMs });
+    this.#publisher = new Publisher({
+      clock: options.clock,
+      ...(options.holdOff === undefined ? {} : { holdOff: options.holdOff }),
+      compile: () => this.#compile(),
+      send: (workload, snapshot) => this.#send(workload, snapshot),
+      onPublished: workloads => this.#emit({ kind: 'published', workloads }),
+      onSettled: settlement => this.#onSettled(settlement),
+    });
+    this.#registry = new Registry(() => {
+      this.#publisher.request();
+      this.#facts.changed();
+    });
+  }
+
+  /** PEM of the roots that sidecars trust: public. */
+  get bundlePem(): string {
+    return this.#options.authority.bundlePem;
+  }
+
+  /** Adds a listener; the returned function removes it. */
+  on(listener: (event: ControlEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Another configuration is in effect. `savedAtMs`: when the user saved it, ms since epoch, for the measurement. */
+  setConfig(config: MeshConfig, savedAtMs: number | null = null): void {
+    this.#config = config;
+    this.#savedAtMs ??= savedAtMs;
+    this.#publisher.request();
+    this.#facts.changed();
+  }
+
+  /** All pods of the project, as observed. Channels to new ones are opened, to others closed. */
+  setPods(pods: readonly PodView[]): void {
+    if (this.#closed) return;
+    this.#podsKnown = true;
+    const before = this.#registry.pods;
+    this.#registry.observe({ kind: 'pods', pods });
+    const ports = new Map(pods.map(pod => [pod.workload, pod.controlPort]));
+    for (const [workload, link] of this.#links) {
+      if (ports.get(workload) !== link.port) this.#closeLink(workload, link);
+    }
+    for (const [workload, port] of ports) {
+      if (port !== null && !this.#links.has(workload)) this.#openLink(workload, port);
+    }
+    for (const { workload } of before) if (!ports.has(workload)) this.#forget(workload);
+    if (before.length === 0) this.#publisher.request();
+    this.#facts.changed();
+  }
+
+  /** One pod was made or changed; the others are as they were. */
+  setPod(pod: PodView): void {
+    this.setPods([...this.#registry.pods.filter(other => other.workload !== pod.workload), pod]);
+  }
+
+  /** Every workload, sorted by name. */
+  status(): WorkloadStatus[] {
+    return this.#registry.workloads.map(workload => {
+      const state = this.#publisher.state(workload.name);
+      return {
+        workload: workload.name,
+        service: workload.service,
+        version: workload.version,
+        kind: workload.kind,
+        address: workload.address,
+        state: this.#shownState(workload),
+        sync: syncState(state),
+        wanted: state.wanted,
+        sent: state.sent,
+        acked: state.acked,
+        nack: state.nack,
+        svidExpiresAtMs: this.#svidEnds.get(workload.name) ?? null,
+        listening: workload.listening ?? [],
+      };
+    });
+  }
+
+  /** Snapshot that the workload should run; `null` before the first compile that knows it. */
+  snapshot(workload: string): Snapshot | null {
+    return this.#publisher.wanted(workload);
+  }
+
+  /**
+   * Resolves when the sidecar is connected, has an SVID and runs a snapshot.
+   * @throws ControlError `rejected` when it refuses its first snapshot, `closed`; the signal's reason when that aborts
+   */
+  whenReady(workload: string, signal: AbortSignal): Promise<void> {
+    return this.#facts.when(() => {
+      const { connected, acked, nack } = this.#publisher.state(workload);
+      if (connected && acked === null && nack !== null)
+        throw new ControlError('rejected', `${workload} refused its first snapshot: ${nack.reason}`);
+      return connected && acked !== null && this.#svidEnds.has(workload);
+    }, signal);
+  }
+
+  /** Resolves when the app accepts connections on the port, or on any; at once for a service without ports. @throws as `whenReady` */
+  whenAppListening(workload: string, port: number | 'any', signal: AbortSignal): Promise<void> {
+    return this.#facts.when(() => {
+      const registered = this.#registry.workloads.find(item => item.name === workload);
+      if (registered === undefined) return false;
+      if (this.#hasNoPorts(registered)) return true;
+      const listening = registered.listening ?? [];
+      return port === 'any' ? listening.length > 0 : listening.includes(port);
+    }, signal);
+  }
+
+  /** Resolves once every connected workload has answered for the snapshot that it should run, with nothing left to push. */
+  settled(): Promise<Settlement> {
+    return this.#publisher.settled();
+  }
+
+  /** Asks a sidecar. @throws ControlError `unknown-workload`, `not-connected`, `timeout` */
+  async query(workload: string, what: QueryKind, timeoutMs: number = queryTimeoutMs): Promise<unknown> {
+    return this.#link(workload).query(what, timeoutMs);
+  }
+
+  /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */
+  drain(workload: string, graceMs: number): void {
+    if (!this.#link(workload).send({ kind: 'drain', graceMs }))
+      throw new ControlError('not-connected', `${workload} is not connected`);
+  }
+
+  /** Ends all channels; the sidecars go on with what they have. */
+  close(): void {
+    this.#closed = true;
+    this.#publisher.close();
+    for (const [workload, link] of this.#links) this.#closeLink(workload, link);
+    this.#facts.close(new ControlError('closed', 'the control plane was closed'));
+  }
+
+  #compile(): ReadonlyMap<string, Snapshot> | null {
+    // With only one of the two, every service would lose its endpoints for a moment: nothing is pushed until both are known.
+    if (this.#config === null || !this.#podsKnown) return null;
+    const compiled = compile({ config: this.#config, workloads: this.#registry.workloads, addresses: this.#addresses });
+    this.#addresses = compiled.addresses;
+    return compiled.snapshots;
+  }
+
+  #send(workload: string, snapshot: Snapshot): boolean {
+    try {
+      return this.#links.get(workload)?.send({ kind: 'snapshot', snapshot }) ?? false;
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#emit({ kind: 'nack', workload, version: snapshot.version, reason: error.message });
+      return false;
+    }
+  }
+
+  #openLink(workload: string, port: number): void {
+    const { daemonVersion, clock, random, readControlKeys, timing } = this.#options;
+    const link = new SidecarLink({
+      workload,
+      port,
+      daemonVersion,
+      clock,
+      random,
+      readControlKeys,
+      ...(timing === undefined ? {} : { timing }),
+      credentials: () => this.#issuer.daemon(),
+      listener: {
+        hello: hello => this.#onHello(hello),
+        message: message => this.#onMessage(workload, message),
+        lost: (reason, wasConnected) => {
+          if (wasConnected) this.#publisher.lost(workload);
+          this.#emit({ kind: 'lost', workload, reason, wasConnected });
+        },
+      },
+    });
+    this.#links.set(workload, link);
+  }
+
+  #onHello(hello: Extract<ToDaemon, { kind: 'hello' }>): void {
+    const { workload, version, svidExpiresAtMs, apps } = hello;
+    if (svidExpiresAtMs === null) this.#svidEnds.delete(workload);
+    else this.#svidEnds.set(workload, svidExpiresAtMs);
+    this.#registry.observe({ kind: 'apps', workload, apps });
+    this.#publisher.connected(workload, version);
+    this.#emit({ kind: 'connect', workload, version });
+  }
+
+  #onMessage(workload: string, message: Exclude<ToDaemon, { kind: 'hello' | 'pong' | 'reply' }>): void {
+    switch (message.kind) {
+      case 'ack':
+        this.#publisher.acked(workload, message.version);
+        this.#emit({ kind: 'ack', workload, version: message.version });
+        return;
+      case 'nack':
+        this.#publisher.nacked(workload, message.version, message.reason);
+        this.#emit({ kind: 'nack', workload, version: message.version, reason: message.reason });
+        return;
+      case 'app':
+        this.#registry.observe({ kind: 'app', workload, app: { port: message.port, listening: message.listening } });
+        this.#emit({ kind: 'app', workload, port: message.port, listening: message.listening });
+        return;
+      case 'csr':
+        void this.#issue(workload, message.pem);
+        return;
+    }
+  }
+
+  /** Signs for the service that this pod belongs to, whatever the CSR says. */
+  async #issue(workload: string, csrPem: string): Promise<void> {
+    const { authority } = this.#options;
+    const registered = this.#registry.workloads.find(item => item.name === workload);
+    if (registered === undefined) return;
+    try {
+      const issued = await this.#issuer.issue(workload, serviceId(authority.trustDomain, registered.service), csrPem);
+      const link = this.#links.get(workload);
+      if (issued === null || link?.send({ kind: 'svid', chainPem: issued.chainPem, bundlePem: authority.bundlePem }) !== true)
+        return;
+      const { spiffeId, serialNumber, expiresAtMs } = issued;
+      this.#svidEnds.set(workload, expiresAtMs);
+      this.#emit({ kind: 'issued', workload, spiffeId, serialNumber, expiresAtMs });
+    } catch (error) {
+      this.#emit({ kind: 'issue-failed', workload, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #onSettled(settlement: Settlement): void {
+    const savedAtMs = this.#savedAtMs;
+    this.#savedAtMs = null;
+    this.#emit({
+      kind: 'settled',
+      ...settlement,
+      sinceSavedMs: savedAtMs === null ? null : this.#options.clock.now() - savedAtMs,
+    });
+  }
+
+  #shownState(workload: RegisteredWorkload): RegisteredWorkload['state'] {
+    const runs = workload.state === 'starting' && this.#hasNoPorts(workload) && this.#registry.appRuns(workload.name);
+    return runs ? 'ready' : workload.state;
+  }
+
+  #hasNoPorts(workload: RegisteredWorkload): boolean {
+    return this.#config?.services.find(service => service.name === workload.service)?.ports.length === 0;
+  }
+
+  #link(workload: string): SidecarLink {
+    const link = this.#links.get(workload);
+    if (link !== undefined) return link;
+    const known = this.#registry.workloads.some(item => item.name === workload);
+    throw known
+      ? new ControlError('not-connected', `${workload} is not connected`)
+      : new ControlError('unknown-workload', `there is no workload ${workload}`);
+  }
+
+  #closeLink(workload: string, link: SidecarLink): void {
+    this.#links.delete(workload);
+    link.close();
+  }
+
+  #forget(workload: string): void {
+    this.#svidEnds.delete(workload);
+    this.#publisher.forget(workload);
+  }
+
+  #emit(event: ControlEvent): void {
+    for (const listener of this.#listeners) listener(event);
+    this.#facts.changed();
+  }
+}
