@@ -1,6 +1,18 @@
-import type { Diagnostic } from './diagnostic.ts';
+import { realpathSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve as resolvePath } from 'node:path';
+import { valueDiagnostics } from './check-values.ts';
+import { compareText, type Diagnostic, errorAt, sortDiagnostics } from './diagnostic.ts';
+import { parseEnvFile } from './env-file.ts';
+import { describeProblem, interpolateNode, type VariableProblem } from './interpolate.ts';
 import type { MeshConfig } from './mesh-config.ts';
+import { maxFileBytes, parseYaml, tooLarge } from './parse.ts';
+import { composePart } from './resolve/overlay.ts';
+import { Report } from './resolve/report.ts';
+import { nameFromFolder, resolve } from './resolve/resolve.ts';
+import { checkShape } from './schema/check.ts';
 import type { ComposeLoader } from './service-source.ts';
+import type { Position, YamlNode, YamlPath } from './yaml-node.ts';
 
 /** What a load came to. Errors: `config` is null. Warnings may accompany a config. */
 export interface LoadResult {
@@ -27,6 +39,148 @@ export interface LoadOptions {
 }
 
 /** Reads mesh.yaml and every file it leads to: parse → schema → resolve. Never throws for bad input. */
-export async function load(_options: LoadOptions): Promise<LoadResult> {
-  throw new Error('not built yet');
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const file = resolvePath(options.file);
+  const baseDir = dirname(file);
+  const envFile = join(baseDir, '.env');
+  const sources = new Map<string, string>();
+  const looked = new Set([file, envFile]);
+  const failed = (...diagnostics: readonly Diagnostic[]): LoadResult => ({
+    config: null,
+    diagnostics: sortDiagnostics(diagnostics),
+    sources,
+    files: [...looked].sort(compareText),
+  });
+
+  const read = await readLimited(file, options.file);
+  if (typeof read !== 'string') return failed(read);
+  sources.set(options.file, read);
+  const parsed = parseYaml(read, options.file);
+  if (parsed.root === null) return failed(...(parsed.diagnostics.length > 0 ? parsed.diagnostics : [emptyFile(options.file)]));
+
+  const { env, diagnostics: envDiagnostics, text: envText } = await environment(envFile, options.env);
+  if (envText !== null) sources.set(envFile, envText);
+  const unset: Diagnostic[] = [];
+  const root = interpolateNode(
+    parsed.root,
+    name => env[name],
+    (problem, at) => unset.push(variableProblem(problem, at)),
+  );
+  const checked = checkShape(root);
+  const found = [...parsed.diagnostics, ...envDiagnostics, ...valueDiagnostics(root), ...checked.diagnostics];
+  if (checked.spec === null) return failed(...found, ...unset);
+  const { spec } = checked;
+  if (spec.services === undefined && spec.compose === undefined && checked.removed.length === 0) found.push(noServices(root));
+
+  const overlayReport = new Report(root);
+  const { overlay, appPorts } = composePart(root, baseDir, overlayReport);
+  const composeFiles = (spec.compose ?? []).map(name => resolvePath(baseDir, name));
+  const ask = (project: string | null) =>
+    options.composeLoader({ files: composeFiles, overlay, env, profiles: options.profiles, project });
+  const given = options.project ?? spec.name ?? null;
+  let services = await ask(given);
+  const name = given ?? nameFromFolder(services.name ?? baseDir);
+  // Image tags and volume names carry the project's name, which only the compose file knew.
+  if (given === null) services = await ask(name);
+  for (const one of [...composeFiles, ...services.files]) looked.add(one);
+  for (const [one, text] of services.sources) if (!sources.has(one)) sources.set(one, text);
+
+  const files = [file, ...(envText === null ? [] : [envFile]), ...services.files];
+  const projectDirs = [...new Set([baseDir, ...composeFiles.map(one => dirname(one))].map(realPath))];
+  const privilege = { projectDirs, allowed: options.allowPrivileged ?? false, realPath };
+  const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege });
+  const late = [...overlayReport.diagnostics, ...services.diagnostics, ...resolved.diagnostics];
+  const diagnostics = sortDiagnostics([...unset, ...withoutConsequences([...found, ...late], unset, checked.removed)]);
+  const broken = diagnostics.some(one => one.severity === 'error');
+  return { config: broken ? null : resolved.config, diagnostics, sources, files: [...looked].sort(compareText) };
+}
+
+async function readLimited(file: string, shownAs: string): Promise<string | Diagnostic> {
+  try {
+    const { size } = await stat(file);
+    // A file above the limit is not read whole; its beginning tells whether it is too deep as well.
+    if (size <= maxFileBytes) return await readFile(file, 'utf8');
+    const beginning = await readBeginning(file, maxFileBytes);
+    const deep = parseYaml(beginning, shownAs).diagnostics.find(one => one.code === 'too-deep');
+    return deep ?? tooLarge(shownAs, size);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const missing = code === 'ENOENT';
+    const diagnostic = errorAt({
+      code: missing ? 'file-not-found' : 'file-unreadable',
+      at: null,
+      message: missing ? `${file} was not found` : `${file} cannot be read (${code})`,
+      hint: missing ? 'start with `mesh init`, or name the file with `-f`' : 'check that it is a file and that you may read it',
+    });
+    return { ...diagnostic, file: shownAs };
+  }
+}
+
+async function readBeginning(file: string, bytes: number): Promise<string> {
+  await using handle = await open(file);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+  return buffer.toString('utf8', 0, bytesRead);
+}
+
+/** The shell's variables, filled up from `.env`. */
+async function environment(file: string, shell: LoadOptions['env']) {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    return { env: shell, diagnostics: [], text: null };
+  }
+  const { values, diagnostics } = parseEnvFile(text, file, name => shell[name]);
+  const filled = Object.fromEntries([...values].filter(([name, value]) => value !== null && shell[name] === undefined));
+  return { env: { ...shell, ...filled } as LoadOptions['env'], diagnostics, text };
+}
+
+/** One mistake, one message: what only follows from an unset variable or from a part that was taken out is left away. */
+function withoutConsequences(
+  diagnostics: readonly Diagnostic[],
+  unset: readonly Diagnostic[],
+  removed: readonly YamlPath[],
+): readonly Diagnostic[] {
+  const places = new Set(unset.map(place));
+  const named = removed.some(
+    path => ['services', 'gateways', 'compose'].includes(String(path[0])) && (path.length <= 2 || path[2] === 'versions'),
+  );
+  const consequence = (one: Diagnostic): boolean =>
+    places.has(place(one)) ||
+    (removed.length > 0 && one.severity === 'warning') ||
+    (named && ['unknown-service', 'unknown-version'].includes(one.code));
+  return diagnostics.filter(one => !consequence(one));
+}
+
+function place({ file, line, column }: Diagnostic): string {
+  return `${file}:${line}:${column}`;
+}
+
+function variableProblem(problem: VariableProblem, at: Position): Diagnostic {
+  if (problem.kind === 'invalid') {
+    const hint = 'write `$$` for a dollar sign, `${NAME}` for a variable';
+    return errorAt({ code: 'bad-variable', at, message: describeProblem(problem), hint });
+  }
+  const hint = `set ${problem.name} in the shell or in .env, or give a default: \`\${${problem.name}:-…}\``;
+  return errorAt({ code: 'unset-variable', at, message: describeProblem(problem), hint });
+}
+
+function emptyFile(file: string): Diagnostic {
+  const hint = 'write `services: {web: {image: shop/web, port: 8080}}`, or start with `mesh init`';
+  return { ...errorAt({ code: 'empty-file', at: null, message: 'the file is empty', hint }), file };
+}
+
+function noServices(root: YamlNode): Diagnostic {
+  const hint = 'write `services:` or name a compose file, `compose: compose.yaml`';
+  return errorAt({ code: 'no-services', at: root.at, message: 'there are no services', hint });
+}
+
+/** The path without symbolic links, as far as it exists. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
 }

@@ -1,0 +1,102 @@
+import type { DestinationConfig, ServiceConfig } from '../mesh-config.ts';
+import { suggest } from '../nearest.ts';
+import { shown } from '../shown.ts';
+import type { YamlPath } from '../yaml-node.ts';
+import type { Report } from './report.ts';
+
+/** Finds what `to` and the keys of `split` mean. */
+export class Destinations {
+  readonly #services: ReadonlyMap<string, ServiceConfig>;
+  readonly #report: Report;
+
+  constructor(services: readonly ServiceConfig[], report: Report) {
+    this.#services = new Map(services.map(service => [service.name, service]));
+    this.#report = report;
+  }
+
+  /** The service of that name, or an error at `path`. */
+  service(name: string, path: YamlPath, key = false): ServiceConfig | null {
+    const service = this.#services.get(name);
+    if (service === undefined) this.#unknown(name, path, this.#services.keys(), key);
+    return service ?? null;
+  }
+
+  /** All services. */
+  get names(): readonly string[] {
+    return [...this.#services.keys()];
+  }
+
+  /**
+   * `service`, `service/version`, `service:port`, `service/version:port`; inside the rules of a service also the bare name of one of its versions.
+   * A gateway has no port of the caller to keep, so there (`home` null) the port must be clear.
+   */
+  find(written: string, weight: number, home: ServiceConfig | null, path: YamlPath, key = false): DestinationConfig | null {
+    const match = /^([^/:]+)(?:\/([^/:]+))?(?::(\d{1,5}))?$/.exec(written);
+    const [, first = '', second, portText] = match ?? [];
+    if (match === null) {
+      const hint = 'a version, a service, `service/version` or `service:port`';
+      this.#report.error(path, { code: 'bad-value', key, message: `${shown(written)} is not a destination`, hint });
+      return null;
+    }
+    const ownVersion = second === undefined && home?.versions.some(version => version.name === first && first !== '');
+    const service = ownVersion ? home : this.#services.get(first);
+    if (service === null || service === undefined) {
+      const versions = home?.versions.map(version => version.name).filter(name => name !== '') ?? [];
+      this.#unknown(first, path, [...versions, ...this.#services.keys()], key);
+      return null;
+    }
+    const version = ownVersion ? first : (second ?? '');
+    const versions = service.versions.map(one => one.name).filter(name => name !== '');
+    if (version !== '' && !versions.includes(version)) {
+      this.#report.error(path, {
+        code: 'unknown-version',
+        key,
+        message: `\`${service.name}\` has no version \`${version}\``,
+        hint: suggest(version, versions) || `\`${service.name}\` has no versions`,
+      });
+      return null;
+    }
+    const port = this.#port(service, portText === undefined ? null : Number(portText), home, path, key);
+    return port === undefined ? null : { service: service.name, version, port, weight };
+  }
+
+  #port(
+    service: ServiceConfig,
+    port: number | null,
+    home: ServiceConfig | null,
+    path: YamlPath,
+    key: boolean,
+  ): number | null | undefined {
+    const ports = service.ports.map(one => one.port);
+    if (port !== null) {
+      if (ports.length === 0 || ports.includes(port)) return port;
+      const hint = `its ports: ${ports.join(', ')}`;
+      this.#report.error(path, { code: 'unknown-port', key, message: `\`${service.name}\` has no port ${port}`, hint });
+      return undefined;
+    }
+    if (ports.length === 0) {
+      const hint = `write \`services: {${service.name}: {port: 8080}}\`; the EXPOSE of its image is taken when it is there`;
+      this.#report.warning(path, {
+        code: 'port-unknown',
+        key,
+        message: `nothing says which port \`${service.name}\` listens on`,
+        hint,
+      });
+      return null;
+    }
+    if (home !== null && (home.name === service.name || ports.length === 1)) return null;
+    if (ports.length === 1) return ports[0] ?? null;
+    const message = `\`${service.name}\` has several ports: ${ports.join(', ')}`;
+    this.#report.error(path, { code: 'ambiguous-port', key, message, hint: `say which: \`${service.name}:${ports[0]}\`` });
+    return undefined;
+  }
+
+  #unknown(name: string, path: YamlPath, known: Iterable<string>, key: boolean): void {
+    this.#report.error(path, {
+      code: 'unknown-service',
+      key,
+      message: `${shown(name)} is not known`,
+      hint: suggest(name, known),
+    });
+  }
+}

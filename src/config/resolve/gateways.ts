@@ -1,0 +1,100 @@
+import { compareText, errorAt } from '../diagnostic.ts';
+import type { GatewayConfig, ServiceConfig } from '../mesh-config.ts';
+import type { MeshSpec } from '../schema/mesh.ts';
+import type { GatewayRuleSpec } from '../schema/route.ts';
+import type { SourceService } from '../service-source.ts';
+import type { Destinations } from './destinations.ts';
+import type { Report } from './report.ts';
+import { httpOnlyParts, resolveRules } from './routes.ts';
+import { checkName } from './services.ts';
+
+/** The edge of the mesh: names, ports on the host, rules. Sorted by name. */
+export function resolveGateways(
+  spec: MeshSpec,
+  services: readonly ServiceConfig[],
+  destinations: Destinations,
+  report: Report,
+): GatewayConfig[] {
+  const names = new Set(services.map(service => service.name));
+  return Object.entries(spec.gateways ?? {})
+    .map(([name, gateway]): GatewayConfig => {
+      const path = ['gateways', name];
+      checkName(name, path, 'gateway', report);
+      if (names.has(name)) {
+        const message = `gateway \`${name}\` has the name of a service`;
+        const hint = `both would have one identity; call it \`${name}-gateway\``;
+        report.error(path, { code: 'name-clash', key: true, message, hint });
+      }
+      const protocol = gateway.protocol ?? 'http';
+      const rules = resolveRules(gateway.routes, null, name, [...path, 'routes'], destinations, report);
+      if (protocol === 'tcp') checkTcp(gateway.routes, path, report);
+      return {
+        name,
+        hostAddress: gateway.address ?? '127.0.0.1',
+        port: gateway.port,
+        protocol,
+        routes: rules.map((rule, index) => ({ ...rule, hosts: [...(gateway.routes[index]?.hosts ?? [])].sort(compareText) })),
+      };
+    })
+    .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** A port of the host belongs to one: gateways and published ports must not meet. */
+export function checkHostPorts(
+  gateways: readonly GatewayConfig[],
+  services: readonly ServiceConfig[],
+  sources: ReadonlyMap<string, SourceService>,
+  report: Report,
+): void {
+  const taken: { address: string; port: number; udp: boolean; owner: string }[] = [];
+  const claim = (address: string, port: number, udp: boolean, owner: string): string | null => {
+    const holder = taken.find(one => one.port === port && one.udp === udp && overlap(one.address, address));
+    taken.push({ address, port, udp, owner });
+    return holder?.owner ?? null;
+  };
+  for (const gateway of gateways) {
+    const holder = claim(gateway.hostAddress, gateway.port, false, `gateway \`${gateway.name}\``);
+    if (holder === null) continue;
+    const message = `port ${gateway.port} is already taken by ${holder}`;
+    report.error(['gateways', gateway.name, 'port'], { code: 'duplicate-port', message, hint: 'choose another port' });
+  }
+  for (const service of services) {
+    for (const version of service.versions) {
+      const source = sources.get(version.composeService);
+      for (const publish of version.container.publish) {
+        if (publish.hostPort === 0 || source === undefined) continue;
+        const place = { at: source.positions.get('ports') ?? source.at, path: `${source.path}.ports` };
+        const owner = `service \`${version.composeService}\``;
+        const holder = claim(publish.hostAddress, publish.hostPort, publish.protocol === 'udp', owner);
+        if (holder !== null) {
+          const message = `port ${publish.hostPort} on the host is already taken by ${holder}`;
+          report.add(errorAt({ ...place, code: 'duplicate-port', message, hint: 'choose another host port, or leave it out' }));
+        } else if (version.replicas > 1) {
+          const message = `${version.replicas} replicas cannot share port ${publish.hostPort} of the host`;
+          report.add(
+            errorAt({ ...place, code: 'duplicate-port', message, hint: 'leave the host port out, or put a gateway in front' }),
+          );
+        }
+      }
+    }
+  }
+}
+
+function checkTcp(rules: readonly GatewayRuleSpec[], path: readonly string[], report: Report): void {
+  for (const [index, rule] of rules.entries()) {
+    for (const part of httpOnlyParts(rule)) {
+      const message = `\`${part}\` means nothing on a tcp gateway`;
+      report.error([...path, 'routes', index, part], {
+        code: 'http-on-tcp',
+        key: true,
+        message,
+        hint: 'remove it, or `protocol: http`',
+      });
+    }
+  }
+}
+
+function overlap(a: string, b: string): boolean {
+  const any = (address: string): boolean => address === '0.0.0.0' || address === '::';
+  return a === b || any(a) || any(b);
+}

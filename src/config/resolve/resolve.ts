@@ -1,0 +1,126 @@
+import { basename } from 'node:path';
+import { compareText, type Diagnostic, sortDiagnostics } from '../diagnostic.ts';
+import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
+import type { MeshSpec } from '../schema/mesh.ts';
+import type { ComposeLoad, SourcePort } from '../service-source.ts';
+import { dotted, type YamlNode } from '../yaml-node.ts';
+import { resolveAccess } from './access.ts';
+import { resolveDependencies } from './dependencies.ts';
+import { Destinations } from './destinations.ts';
+import { checkEnvironment } from './environment.ts';
+import { checkHostPorts, resolveGateways } from './gateways.ts';
+import { type PrivilegeFacts, privilegeDiagnostics } from './privilege.ts';
+import { Report } from './report.ts';
+import { httpOnlyParts, resolveRules } from './routes.ts';
+import { resolveServices } from './services.ts';
+
+/** 15 MB is what a sidecar needs at rest; the rest is for connections. */
+const defaultProxyMemoryBytes = 128 * 1024 * 1024;
+
+export interface ResolveInput {
+  readonly spec: MeshSpec;
+  /** mesh.yaml, for positions. */
+  readonly root: YamlNode;
+  readonly name: string;
+  /** Absolute folder of mesh.yaml. */
+  readonly baseDir: string;
+  readonly files: readonly string[];
+  readonly load: ComposeLoad;
+  readonly appPorts: ReadonlyMap<string, readonly SourcePort[]>;
+  readonly privilege: PrivilegeFacts;
+}
+
+/** Fills every default, checks every reference. Pure but for `privilege.realPath`. With an error among the diagnostics the config is not for use. */
+export function resolve(input: ResolveInput): { readonly config: MeshConfig; readonly diagnostics: readonly Diagnostic[] } {
+  const { spec, root, load } = input;
+  const report = new Report(root);
+  const sources = new Map(load.services.map(source => [source.name, source]));
+  const grouped = resolveServices(spec, load, input.appPorts, report);
+  const ordered = resolveDependencies(grouped.services, { sources, homes: grouped.homes, inactive: load.inactive }, report);
+  const destinations = new Destinations(ordered, report);
+  const services = withRoutes(spec, ordered, destinations, report);
+  const gateways = resolveGateways(spec, services, destinations, report);
+  const access = resolveAccess(spec.access, gateways, destinations, report);
+  checkHostPorts(gateways, services, sources, report);
+  checkWorkloadNames(services, gateways, report);
+  checkEnvironment(root, report);
+  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege));
+  const config: MeshConfig = {
+    name: input.name,
+    trustDomain: spec.trustDomain ?? `${input.name}.local`,
+    baseDir: input.baseDir,
+    files: [...new Set(input.files)].sort(compareText),
+    services,
+    gateways,
+    volumes: load.volumes,
+    secrets: load.secrets,
+    mtls: spec.mtls ?? 'strict',
+    access,
+    egress: spec.egress ?? 'allow-any',
+    proxy: {
+      image: spec.proxy?.image ?? null,
+      accessLog: spec.proxy?.accessLog ?? 'text',
+      memoryBytes: spec.proxy?.memory ?? defaultProxyMemoryBytes,
+    },
+  };
+  return { config, diagnostics: sortDiagnostics(report.diagnostics) };
+}
+
+function withRoutes(
+  spec: MeshSpec,
+  services: readonly ServiceConfig[],
+  destinations: Destinations,
+  report: Report,
+): ServiceConfig[] {
+  const rules = new Map(Object.entries(spec.routes ?? {}));
+  for (const name of rules.keys()) destinations.service(name, ['routes', name], true);
+  return services.map(service => {
+    const written = rules.get(service.name);
+    if (written === undefined) return service;
+    const path = ['routes', service.name];
+    if (service.ports.length === 0) {
+      const message = `\`${service.name}\` has rules, but nothing says which port it listens on`;
+      const hint = `write \`services: {${service.name}: {port: 8080}}\``;
+      report.warning(path, { code: 'port-unknown', key: true, message, hint });
+    }
+    if (service.ports.length > 0 && service.ports.every(port => port.protocol === 'tcp')) {
+      for (const [index, rule] of written.entries()) {
+        for (const part of httpOnlyParts(rule)) {
+          const message = `\`${part}\` means nothing here: \`${service.name}\` speaks tcp`;
+          const hint = `remove it, or write \`protocol: http\` for \`${service.name}\``;
+          report.error([...path, index, part], { code: 'http-on-tcp', key: true, message, hint });
+        }
+      }
+    }
+    return { ...service, routes: resolveRules(written, service, service.name, path, destinations, report) };
+  });
+}
+
+/** `reviews/v1` and a service `reviews-v1` would both run as `reviews-v1-1`. */
+function checkWorkloadNames(services: readonly ServiceConfig[], gateways: MeshConfig['gateways'], report: Report): void {
+  const owners = new Map(gateways.map(gateway => [gateway.name, `gateway ${gateway.name}`]));
+  for (const service of services) {
+    for (const version of service.versions) {
+      const stem = version.name === '' ? service.name : `${service.name}-${version.name}`;
+      const owner = owners.get(stem);
+      const path = version.name === '' ? ['services', service.name] : ['services', service.name, 'versions', version.name];
+      const already = report.diagnostics.some(one => one.code === 'name-clash' && one.path.endsWith(`.${service.name}`));
+      if (owner !== undefined && !already) {
+        const message = `${dotted(path)} and ${owner} would run under the same name, \`${stem}\``;
+        report.error(path, { code: 'name-clash', key: true, message, hint: 'rename one of the two' });
+      }
+      owners.set(stem, version.name === '' ? `service ${service.name}` : `version ${service.name}/${version.name}`);
+    }
+  }
+}
+
+/** A mesh name made from a folder: `My Shop` is `my-shop`. */
+export function nameFromFolder(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63)
+    .replace(/-+$/, '');
+  return name === '' ? 'mesh' : name;
+}
