@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { exitCodes, MeshError } from './mesh-error.ts';
+import { MeshError } from './mesh-error.ts';
 import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
 
 /** The daemon's API over its unix socket. @throws MeshError `no-daemon` where nobody listens */
@@ -79,12 +79,7 @@ function isGone(error: unknown): boolean {
 }
 
 function remote(error: { code: string; message: string; hint: string }): MeshError {
-  return new MeshError(
-    error.code,
-    error.message,
-    error.hint,
-    error.code.startsWith('engine-') ? exitCodes.engineUnreachable : exitCodes.failure,
-  );
+  return new MeshError(error.code, error.message, error.hint);
 }
 
 async function collect(response: IncomingMessage): Promise<string> {

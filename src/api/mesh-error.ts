@@ -27,8 +27,6 @@ export const exitCodes = {
   issues: 2,
   /** A daemon already runs for this folder. */
   alreadyRunning: 3,
-  /** The Docker engine cannot be reached. */
-  engineUnreachable: 4,
   /** Wrong command line (BSD's EX_USAGE). */
   usage: 64,
   /** Ended by Ctrl-C (128 + SIGINT). */
@@ -42,5 +40,5 @@ export function asMeshError(error: unknown): MeshError | null {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
   const hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : null;
   if (code === null || hint === null) return null;
-  return new MeshError(code, error.message, hint, code.startsWith('engine-') ? exitCodes.engineUnreachable : exitCodes.failure);
+  return new MeshError(code, error.message, hint);
 }

@@ -44,7 +44,7 @@ export interface WorkloadStatus {
 
 /** How far a sidecar follows the control plane. */
 export interface ProxyStatus {
-  readonly state: 'SYNCED' | 'STALE' | 'NOT SENT';
+  readonly state: 'SYNCED' | 'STALE' | 'NOT SENT' | 'DISCONNECTED';
   readonly connected: boolean;
   /** Version that the sidecar acked last, and the one that was sent last. */
   readonly acked: string | null;
@@ -134,7 +134,7 @@ export type RunningConfig = Snapshot;
 export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;
 
 export type MeshEventBody =
-  | { readonly kind: 'phase'; readonly phase: Phase; readonly reason: string }
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly reason: string; readonly hint: string }
   | { readonly kind: 'plan'; readonly operations: readonly PlannedOperation[]; readonly cause: string }
   | {
       readonly kind: 'operation';

@@ -3,17 +3,19 @@ import type { LoadResult } from '../config/load.ts';
 import { load } from '../config/load.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { printDiagnostics } from '../config/print.ts';
+import { loadCompose } from '../interop/compose/load-compose.ts';
 import type { Invocation } from './invocation.ts';
 
 /** Reads the project's configuration with the interop loaders plugged in. */
 export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<LoadResult> {
-  return load({ file: project.file, env: project.env, profiles: project.profiles, project: project.name });
+  return load({ file: project.file, env: project.env, profiles: project.profiles, project: project.name, composeLoader: loadCompose });
 }
 
 /** The configuration, with warnings noted. @throws MeshError `bad-config`, exit code 2, with every diagnostic */
 export async function loadConfig(invocation: Pick<Invocation, 'project' | 'output'>): Promise<MeshConfig> {
+  const { output } = invocation;
   const result = await readConfig(invocation);
-  const text = printDiagnostics(result.diagnostics, result.sources);
+  const text = printDiagnostics(result.diagnostics, { sources: result.sources, color: output.colours.stderr });
   if (result.config === null) {
     const count = result.diagnostics.filter(each => each.severity === 'error').length;
     throw new MeshError(
@@ -24,6 +26,6 @@ export async function loadConfig(invocation: Pick<Invocation, 'project' | 'outpu
       text,
     );
   }
-  if (text !== '') invocation.output.note(text);
+  if (text !== '') output.note(text);
   return result.config;
 }

@@ -1,10 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Backend } from '../api/backend.ts';
 import { asMeshError, exitCodes } from '../api/mesh-error.ts';
+import { version } from '../api/version.ts';
 import type { GlobalOptions, Invocation, Command as MeshCommand } from './invocation.ts';
 import { Output, wantsColour } from './output.ts';
 import { locateProject } from './project.ts';
-import { version } from './version.ts';
 
 type Module<Options> = Promise<{ readonly run: MeshCommand<Options> }>;
 

@@ -21,6 +21,11 @@ export class Output {
     this.#colour = colour;
   }
 
+  /** Which streams take colours. */
+  get colours(): { readonly stdout: boolean; readonly stderr: boolean } {
+    return this.#colour;
+  }
+
   /** Writes one line of data. */
   data(line: string): void {
     this.#stdout.write(`${line}\n`);

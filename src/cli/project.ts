@@ -75,7 +75,7 @@ function findUpwards(cwd: string): string {
     const found = names.map(name => join(dir, name)).find(path => existsSync(path));
     if (found !== undefined) return found;
     // A folder that ran a mesh stays a project when its file is deleted.
-    if (existsSync(join(dir, '.mesh', 'daemon.json'))) return join(dir, 'mesh.yaml');
+    if (existsSync(join(dir, '.mesh'))) return join(dir, 'mesh.yaml');
     if (dir === dirname(dir)) return join(resolve(cwd), 'mesh.yaml');
   }
 }

@@ -70,8 +70,8 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
     presenter.end();
   }
   if (expired?.aborted && !ready) throw notReady(options.timeout ?? 0);
-  if (interrupted === null || (ready && interrupted === exitCodes.interrupted)) return exitCodes.ok;
-  return interrupted;
+  // Ctrl-C is how an attached `up` is meant to end.
+  return interrupted === null || interrupted === exitCodes.interrupted ? exitCodes.ok : interrupted;
 }
 
 async function followLogs(
@@ -142,19 +142,19 @@ async function untilReady(
   signal: AbortSignal,
   invocation: Invocation,
 ): Promise<void> {
-  let reason = '';
+  let failure: { readonly reason: string; readonly hint: string } | null = null;
   for await (const event of api.events(0, signal)) {
     presenter.show(event);
     if (event.kind === (healthy ? 'healthy' : 'ready')) return;
-    if (event.kind === 'phase' && event.phase === 'failed') reason = event.reason;
+    if (event.kind === 'phase' && event.phase === 'failed') failure = event;
   }
   if (signal.aborted) return;
   presenter.end();
-  const what = reason === '' ? 'the daemon ended before the mesh was ready' : reason;
+  if (failure !== null) throw new MeshError('up-failed', failure.reason, failure.hint);
   throw new MeshError(
-    'up-failed',
-    what,
-    `its log is ${invocation.project.stateDir}/daemon.log; \`mesh up\` tries again, \`mesh down\` removes what was made`,
+    'daemon-ended',
+    'the daemon ended before the mesh was ready',
+    `its log is ${invocation.project.stateDir}/daemon.log`,
   );
 }
 

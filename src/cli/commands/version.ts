@@ -1,7 +1,7 @@
 import { exitCodes } from '../../api/mesh-error.ts';
 import { apiVersion } from '../../api/types.ts';
+import { version } from '../../api/version.ts';
 import type { Invocation } from '../invocation.ts';
-import { version } from '../version.ts';
 
 /** `mesh version` */
 export async function run(

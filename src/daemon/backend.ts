@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Backend, Project } from '../api/backend.ts';
+import { exitCodes, MeshError } from '../api/mesh-error.ts';
+import { createApiServer } from '../api/server.ts';
+import { version } from '../api/version.ts';
+import { systemClock } from '../async/clock.ts';
+import { createRandom } from '../async/random.ts';
+import { watchFiles } from '../config/watch.ts';
+import { Authority } from '../pki/authority.ts';
+import { claimSocket } from './claim.ts';
+import { readConfig } from './config-source.ts';
+import { createControlLink } from './control-link.ts';
+import { Daemon } from './daemon.ts';
+import { examine } from './doctor.ts';
+import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
+import { forgetRun, openStateFolder, readRecord, writeRecord } from './state-folder.ts';
+
+/** The daemon's side of the program: the one thing that the CLI loads from here. */
+export const backend: Backend = {
+  async startDaemon(project, options) {
+    await openStateFolder(project.stateDir);
+    // The API answers from the first moment: a second start must see that somebody is here.
+    const started = Promise.withResolvers<Daemon>();
+    started.promise.catch(() => undefined);
+    const server = createApiServer(lateApi(started.promise), error => setImmediate(() => Promise.reject(error)));
+    if (!(await claimSocket(server, project.socket))) throw await alreadyRunning(project);
+    const release = async (removed: boolean): Promise<void> => {
+      await new Promise<void>(resolve => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      });
+      await rm(project.socket, { force: true });
+      if (removed) await forgetRun(project.stateDir);
+    };
+    try {
+      const daemon = await compose(project, options, release);
+      started.resolve(daemon);
+      return daemon;
+    } catch (error) {
+      started.reject(error);
+      await release(false);
+      throw error;
+    }
+  },
+
+  async openEngine(project, name) {
+    return createEngine(await openRuntime(await connectEngine(project.env), project, name, systemClock), systemClock);
+  },
+
+  async recordedName(project) {
+    return (await readRecord(project.stateDir))?.project ?? null;
+  },
+
+  async recordedPid(project) {
+    return (await readRecord(project.stateDir))?.pid ?? null;
+  },
+
+  async whileClaimed(project, fn) {
+    const server = createServer(socket => socket.destroy());
+    if (!(await claimSocket(server, project.socket))) throw await alreadyRunning(project);
+    try {
+      return await fn();
+    } finally {
+      await new Promise(resolve => server.close(resolve));
+      await rm(project.socket, { force: true });
+    }
+  },
+
+  forget: project => forgetRun(project.stateDir),
+  doctor: examine,
+};
+
+/** The composition of the control plane's program, from the outside in. */
+async function compose(
+  project: Project,
+  options: { readonly build: boolean },
+  release: (removed: boolean) => Promise<void>,
+): Promise<Daemon> {
+  const clock = systemClock;
+  const { config, diagnostics, files } = await readConfig(project);
+  if (config === null) {
+    const errors = diagnostics.filter(each => each.severity === 'error').length;
+    const text = diagnostics.map(each => each.text).join('\n');
+    throw new MeshError(
+      'bad-config',
+      `the configuration has ${errors} error${errors === 1 ? '' : 's'}`,
+      '',
+      exitCodes.issues,
+      text,
+    );
+  }
+  // Before anything is made: `down` must find it even if the next line is our last.
+  const startedAt = new Date(clock.now()).toISOString();
+  const docker = await connectEngine(project.env);
+  await writeRecord(project.stateDir, {
+    project: config.name,
+    pid: process.pid,
+    socket: project.socket,
+    startedAt,
+    version: version(),
+  });
+  const runtime = await openRuntime(docker, project, config.name, clock);
+  // One root per state folder: it outlives daemons and `down`, so that adopted sidecars go on trusting the next daemon.
+  const authority = await Authority.open({ directory: join(project.stateDir, 'pki'), trustDomain: config.trustDomain, clock });
+  const random = createRandom(randomBytes(4).readUInt32LE());
+  const control = createControlLink({ authority, clock, random, runtime, version: version() });
+  const daemon = new Daemon(
+    {
+      project,
+      version: version(),
+      pid: process.pid,
+      clock,
+      runtime,
+      control,
+      config,
+      diagnostics,
+      readConfig: () => readConfig(project),
+      watchFiles,
+      release,
+    },
+    options,
+  );
+  daemon.begin();
+  daemon.watch(files);
+  return daemon;
+}
+
+/** Calls that come before the daemon is put together wait for it. */
+function lateApi(daemon: Promise<Daemon>): Parameters<typeof createApiServer>[0] {
+  return {
+    status: async () => (await daemon).status(),
+    plan: async () => (await daemon).plan(),
+    config: async () => (await daemon).config(),
+    query: async (workload, what) => (await daemon).query(workload, what),
+    reload: async () => (await daemon).reload(),
+    stop: async options => (await daemon).stop(options),
+    down: async (options, onLine) => (await daemon).down(options, onLine),
+    metrics: async () => (await daemon).metrics(),
+    async *events(after, signal) {
+      yield* (await daemon).events(after, signal);
+    },
+  };
+}
+
+async function alreadyRunning(project: Project): Promise<MeshError> {
+  const pid = (await readRecord(project.stateDir))?.pid ?? 'unknown';
+  return new MeshError(
+    'already-running',
+    `a mesh daemon already runs for ${project.dir} (pid ${pid}, socket ${project.socket})`,
+    'edits to mesh.yaml are applied by it; `mesh status` shows it, `mesh down` ends it',
+    exitCodes.alreadyRunning,
+  );
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { MeshConfig } from '../config/mesh-config.ts';
+
+/** What lies between two configurations, as a reload reports it. */
+export interface ConfigChange {
+  readonly kind: 'none' | 'routing' | 'services';
+  /** `2 routes and 1 gateway changed`; empty for `none`. */
+  readonly text: string;
+}
+
+/**
+ * Compares two configurations. `routing`: nothing that a container is made from differs, so the engine need not be asked;
+ * the judgement errs towards `services`, which only costs a plan that turns out empty.
+ */
+export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigChange {
+  if (same(content(before), content(after))) return { kind: 'none', text: '' };
+  const parts = [
+    count('service', changed(before.services.map(containerPart), after.services.map(containerPart))),
+    count('route', changed(routes(before), routes(after))),
+    count('gateway', changed(before.gateways, after.gateways)),
+    ...(same(before.access, after.access) ? [] : ['access rules']),
+    ...(before.mtls === after.mtls && same(mtls(before), mtls(after)) ? [] : ['mTLS']),
+    ...(before.egress === after.egress ? [] : ['egress']),
+    ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
+  ].filter(part => part !== '');
+  const kind = same(containers(before), containers(after)) ? 'routing' : 'services';
+  return { kind, text: `${parts.join(', ') || 'settings'} changed` };
+}
+
+/** Short content hash of a configuration, for `mesh status`. */
+export function configVersion(config: MeshConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(content(config)))
+    .digest('hex')
+    .slice(0, 12);
+}
+
+/** The list of files is about where, not what. */
+function content(config: MeshConfig): unknown {
+  return { ...config, files: [] };
+}
+
+function containers(config: MeshConfig): unknown {
+  return {
+    name: config.name,
+    trustDomain: config.trustDomain,
+    services: config.services.map(containerPart),
+    gateways: config.gateways.map(({ name, hostAddress, port }) => ({ name, hostAddress, port })),
+    volumes: config.volumes,
+    secrets: config.secrets,
+    proxy: { ...config.proxy, accessLog: null },
+  };
+}
+
+function containerPart({ name, aliases, ports, versions }: MeshConfig['services'][number]): { readonly name: string } {
+  return { name, ...{ aliases, ports: ports.map(({ port }) => port), versions } };
+}
+
+function routes(config: MeshConfig): readonly { readonly name: string }[] {
+  return config.services.flatMap(({ name, routes, balancer, connectTimeoutMs }) => [
+    { name: `${name} policy`, balancer, connectTimeoutMs },
+    ...routes.map((route, index) => ({ ...route, name: `${name} ${index}` })),
+  ]);
+}
+
+function mtls(config: MeshConfig): unknown {
+  return config.services.map(({ name, mtls }) => [name, mtls]);
+}
+
+/** Entries that are new, gone or different. */
+function changed(before: readonly { readonly name: string }[], after: readonly { readonly name: string }[]): number {
+  const old = new Map(before.map(each => [each.name, JSON.stringify(each)]));
+  const now = new Map(after.map(each => [each.name, JSON.stringify(each)]));
+  return [...new Set([...old.keys(), ...now.keys()])].filter(name => old.get(name) !== now.get(name)).length;
+}
+
+function count(noun: string, number: number): string {
+  return number === 0 ? '' : `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,95 @@
+import type { ProxyStatus } from '../api/types.ts';
+import type { Clock } from '../async/clock.ts';
+import type { RandomSource } from '../async/random.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import { controlKeysIn } from '../control/control-key.ts';
+import { ControlPlane } from '../control/control-plane.ts';
+import type { PodView } from '../control/registry.ts';
+import type { WorkloadStatus } from '../control/workload-status.ts';
+import type { Authority } from '../pki/authority.ts';
+import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
+import { sidecarEnv } from '../snapshot/channel.ts';
+import type { ControlPort } from './control-port.ts';
+
+/** What the real control plane is made from. */
+export interface ControlLinkParts {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly runtime: Runtime;
+  readonly version: string;
+}
+
+/** Joins control plane and runtime, which do not know each other: pods become views, sidecars' logs give the keys to expect. */
+export function createControlLink({ authority, clock, random, runtime, version }: ControlLinkParts): ControlPort {
+  let sidecars: ReadonlyMap<string, { readonly id: string; readonly startedAt: string }> = new Map();
+  const lost = new Map<string, string>();
+  const plane = new ControlPlane({
+    authority,
+    clock,
+    random: () => random.next(),
+    daemonVersion: version,
+    readControlKeys: async workload => {
+      const sidecar = sidecars.get(workload);
+      return sidecar === undefined ? [] : controlKeysIn(await runtime.readSidecarLog(sidecar.id, sidecar.startedAt));
+    },
+  });
+  plane.on(event => {
+    if (event.kind === 'connect') lost.delete(event.workload);
+    if (event.kind === 'lost') lost.set(event.workload, event.reason);
+  });
+  return {
+    setConfig: (config: MeshConfig, savedAtMs) => plane.setConfig(config, savedAtMs),
+    setPods(pods) {
+      sidecars = new Map(pods.flatMap(({ workload, sidecar }) => (sidecar === null ? [] : [[workload, sidecar] as const])));
+      plane.setPods(pods.map(podView));
+    },
+    whenReady: (workload, signal) => plane.whenReady(workload, signal),
+    whenAppListening: (workload, signal) => plane.whenAppListening(workload, 'any', signal),
+    async settled(signal) {
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = (): void => aborted.reject(signal.reason);
+      signal.addEventListener('abort', onAbort);
+      try {
+        return (await Promise.race([plane.settled(), aborted.promise])).acked.length;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    status: () =>
+      new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
+    query: (workload, what) => plane.query(workload, what),
+    sidecarEnvironment: ({ workload, service, kind }) => ({
+      [sidecarEnv.workload]: workload,
+      [sidecarEnv.service]: service,
+      [sidecarEnv.kind]: kind === 'gateway' ? 'gateway' : 'sidecar',
+      [sidecarEnv.trustDomain]: authority.trustDomain,
+      [sidecarEnv.trustBundle]: Buffer.from(plane.bundlePem).toString('base64'),
+    }),
+    async [Symbol.asyncDispose]() {
+      plane.close();
+    },
+  };
+}
+
+function podView(pod: ObservedPod): PodView {
+  const { workload, service, version, address, controlPort, app, sidecar } = pod;
+  const kind = pod.kind === 'gateway' ? 'gateway' : 'sidecar';
+  const main = kind === 'gateway' ? sidecar : app;
+  return {
+    workload,
+    service,
+    version,
+    kind,
+    address,
+    // A sidecar that does not run is not dialled: its port leads nowhere until it is back.
+    controlPort: sidecar?.state === 'running' ? controlPort : null,
+    app: main === null ? 'absent' : main.state === 'running' || main.state === 'paused' ? 'running' : 'stopped',
+    health: main?.health ?? 'none',
+  };
+}
+
+function proxyStatus({ sync, sent, acked, nack, svidExpiresAtMs }: WorkloadStatus, lost: string | null): ProxyStatus {
+  const reason = nack === null ? (lost ?? '') : `refused ${nack.version.slice(0, 12)}: ${nack.reason}`;
+  return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, svidExpiresAtMs };
+}

@@ -1,0 +1,26 @@
+import type { ProxyQuery, ProxyStatus } from '../api/types.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import type { ObservedPod } from '../runtime/runtime.ts';
+
+/** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
+export interface ControlPort extends AsyncDisposable {
+  /** The configuration that sidecars are compiled from. */
+  setConfig(config: MeshConfig, savedAtMs: number | null): void;
+  /** All pods that run, as last observed. */
+  setPods(pods: readonly ObservedPod[]): void;
+  /** Resolves when the sidecar serves: first snapshot acked. */
+  whenReady(workload: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when the app accepts connections, at once for an app without ports. */
+  whenAppListening(workload: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when every connected sidecar runs what was compiled last, to their number. */
+  settled(signal: AbortSignal): Promise<number>;
+  /** By workload. */
+  status(): ReadonlyMap<string, ProxyStatus>;
+  query(workload: string, what: ProxyQuery): Promise<unknown>;
+  /** Public environment of a sidecar. */
+  sidecarEnvironment(pod: {
+    readonly workload: string;
+    readonly service: string;
+    readonly kind: 'service' | 'gateway';
+  }): Readonly<Record<string, string>>;
+}

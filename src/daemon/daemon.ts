@@ -1,0 +1,475 @@
+import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
+import { asMeshError, MeshError } from '../api/mesh-error.ts';
+import {
+  apiVersion,
+  type ConfigDocument,
+  type GatewayStatus,
+  type MeshEvent,
+  type Phase,
+  type PlanDocument,
+  type PrintedDiagnostic,
+  type ProxyQuery,
+  type ReloadResult,
+  type StatusDocument,
+} from '../api/types.ts';
+import { backoffMs } from '../async/backoff.ts';
+import type { Clock } from '../async/clock.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type ConfigChange, compareConfigs, configVersion } from './config-change.ts';
+import { type ReadConfig, shortName } from './config-source.ts';
+import type { ControlPort } from './control-port.ts';
+import { Convergence } from './convergence.ts';
+import { DaemonMetrics } from './daemon-metrics.ts';
+import { EventLog } from './event-log.ts';
+import { allHealthy, workloadStatus } from './pod-report.ts';
+
+/** Tells that a newer intention took the place of the work under way. */
+class Superseded extends Error {}
+
+/** Longest pause between two tries to repair what keeps breaking. */
+const maxRepairPauseMs = 30_000;
+/** All sidecars of a laptop mesh ack in tens of ms; who needs longer shows as STALE. */
+const ackTimeoutMs = 5_000;
+
+/** What the daemon is put together from. */
+export interface DaemonParts {
+  readonly project: Project;
+  readonly version: string;
+  readonly pid: number;
+  readonly clock: Clock;
+  readonly runtime: Runtime;
+  readonly control: ControlPort;
+  /** The configuration to begin with; it has no errors. */
+  readonly config: MeshConfig;
+  readonly diagnostics: readonly PrintedDiagnostic[];
+  readConfig(): Promise<ReadConfig>;
+  /** Watches the configuration's files from now on; called again when they become others. */
+  watchFiles(files: readonly string[], onChange: () => void): AsyncDisposable;
+  /** Called last, once nobody is served any more; `removed`: after a `down`. */
+  release(removed: boolean): Promise<void>;
+}
+
+/** The control plane's process: config in, containers and sidecars after it. Nothing that goes wrong in it stops a container. */
+export class Daemon implements RunningDaemon {
+  readonly ended: Promise<void>;
+  readonly #parts: DaemonParts;
+  readonly #options: StartOptions;
+  readonly #events: EventLog;
+  readonly #metrics = new DaemonMetrics();
+  readonly #convergence: Convergence;
+  readonly #startedAtMs: number;
+  readonly #end = Promise.withResolvers<void>();
+  readonly #ending = new AbortController();
+  readonly #watches: AsyncDisposable[] = [];
+  #fileWatch: AsyncDisposable | null = null;
+  #watchedFiles = '';
+  #config: MeshConfig;
+  #diagnostics: readonly PrintedDiagnostic[];
+  #lastReload: ReloadResult | null = null;
+  #phase: Phase = 'starting';
+  #reason = '';
+  #engine: { readonly state: 'connected' | 'lost'; readonly reason: string } = { state: 'connected', reason: '' };
+  /** Whether everything that the configuration asks for was made once; until then every edit goes through a plan. */
+  #converged = false;
+  #healthySaid = false;
+  #work: Promise<void> = Promise.resolve();
+  #working: AbortController | null = null;
+  #reading: Promise<unknown> = Promise.resolve();
+  #repairPending = false;
+  #repairs = 0;
+  #lastRepair = '';
+
+  constructor(parts: DaemonParts, options: StartOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.ended = this.#end.promise;
+    // Nobody may be waiting for the end when it comes.
+    this.ended.catch(() => undefined);
+    this.#startedAtMs = parts.clock.now();
+    this.#events = new EventLog(() => parts.clock.now());
+    this.#convergence = new Convergence({ ...parts, events: this.#events });
+    this.#config = parts.config;
+    this.#diagnostics = parts.diagnostics;
+  }
+
+  /** Starts to work; what comes of it is in the events and in `ended`. */
+  begin(): void {
+    const { runtime, control, clock } = this.#parts;
+    const sidecarEnvironment: ControlPort['sidecarEnvironment'] = pod => control.sidecarEnvironment(pod);
+    if (this.#diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics: this.#diagnostics });
+    control.setConfig(this.#config, null);
+    const startedMs = clock.monotonic();
+    this.#serially(async signal => {
+      const plan = await runtime.plan(this.#config, { build: this.#options.build, initial: true, sidecarEnvironment });
+      // What runs already is connected first: its sidecars need the daemon more than new pods do.
+      await this.#convergence.refresh();
+      await this.#convergence.execute(this.#config, plan, { build: this.#options.build, cause: 'mesh up', signal });
+      this.#settle(clock.monotonic() - startedMs);
+    }).catch(error => {
+      if (!(error instanceof Superseded)) this.#fail(error);
+    });
+    this.#watches.push(
+      runtime.watch(
+        () => this.#onEngineEvent(),
+        (state, reason) => this.#onEngineConnection(state, reason),
+      ),
+    );
+  }
+
+  /** Begins to follow the configuration's files. */
+  watch(files: readonly string[]): void {
+    const key = [...files].sort().join('\n');
+    if (key === this.#watchedFiles || this.#ending.signal.aborted) return;
+    this.#watchedFiles = key;
+    const old = this.#fileWatch;
+    this.#fileWatch = this.#parts.watchFiles(files, () => void this.reload().catch(error => this.#fail(error)));
+    void old?.[Symbol.asyncDispose]();
+  }
+
+  async status(): Promise<StatusDocument> {
+    const { project, version, pid, control, clock } = this.#parts;
+    const proxies = control.status();
+    return {
+      apiVersion,
+      kind: 'Status',
+      project: this.#config.name,
+      trustDomain: this.#config.trustDomain,
+      daemon: {
+        pid,
+        version,
+        startedAt: new Date(this.#startedAtMs).toISOString(),
+        uptimeMs: clock.now() - this.#startedAtMs,
+        phase: this.#phase,
+        reason: this.#reason,
+      },
+      engine: this.#engine,
+      config: {
+        file: project.file,
+        version: configVersion(this.#config),
+        lastReload: this.#lastReload,
+        diagnostics: this.#diagnostics,
+      },
+      workloads: this.#convergence.pods
+        .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      gateways: this.#gateways(),
+    };
+  }
+
+  async plan(): Promise<PlanDocument> {
+    const { project, operations } = await this.#parts.runtime.plan(this.#config);
+    return { apiVersion, kind: 'Plan', project, operations };
+  }
+
+  events(after: number, signal: AbortSignal): AsyncIterable<MeshEvent> {
+    return this.#events.read(after, signal);
+  }
+
+  async config(): Promise<ConfigDocument> {
+    return { apiVersion, kind: 'Config', version: configVersion(this.#config), config: this.#config };
+  }
+
+  async query(workload: string, what: ProxyQuery): Promise<unknown> {
+    const known = this.#convergence.pods.map(pod => pod.workload);
+    if (!known.includes(workload))
+      throw new MeshError('unknown-workload', `no workload "${workload}" runs`, `one of ${known.join(', ')}`);
+    return this.#parts.control.query(workload, what);
+  }
+
+  reload(): Promise<ReloadResult> {
+    const startedMs = this.#parts.clock.monotonic();
+    // Files are read one reload after the other, but a slow application of the last one does not hold up the next reading.
+    const applying = this.#reading.then(async () => {
+      const read = await this.#parts.readConfig();
+      return { done: this.#take(read, startedMs) };
+    });
+    this.#reading = applying.catch(() => undefined);
+    return applying.then(({ done }) => done);
+  }
+
+  async stop({ containers }: { readonly containers: boolean }): Promise<void> {
+    if (this.#ending.signal.aborted) return this.ended;
+    await this.#beginEnd();
+    if (containers) await this.#parts.runtime.stop({ signal: AbortSignal.timeout(60_000) });
+    await this.#finish(false);
+  }
+
+  async down({ volumes }: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void> {
+    await this.#beginEnd();
+    await this.#parts.runtime.down({ volumes, onProgress: onLine });
+    // The caller is told first; the socket goes after its answer.
+    setImmediate(() => void this.#finish(true));
+  }
+
+  async metrics(): Promise<string> {
+    const { pods } = this.#convergence;
+    const answers = await Promise.allSettled(pods.map(pod => this.#parts.control.query(pod.workload, 'stats')));
+    const stats = new Map(
+      answers.flatMap((answer, index) =>
+        answer.status === 'fulfilled' && typeof answer.value === 'string'
+          ? [[pods[index]?.workload ?? '', answer.value] as const]
+          : [],
+      ),
+    );
+    return this.#metrics.text({ workloads: pods.length, engineConnected: this.#engine.state === 'connected', stats });
+  }
+
+  /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
+  async #take(read: ReadConfig, startedMs: number): Promise<ReloadResult> {
+    this.watch(read.files);
+    const before = this.#config;
+    const hadErrors = this.#diagnostics.some(each => each.severity === 'error');
+    const diagnostics =
+      read.config !== null && read.config.name !== before.name
+        ? [...read.diagnostics, this.#renamed(read.config.name)]
+        : read.diagnostics;
+    const errors = diagnostics.filter(each => each.severity === 'error');
+    const changedDiagnostics = JSON.stringify(diagnostics) !== JSON.stringify(this.#diagnostics);
+    this.#diagnostics = diagnostics;
+    if (changedDiagnostics && diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics });
+    if (read.config === null || errors.length > 0) {
+      const summary = `${errors.length} error${errors.length === 1 ? '' : 's'}, the last good configuration keeps serving`;
+      return this.#reloaded({ ok: false, kind: 'rejected', summary }, startedMs, changedDiagnostics);
+    }
+    const change = compareConfigs(before, read.config);
+    if (change.kind === 'none')
+      return this.#reloaded({ ok: true, kind: 'none', summary: 'nothing changed' }, startedMs, hadErrors);
+    if (change.kind === 'routing' && this.#converged) {
+      this.#use(read.config);
+      const summary = `${change.text}, ${await this.#acks(startedMs)}`;
+      return this.#reloaded({ ok: true, kind: 'routing', summary }, startedMs);
+    }
+    return this.#applyServices(read.config, change, startedMs);
+  }
+
+  /** Goes through a plan; a failure takes the whole edit back. */
+  async #applyServices(config: MeshConfig, change: ConfigChange, startedMs: number): Promise<ReloadResult> {
+    const { runtime, control } = this.#parts;
+    const before = this.#config;
+    this.#working?.abort(new Superseded());
+    try {
+      const operations = await this.#serially(async signal => {
+        const plan = await runtime.plan(config, { sidecarEnvironment: pod => control.sidecarEnvironment(pod) });
+        this.#use(config);
+        await this.#convergence.execute(config, plan, { build: false, cause: change.text, signal });
+        this.#settle(this.#parts.clock.monotonic() - startedMs);
+        return plan.operations.length;
+      });
+      const acked = `${await this.#acks(startedMs)}`;
+      const summary = operations === 0 ? `${change.text}, ${acked}` : `${change.text} (${operations} operations), ${acked}`;
+      return this.#reloaded({ ok: true, kind: operations === 0 ? 'routing' : 'services', summary }, startedMs);
+    } catch (error) {
+      if (error instanceof Superseded || this.#ending.signal.aborted) {
+        return this.#reloaded(
+          { ok: true, kind: 'services', summary: `${change.text}; a newer change took over` },
+          startedMs,
+          false,
+        );
+      }
+      const known = asMeshError(error);
+      if (known === null) throw error;
+      if (this.#config === config) {
+        this.#config = before;
+        control.setConfig(before, null);
+      }
+      this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
+      this.#repairSoon('the edit was taken back');
+      return this.#reloaded(
+        { ok: false, kind: 'rejected', summary: `${known.message.split('\n')[0]} The last good configuration keeps serving` },
+        startedMs,
+      );
+    }
+  }
+
+  #use(config: MeshConfig): void {
+    this.#config = config;
+    this.#parts.control.setConfig(config, null);
+  }
+
+  async #acks(startedMs: number): Promise<string> {
+    const { control, clock } = this.#parts;
+    const late = new AbortController();
+    const cancel = clock.after(ackTimeoutMs, () => late.abort());
+    try {
+      const sidecars = await control.settled(AbortSignal.any([late.signal, this.#ending.signal]));
+      return `acked by ${sidecars} sidecar${sidecars === 1 ? '' : 's'} in ${Math.round(clock.monotonic() - startedMs)} ms`;
+    } catch {
+      return 'not acked by every sidecar yet (see `mesh proxy-status`)';
+    } finally {
+      cancel();
+    }
+  }
+
+  #reloaded(outcome: Pick<ReloadResult, 'ok' | 'kind' | 'summary'>, startedMs: number, tell = true): ReloadResult {
+    const { clock, project } = this.#parts;
+    const durationMs = clock.monotonic() - startedMs;
+    const result = { ...outcome, at: new Date(clock.now()).toISOString(), durationMs: Math.round(durationMs * 10) / 10 };
+    this.#metrics.reloaded(result.ok, durationMs);
+    // A save without a change is no reload, unless it ends a time of errors.
+    if (result.kind !== 'none' || tell) this.#lastReload = result;
+    if (tell) this.#events.emit({ kind: 'reload', file: shortName(project), result });
+    return result;
+  }
+
+  #renamed(name: string): PrintedDiagnostic {
+    const message = `the mesh runs as "${this.#config.name}" and cannot become "${name}"`;
+    const hint = 'write the old name again, or `mesh down` first';
+    const file = shortName(this.#parts.project);
+    return {
+      code: 'name-changed',
+      severity: 'error',
+      file,
+      line: null,
+      column: null,
+      path: 'name',
+      message,
+      hint,
+      text: `${file}: error: ${message}\n  hint: ${hint}`,
+    };
+  }
+
+  #onEngineEvent(): void {
+    this.#convergence.refresh().then(
+      () => {
+        this.#tellHealthy();
+        if (this.#converged) this.#repairSoon('what runs is not what mesh.yaml asks for');
+      },
+      error => this.#onTrouble(error),
+    );
+  }
+
+  #onEngineConnection(state: 'connected' | 'lost', reason: string): void {
+    if (state === this.#engine.state) return;
+    this.#engine = { state, reason };
+    this.#events.emit({ kind: 'engine', state, reason });
+    if (state === 'connected') this.#onEngineEvent();
+  }
+
+  /** Plans again after the work under way; what breaks again and again is repaired ever more slowly. */
+  #repairSoon(cause: string): void {
+    if (this.#repairPending || this.#ending.signal.aborted) return;
+    this.#repairPending = true;
+    const pauseMs = backoffMs(this.#repairs, 500, maxRepairPauseMs);
+    this.#parts.clock.after(pauseMs, () => {
+      this.#repairPending = false;
+      if (this.#ending.signal.aborted || this.#engine.state === 'lost') return;
+      this.#serially(signal => this.#repair(cause, signal)).catch(error => this.#onTrouble(error));
+    });
+  }
+
+  async #repair(cause: string, signal: AbortSignal): Promise<void> {
+    const plan = await this.#parts.runtime.plan(this.#config);
+    if (plan.operations.length === 0) {
+      if (this.#phase === 'degraded') this.#settle(0);
+      return;
+    }
+    const key = JSON.stringify(plan.operations);
+    this.#repairs = key === this.#lastRepair ? this.#repairs + 1 : 0;
+    this.#lastRepair = key;
+    // A repair that held for a minute was one; the next trouble is a new one.
+    this.#parts.clock.after(60_000, () => {
+      if (this.#lastRepair === key) this.#repairs = 0;
+    });
+    await this.#convergence.execute(this.#config, plan, { build: false, cause, signal });
+    this.#settle(0);
+  }
+
+  #onTrouble(error: unknown): void {
+    if (error instanceof Superseded || this.#ending.signal.aborted) return;
+    const known = asMeshError(error);
+    if (known === null) {
+      this.#fail(error);
+      return;
+    }
+    // A lost engine is told once, by the watch; everything else keeps being tried.
+    if (known.code === 'engine-unreachable') return;
+    this.#repairs += 1;
+    this.#setPhase('degraded', known.message, known.hint);
+    this.#repairSoon('the last repair failed');
+  }
+
+  #settle(durationMs: number): void {
+    const first = !this.#converged;
+    this.#converged = true;
+    if (this.#phase !== 'running') this.#setPhase('running', '', '');
+    this.#healthySaid = false;
+    const workloads = this.#convergence.pods.length;
+    if (first) this.#events.emit({ kind: 'ready', gateways: this.#gateways(), workloads, durationMs });
+    this.#tellHealthy();
+  }
+
+  #tellHealthy(): void {
+    if (!this.#converged || this.#healthySaid || !allHealthy(this.#convergence.pods)) return;
+    this.#healthySaid = true;
+    this.#events.emit({ kind: 'healthy' });
+  }
+
+  #setPhase(phase: Phase, reason: string, hint: string): void {
+    if (this.#phase === phase && this.#reason === reason) return;
+    this.#phase = phase;
+    this.#reason = reason;
+    this.#events.emit({ kind: 'phase', phase, reason, hint });
+  }
+
+  /** One piece of work at a time, in order; the newest may abort the one under way through `#working`. */
+  #serially<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const result = this.#work.then(async () => {
+      this.#ending.signal.throwIfAborted();
+      const working = new AbortController();
+      this.#working = working;
+      try {
+        return await work(AbortSignal.any([working.signal, this.#ending.signal]));
+      } catch (error) {
+        throw working.signal.aborted ? working.signal.reason : error;
+      } finally {
+        this.#working = null;
+      }
+    });
+    this.#work = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  #gateways(): readonly GatewayStatus[] {
+    return this.#config.gateways.map(({ name, hostAddress, port, protocol }) => {
+      const host = hostAddress === '0.0.0.0' || hostAddress === '' ? '127.0.0.1' : hostAddress;
+      return { name, url: `${protocol === 'http' ? 'http' : 'tcp'}://${host.includes(':') ? `[${host}]` : host}:${port}` };
+    });
+  }
+
+  /** The first start failed, or a bug: the daemon ends, containers stay as they are. */
+  #fail(error: unknown): void {
+    if (this.#ending.signal.aborted) return;
+    const known = asMeshError(error);
+    this.#setPhase('failed', known?.message ?? String(error), known?.hint ?? '');
+    void this.#beginEnd()
+      .then(() => this.#close(false))
+      .finally(() => this.#end.reject(error));
+  }
+
+  async #beginEnd(): Promise<void> {
+    if (this.#phase !== 'failed') this.#setPhase('stopping', '', '');
+    this.#ending.abort(new Superseded('the daemon ends'));
+    await this.#work;
+  }
+
+  async #finish(removed: boolean): Promise<void> {
+    try {
+      await this.#close(removed);
+      this.#end.resolve();
+    } catch (error) {
+      this.#end.reject(error);
+    }
+  }
+
+  async #close(removed: boolean): Promise<void> {
+    this.#events.close();
+    for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
+      await watch[Symbol.asyncDispose]();
+    await this.#parts.control[Symbol.asyncDispose]();
+    await this.#parts.release(removed);
+  }
+}
