@@ -1,0 +1,91 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { SidecarStats } from '../sidecar-stats.ts';
+import { type DnsTable, decideDns, servFail } from './answer.ts';
+import type { DnsForwarder } from './forward.ts';
+import { FrameSplitter, framed } from './tcp-frames.ts';
+
+/** A client that keeps a TCP connection open without asking is closed (RFC 7766 section 6.2.3). */
+const tcpIdleMs = 10_000;
+const maxTcpConnections = 256;
+
+/** Answers the app's DNS questions: mesh names itself, everything else through the forwarder. */
+export class DnsServer {
+  readonly #forwarder: DnsForwarder;
+  readonly #stats: SidecarStats;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  #table: DnsTable;
+
+  constructor(table: DnsTable, forwarder: DnsForwarder, stats: SidecarStats) {
+    this.#table = table;
+    this.#forwarder = forwarder;
+    this.#stats = stats;
+    this.#udp = createSocket('udp4');
+    this.#tcp = createServer({ noDelay: true }, socket => this.#serve(socket));
+    this.#tcp.maxConnections = maxTcpConnections;
+  }
+
+  /** Listens on both transports. @returns the port, also when 0 was asked for */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#udp.once('error', reject);
+      this.#udp.bind(port, host, () => {
+        this.#udp.off('error', reject);
+        resolve();
+      });
+    });
+    const actual = this.#udp.address().port;
+    // A refused datagram comes back as an error: nobody waits for that answer any more.
+    this.#udp.on('error', () => {});
+    this.#udp.on('message', (query, from) =>
+      this.#answer(query, 'udp', bytes => this.#udp.send(bytes, from.port, from.address, () => {})),
+    );
+    await new Promise<void>((resolve, reject) => {
+      this.#tcp.once('error', reject);
+      this.#tcp.listen(actual, host, () => {
+        this.#tcp.off('error', reject);
+        this.#tcp.on('error', () => {});
+        resolve();
+      });
+    });
+    return actual;
+  }
+
+  /** Questions from now on are answered from `table`. */
+  use(table: DnsTable): void {
+    this.#table = table;
+  }
+
+  #serve(socket: Socket): void {
+    const splitter = new FrameSplitter();
+    socket.on('error', () => {});
+    socket.setTimeout(tcpIdleMs, () => socket.destroy());
+    socket.on('data', (chunk: Buffer) => {
+      for (const query of splitter.push(chunk)) {
+        this.#answer(query, 'tcp', bytes => {
+          if (socket.writable) socket.write(framed(bytes));
+        });
+      }
+    });
+  }
+
+  #answer(query: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): void {
+    const decision = decideDns(query, this.#table);
+    if (decision.kind === 'ignore') return;
+    if (decision.kind === 'answer') {
+      this.#stats.dns(decision.result);
+      reply(decision.bytes);
+      return;
+    }
+    this.#forwarder.ask(query, transport, answer => {
+      this.#stats.dns(answer === null ? 'failed' : 'forwarded');
+      reply(answer ?? servFail(query));
+    });
+  }
+
+  close(): void {
+    this.#udp.close();
+    this.#tcp.close();
+  }
+}

@@ -1,0 +1,171 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../async/clock.ts';
+import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
+import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
+import type { ConnectFailure, Connector } from '../data-plane.ts';
+import { carriedBy } from '../tcp/reset.ts';
+import type { WorkloadIdentity } from './workload-identity.ts';
+
+/** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
+const maxSessions = 1024;
+/** First TCP keep-alive probe after this idle time; the kernel gives up about 10 s later. Finds peers that vanished without a word. */
+const keepAliveMs = 30_000;
+
+/** What resuming needs: Node shows a client no certificate for a resumed session, so the name is kept with the ticket that proves it. */
+interface Session {
+  readonly ticket: Buffer;
+  readonly server: LeafFacts;
+}
+
+type Connected = (socket: Socket) => void;
+type Failed = (failure: ConnectFailure, detail: string) => void;
+
+/** SNI as Istio writes it: `outbound|9080|v1|reviews` becomes `outbound_.9080_.v1_.reviews`. */
+export function serverNameOf(cluster: string): string {
+  return cluster.replaceAll('|', '_.');
+}
+
+/** The connector over real sockets. */
+export function createConnector(identity: WorkloadIdentity, clock: Clock): Connector {
+  const sessions = new Map<string, Session>();
+  // A session proves the old identity: it must not be resumed after a renewal.
+  identity.onReplaced(() => sessions.clear());
+  return {
+    connect(cluster, endpoint, onConnected, onFailed) {
+      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed);
+      attempt.start(identity, clock, sessions);
+      return () => attempt.giveUp();
+    },
+  };
+}
+
+function failureOf(error: NodeJS.ErrnoException, secure: boolean): ConnectFailure {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'timeout';
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'reset';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'EADDRNOTAVAIL':
+      return 'unreachable';
+    default:
+      return secure ? 'tls' : 'unreachable';
+  }
+}
+
+class Attempt {
+  readonly #cluster: Cluster;
+  readonly #endpoint: Endpoint;
+  readonly #onConnected: Connected;
+  readonly #onFailed: Failed;
+  #transport: Socket | null = null;
+  #secure: TLSSocket | null = null;
+  #cancelTimer = (): void => {};
+  #over = false;
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.#fail(failureOf(error, this.#secure !== null), error.code ?? error.message);
+  };
+  readonly #onClose = (): void => this.#fail('reset', 'closed before it was ready');
+
+  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed) {
+    this.#cluster = cluster;
+    this.#endpoint = endpoint;
+    this.#onConnected = onConnected;
+    this.#onFailed = onFailed;
+  }
+
+  start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>): void {
+    const mtls = this.#endpoint.tls === 'mtls';
+    const { gap, client } = identity;
+    if (mtls && (gap !== null || client === null)) {
+      // Not within the call: the caller has not got its cancel function yet.
+      process.nextTick(() => this.#fail('no-svid', gap ?? 'svid_missing'));
+      return;
+    }
+    this.#cancelTimer = clock.after(this.#cluster.connectTimeoutMs, () => {
+      this.#fail('timeout', `no connection after ${this.#cluster.connectTimeoutMs} ms`);
+    });
+    const transport = connectTcp({ host: this.#endpoint.address, port: this.#endpoint.port, allowHalfOpen: true, noDelay: true });
+    this.#transport = transport;
+    transport.setKeepAlive(true, keepAliveMs);
+    transport.on('error', this.#onError);
+    if (!mtls || client === null) {
+      transport.pause();
+      transport.on('close', this.#onClose);
+      transport.once('connect', () => this.#succeed(transport));
+      return;
+    }
+    const key = `${this.#endpoint.address}:${this.#endpoint.port} ${this.#cluster.name}`;
+    const session = sessions.get(key);
+    const secure = connectTls({
+      socket: transport,
+      secureContext: client,
+      servername: serverNameOf(this.#cluster.name),
+      // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
+      checkServerIdentity: () => undefined,
+      ...(session === undefined ? {} : { session: session.ticket }),
+    });
+    this.#secure = secure;
+    carriedBy(secure, transport);
+    secure.on('error', this.#onError);
+    secure.on('close', this.#onClose);
+    let server: LeafFacts | null = null;
+    secure.on('session', (ticket: Buffer) => {
+      if (identity.client !== client || server === null) return;
+      sessions.delete(key);
+      const oldest = sessions.size >= maxSessions ? sessions.keys().next().value : undefined;
+      if (oldest !== undefined) sessions.delete(oldest);
+      sessions.set(key, { ticket, server });
+    });
+    secure.once('secureConnect', () => {
+      try {
+        const certificate = secure.getPeerX509Certificate();
+        const resumed = secure.isSessionReused() ? session?.server : undefined;
+        server = certificate === undefined ? (resumed ?? null) : readLeaf(certificate.raw);
+      } catch (error) {
+        this.#fail('identity', error instanceof Error ? error.message : 'server certificate cannot be read');
+        return;
+      }
+      const problem = this.#nameProblem(server, clock);
+      if (problem === null) return this.#succeed(secure);
+      sessions.delete(key);
+      this.#fail('identity', problem);
+    });
+  }
+
+  /** Secure naming: the server must be one of those that may serve this cluster, also when the session is an older one. */
+  #nameProblem(server: LeafFacts | null, clock: Clock): string | null {
+    if (server === null) return 'server showed no certificate';
+    if (clock.now() >= server.expiresAtMs) return 'server certificate has expired';
+    return this.#cluster.identities.includes(server.spiffeId) ? null : `server is ${server.spiffeId}`;
+  }
+
+  #succeed(socket: Socket): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer();
+    socket.off('error', this.#onError);
+    socket.off('close', this.#onClose);
+    socket.pause();
+    this.#onConnected(socket);
+  }
+
+  #fail(failure: ConnectFailure, detail: string): void {
+    if (this.#over) return;
+    this.giveUp();
+    this.#onFailed(failure, detail);
+  }
+
+  giveUp(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer();
+    this.#secure?.destroy();
+    this.#transport?.destroy();
+  }
+}
