@@ -2,7 +2,7 @@
 //
 //   node scripts/build.mjs [--force]
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './pinned-node.mjs';
@@ -32,19 +32,6 @@ function inputsHash() {
   return hash.digest('hex');
 }
 
-/** The sidecar's image carries koffi's one native file beside the bundle and none of its JavaScript. */
-const koffiBeside = {
-  name: 'koffi-beside',
-  setup(build) {
-    build.onResolve({ filter: /^koffi(\/.*)?$/ }, () => ({ path: 'koffi', namespace: 'koffi-beside' }));
-    build.onLoad({ filter: /.*/, namespace: 'koffi-beside' }, () => ({
-      contents: "module.exports = require('./koffi.node');",
-      loader: 'js',
-    }));
-    build.onResolve({ filter: /^\.\/koffi\.node$/ }, ({ path }) => ({ path, external: true }));
-  },
-};
-
 /** esbuild options of the sidecar's bundle; `test/architecture.test.ts` reads its metafile. */
 export const sidecarBundle = {
   absWorkingDir: root,
@@ -54,13 +41,12 @@ export const sidecarBundle = {
   platform: 'node',
   format: 'cjs',
   target: 'node22',
-  // import.meta.url exists only in modules; the bundle is a script.
-  define: { 'import.meta.url': '__filename' },
+  // A script has no import.meta; where a source needs its folder, this is it.
+  define: { 'import.meta.dirname': '__dirname' },
   minifySyntax: true,
   legalComments: 'none',
   metafile: true,
   logLevel: 'error',
-  plugins: [koffiBeside],
 };
 
 const cliBundle = {
@@ -79,9 +65,6 @@ const cliBundle = {
   logLevel: 'error',
 };
 
-/** Where npm put koffi's native file for an architecture. */
-const koffiFile = arch => join(root, `node_modules/@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`);
-
 /** Builds what is out of date. */
 export async function build({ force = false } = {}) {
   const hash = inputsHash();
@@ -93,11 +76,9 @@ export async function build({ force = false } = {}) {
   rmSync(dist, { recursive: true, force: true });
   await esbuild.build(sidecarBundle);
   await esbuild.build(cliBundle);
-  for (const arch of ['x64', 'arm64']) {
-    if (!existsSync(koffiFile(arch))) continue;
-    mkdirSync(join(dist, 'sidecar', `linux-${arch}`), { recursive: true });
-    copyFileSync(koffiFile(arch), join(dist, 'sidecar', `linux-${arch}`, 'koffi.node'));
-  }
+  // The one native file that the sidecar loads, for the architecture of this machine (npm installs no other).
+  const koffi = join(root, `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
+  if (existsSync(koffi)) copyFileSync(koffi, join(dist, 'sidecar/koffi.node'));
   writeFileSync(stamp, hash);
   say(
     'build',

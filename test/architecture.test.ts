@@ -239,15 +239,14 @@ describe('habits', () => {
 });
 
 describe('the sidecar', () => {
-  test('its bundle holds only the data plane, dns-packet and koffi', async t => {
+  test('its bundle holds only the data plane and dns-packet', async t => {
     const { sidecarBundle } = (await import(new URL('../scripts/build.mjs', import.meta.url).href)) as {
       sidecarBundle: import('esbuild').BuildOptions & { entryPoints: [string] };
     };
     if (!sources.some(({ path }) => `src/${path}` === sidecarBundle.entryPoints[0])) return t.skip('there is no sidecar yet');
     const { build } = await import('esbuild');
     const { metafile } = await build({ ...sidecarBundle, write: false });
-    const allowed =
-      /^(src\/(snapshot|identity|telemetry|async|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/|koffi-beside:)/;
+    const allowed = /^(src\/(snapshot|identity|telemetry|async|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/)/;
     const inputs = Object.keys(metafile?.inputs ?? {});
     assert.ok(inputs.length > 5, 'the bundle has hardly any input');
     assert.deepEqual(
