@@ -182,8 +182,8 @@ export class ControlPlane {
   }
 
   /** Resolves once every connected workload has answered for the snapshot that it should run, with nothing left to push. */
-  settled(): Promise<Settlement> {
-    return this.#publisher.settled();
+  settled(signal?: AbortSignal): Promise<Settlement> {
+    return this.#publisher.settled(signal);
   }
 
   /** Asks a sidecar. @throws ControlError `unknown-workload`, `not-connected`, `timeout` */

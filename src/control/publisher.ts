@@ -88,9 +88,21 @@ export class Publisher {
   }
 
   /** Resolves once nothing is on its way any more: every connected workload has answered for the version it should run. */
-  settled(): Promise<Settlement> {
+  settled(signal?: AbortSignal): Promise<Settlement> {
     if (this.#isSettled()) return Promise.resolve(this.#settlement());
-    return new Promise(resolve => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => {
+      const waiter = (settlement: Settlement): void => {
+        signal?.removeEventListener('abort', abort);
+        resolve(settlement);
+      };
+      const abort = (): void => {
+        this.#waiting = this.#waiting.filter(other => other !== waiter);
+        reject(signal?.reason);
+      };
+      if (signal?.aborted) return reject(signal.reason);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(waiter);
+    });
   }
 
   /** Forgets a push that is still to come. */
