@@ -21,6 +21,7 @@ import { checkNetworks, readContents, readVolumes, secretConfigs } from './proje
 import { Report } from './report.ts';
 import { readText } from './scalar.ts';
 import { readService } from './service.ts';
+import { checkStaticAddresses } from './static-addresses.ts';
 
 /** Loads compose files and the compose part of mesh.yaml from disk. Never throws for bad input. */
 export const loadCompose: ComposeLoader = composeLoader(readFromDisk);
@@ -57,6 +58,7 @@ function load(options: ComposeLoadOptions, read: ReadText): ComposeLoad {
     configs,
   };
   checkNetworks(at(top, 'networks'), at(top, 'services'), report);
+  checkStaticAddresses(at(top, 'services'), report);
   const { services, inactive } = readServices(top, overlay, options.profiles, context);
   const used = new Set(
     services.flatMap(service =>

@@ -30,9 +30,11 @@ export function readMounts(volumes: Cursor | null, context: Context): Mounts {
   return { mounts: [...mounts.values()], tmpfs };
 }
 
-/** `source:target:mode` cut at its colons, where the drive letter of a Windows path is no colon to cut at. */
+/** `source:target:mode` cut at its colons, but not at that of a Windows drive: `C:\src:/app` and `C:/src:/app`. `d:/data` is the volume d. */
 export function splitShort(written: string): readonly string[] {
-  return [...written.matchAll(/(?:^|:)((?:[A-Za-z]:[\\/])?[^:]*)/g)].map(([, part]) => part ?? '');
+  const drive = /^[A-Za-z]:(?:\\[^:]*|\/[^:]*(?=:\/))/.exec(written)?.[0];
+  if (drive === undefined) return written.split(':');
+  return [drive, ...written.slice(drive.length + 1).split(':')];
 }
 
 function shortForm(item: Cursor, context: Context): MountConfig | null {

@@ -37,10 +37,11 @@ export function networkNames(service: Cursor): readonly Cursor[] {
 }
 
 function fixedAddress(cursor: Cursor, key: string, report: Report): void {
-  report.warn(
+  report.warnOnce(
+    key,
     cursor,
     'compose-static-address',
-    `${cursor.path} is not kept: the engine gives every pod its address (${key})`,
+    `${key} is not kept: the engine gives every pod its address`,
     'call the service by its name; where an app was told this address, tell it the name instead',
   );
 }
