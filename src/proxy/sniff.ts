@@ -1,47 +1,67 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../async/clock.ts';
-import type { Downstream } from './data-plane.ts';
 
-/** A client that says nothing for this long waits for the server to speak first: raw TCP. */
-const silenceMs = 200;
-/** The longest method and its space; by then it is clear. */
+/** What the first bytes of a connection say; `null` when there are too few to tell. */
+export type Judge<V extends string> = (bytes: Buffer) => V | null;
+
+/** The longest method that is believed, with its space. */
 const enough = 24;
 
-/** Whether the first bytes of a connection can be an HTTP/1 request: `null` when there are too few to say. */
-export function looksLikeHttp(bytes: Buffer): boolean | null {
+/** Whether a connection begins like an HTTP/1 request. */
+export const sniffHttp: Judge<'http' | 'other'> = bytes => {
   const line = bytes.toString('latin1', 0, enough);
-  if (/^[A-Z-]{1,23} /.test(line)) return true;
-  return /^[A-Z-]*$/.test(line) && line.length < enough ? null : false;
-}
+  if (/^[A-Z-]{1,23} /.test(line)) return 'http';
+  return /^[A-Z-]*$/.test(line) && line.length < enough ? null : 'other';
+};
 
-/** Tells by the client's first bytes what a connection speaks, for ports of which nobody said it. Calls `then` once, with the connection as it was given. */
-export function sniff(downstream: Downstream, clock: Clock, then: (http: boolean, downstream: Downstream) => void): void {
-  const { socket } = downstream;
-  let seen = downstream.initial;
-  const decide = (http: boolean): void => {
-    cancel();
-    socket.pause();
-    socket.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-    then(http, { ...downstream, initial: seen });
-  };
-  const onData = (bytes: Buffer): void => {
-    seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
-    const http = looksLikeHttp(seen);
-    if (http !== null) decide(http);
-  };
-  const onEnd = (): void => {
-    onGone();
-    socket.destroy();
-  };
-  const onGone = (): void => {
-    cancel();
-    socket.off('data', onData).off('end', onEnd);
-  };
-  const cancel = clock.after(silenceMs, () => decide(false));
-  const known = seen.length === 0 ? null : looksLikeHttp(seen);
+/** Whether a connection begins with a TLS handshake record: type 22, major version 3. @see RFC 8446 §5.1 */
+export const sniffTls: Judge<'tls' | 'plain'> = bytes => {
+  if (bytes.length === 0) return null;
+  if (bytes[0] !== 22) return 'plain';
+  if (bytes.length === 1) return null;
+  return bytes[1] === 3 ? 'tls' : 'plain';
+};
+
+/**
+ * Reads until `judge` can tell or `ms` is over (verdict `null`), then calls `then` once with all bytes read; the socket is paused again and carries no
+ * listener of ours. A connection that ends before is destroyed and `then` is not called.
+ */
+export function sniff<V extends string>(
+  socket: Socket,
+  initial: Buffer,
+  judge: Judge<V>,
+  clock: Clock,
+  ms: number,
+  then: (bytes: Buffer, verdict: V | null) => void,
+): void {
+  const known = judge(initial);
   if (known !== null) {
-    decide(known);
+    then(initial, known);
     return;
   }
-  socket.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+  let seen = initial;
+  const stop = (): void => {
+    cancel();
+    socket.off('data', onData).off('end', onGone).off('error', onGone).off('close', onGone);
+  };
+  const decide = (verdict: V | null): void => {
+    socket.pause();
+    stop();
+    then(seen, verdict);
+  };
+  const onData = (bytes: Buffer | string): void => {
+    const more = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
+    seen = seen.length === 0 ? more : Buffer.concat([seen, more]);
+    const verdict = judge(seen);
+    if (verdict !== null) decide(verdict);
+  };
+  const onGone = (): void => {
+    stop();
+    // Its last error may come after our listener is off.
+    socket.on('error', () => {});
+    socket.destroy();
+  };
+  const cancel = clock.after(ms, () => decide(null));
+  socket.on('data', onData).on('end', onGone).on('error', onGone).on('close', onGone);
   socket.resume();
 }

@@ -1,0 +1,40 @@
+import type { AccessPolicy, AccessRule } from '../snapshot/snapshot.ts';
+import { hostOf } from './http1/authority.ts';
+
+/** The facts that an access rule judges. */
+export interface AccessRequest {
+  /** SPIFFE ID of the caller, `null` for plaintext. */
+  readonly principal: string | null;
+  readonly method: string;
+  /** Normalised, without query. */
+  readonly path: string;
+  /** With or without port. */
+  readonly authority: string;
+}
+
+/** Whether the policy lets the request through: deny rules first, then allow rules, then the default. */
+export function isAllowed(policy: AccessPolicy, request: AccessRequest): boolean {
+  const { rules } = policy;
+  if (rules.some(rule => rule.action === 'deny' && applies(rule, request))) return false;
+  if (rules.some(rule => rule.action === 'allow' && applies(rule, request))) return true;
+  return policy.default === 'allow' && !rules.some(rule => rule.action === 'allow');
+}
+
+function applies(rule: AccessRule, { principal, method, path, authority }: AccessRequest): boolean {
+  const { principals, methods, paths, hosts } = rule;
+  if (principals.length > 0 && (principal === null || !(principals.includes('*') || principals.includes(principal))))
+    return false;
+  if (methods.length > 0 && !methods.includes(method)) return false;
+  if (paths.length > 0 && !paths.some(pattern => matchesPattern(pattern, path))) return false;
+  if (hosts.length === 0) return true;
+  const host = hostOf(authority);
+  const whole = authority.toLowerCase();
+  return hosts.some(pattern => matchesPattern(pattern.toLowerCase(), host) || matchesPattern(pattern.toLowerCase(), whole));
+}
+
+function matchesPattern(pattern: string, value: string): boolean {
+  if (pattern === '*') return value !== '';
+  if (pattern.endsWith('*')) return value.startsWith(pattern.slice(0, -1));
+  if (pattern.startsWith('*')) return value.endsWith(pattern.slice(1));
+  return pattern === value;
+}

@@ -1,0 +1,246 @@
+import type { Clock } from '../async/clock.ts';
+import { Deadlines } from '../async/deadline.ts';
+import type { RandomSource } from '../async/random.ts';
+import { serviceId } from '../identity/spiffe-id.ts';
+import type { Cluster, InboundListener, Snapshot } from '../snapshot/snapshot.ts';
+import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
+import type { Log } from '../telemetry/log.ts';
+import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { type ClusterParts, ClusterRuntime } from './cluster-runtime.ts';
+import type { Connector, DataPlane, Downstream, TcpProxy } from './data-plane.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
+import type { ExchangeRole } from './exchange-role.ts';
+import { DownstreamConnection } from './http1/downstream-connection.ts';
+import { destinationEdge, sourceEdge } from './identities.ts';
+import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './roles.ts';
+import { sniffHttp } from './sniff.ts';
+import { buildTables, outboundKey, type Tables } from './tables.ts';
+import { createTcpUpstream } from './tcp-upstream.ts';
+
+/** What a data plane is made of. */
+export interface DataPlaneDeps {
+  readonly connector: Connector;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+  readonly tcp: TcpProxy;
+  /** Gets whole access log lines without newline; must not block (see `LineWriter`). */
+  readonly accessLog: (line: string) => void;
+  /** Where the app listens. @default '127.0.0.1' */
+  readonly appAddress?: string;
+}
+
+/** An app on the same machine answers a connect at once or not at all. */
+const appConnectTimeoutMs = 1_000;
+/** Idle connections to the app: shorter than the keep-alive of common servers is not possible (Node's is 5 s), so a stale one is retried. */
+const appIdleTimeoutMs = 60_000;
+
+/** Makes the data plane of one sidecar. It serves nothing until a snapshot is applied. */
+export function createDataPlane(deps: DataPlaneDeps): DataPlane {
+  return new RunningDataPlane(deps);
+}
+
+class RunningDataPlane implements DataPlane {
+  readonly #deps: DataPlaneDeps;
+  readonly #metrics = new MeshMetrics();
+  readonly #deadlines: Deadlines;
+  readonly #exchange: ExchangeParts;
+  readonly #roles: RoleParts;
+  readonly #connections = new Set<DownstreamConnection>();
+  #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
+  #tables: Tables | null = null;
+  #draining = false;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(deps: DataPlaneDeps) {
+    this.#deps = deps;
+    this.#deadlines = new Deadlines(deps.clock);
+    this.#roles = { tables: () => this.#tables, random: deps.random };
+    this.#exchange = {
+      clock: deps.clock,
+      random: deps.random,
+      deadlines: this.#deadlines,
+      metrics: this.#metrics,
+      log: deps.log,
+      draining: () => this.#draining,
+      logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
+      access: entry => this.#access(entry),
+      guard: (client, act) => this.#guard(client, act),
+    };
+  }
+
+  get snapshot(): Snapshot | null {
+    return this.#tables?.snapshot ?? null;
+  }
+
+  apply(snapshot: Snapshot): void {
+    const wanted = new Map<string, Cluster>();
+    for (const cluster of snapshot.clusters) wanted.set(cluster.name, cluster);
+    for (const listener of snapshot.inbound)
+      wanted.set(appKey(listener), appCluster(snapshot, listener, this.#deps.appAddress ?? '127.0.0.1'));
+    const parts = this.#clusterParts(snapshot);
+    const clusters = new Map(
+      [...wanted].map(([key, cluster]) => [key, this.#clusters.get(key) ?? new ClusterRuntime(cluster, parts)]),
+    );
+    const tables = buildTables(
+      snapshot,
+      name => clusters.get(name) ?? null,
+      listener => clusters.get(appKey(listener)) as ClusterRuntime,
+    );
+    // Nothing below can fail: from here on everything is new at once.
+    for (const [key, cluster] of wanted) this.#clusters.get(key)?.update(cluster);
+    for (const [key, cluster] of this.#clusters) if (!clusters.has(key)) cluster.close();
+    this.#clusters = clusters;
+    this.#tables = tables;
+  }
+
+  outbound(downstream: Downstream): void {
+    const key = outboundKey(downstream.localAddress, downstream.localPort);
+    const runtime = this.#tables?.outbound.get(key);
+    if (this.#tables === null || runtime === undefined) {
+      refuse(downstream);
+      return;
+    }
+    const { snapshot } = this.#tables;
+    const http = (d: Downstream): void => {
+      this.#serve(d, new OutboundRole(key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+    };
+    this.#byProtocol(downstream, runtime.listener.protocol, http, d =>
+      this.#tcp(d, runtime.tcp(this.#deps.random.next), snapshot),
+    );
+  }
+
+  gateway(downstream: Downstream): void {
+    const runtime = this.#tables?.gateway.get(downstream.localPort);
+    if (this.#tables === null || runtime === undefined) {
+      refuse(downstream);
+      return;
+    }
+    const { snapshot } = this.#tables;
+    const http = (d: Downstream): void => {
+      this.#serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+    };
+    this.#byProtocol(downstream, runtime.listener.protocol, http, d =>
+      this.#tcp(d, runtime.tcp(this.#deps.random.next), snapshot),
+    );
+  }
+
+  inbound(downstream: Downstream): void {
+    const runtime = this.#tables?.inbound.get(downstream.localPort);
+    if (this.#tables === null || runtime === undefined) {
+      refuse(downstream);
+      return;
+    }
+    const { snapshot } = this.#tables;
+    const edge = destinationEdge(snapshot, downstream.peer);
+    const http = (d: Downstream): void => {
+      const own = serviceId(snapshot.trustDomain, snapshot.service);
+      this.#serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
+    };
+    // Whether a raw connection is allowed was judged by the listener, which could still refuse it before a byte was read.
+    const tcp = (d: Downstream): void => {
+      this.#deps.tcp(d, createTcpUpstream(d, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts()));
+    };
+    this.#byProtocol(downstream, runtime.listener.protocol, http, tcp);
+  }
+
+  drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    for (const connection of this.#connections) connection.drain();
+    return new Promise(resolve => {
+      const done = (): void => {
+        cancel();
+        this.#onEmpty = null;
+        for (const connection of this.#connections) connection.destroy();
+        for (const cluster of this.#clusters.values()) cluster.close();
+        resolve();
+      };
+      const cancel = this.#deps.clock.after(graceMs, done);
+      this.#onEmpty = done;
+      if (this.#connections.size === 0) done();
+    });
+  }
+
+  metrics(): string {
+    return this.#metrics.text();
+  }
+
+  #byProtocol(
+    downstream: Downstream,
+    protocol: 'http' | 'tcp' | 'auto',
+    http: (d: Downstream) => void,
+    tcp: (d: Downstream) => void,
+  ): void {
+    // For `auto` the listener has read as much as it takes to tell.
+    if (protocol === 'http' || (protocol === 'auto' && sniffHttp(downstream.initial) === 'http')) http(downstream);
+    else tcp(downstream);
+  }
+
+  #serve(downstream: Downstream, role: ExchangeRole): void {
+    if (this.#draining) {
+      refuse(downstream);
+      return;
+    }
+    const connection = new DownstreamConnection(downstream, role, this.#exchange, closed => {
+      this.#connections.delete(closed);
+      if (this.#connections.size === 0) this.#onEmpty?.();
+    });
+    if (!downstream.socket.destroyed) this.#connections.add(connection);
+  }
+
+  #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): void {
+    const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));
+    this.#deps.tcp(downstream, createTcpUpstream(downstream, cluster, counters, this.#tcpParts()));
+  }
+
+  #tcpParts(): { connector: Connector; clock: Clock; access: (entry: AccessEntry) => void } {
+    return { connector: this.#deps.connector, clock: this.#deps.clock, access: entry => this.#access(entry) };
+  }
+
+  #access(entry: AccessEntry): void {
+    const format = this.#tables?.snapshot.accessLog ?? 'off';
+    if (format !== 'off') this.#deps.accessLog(format === 'json' ? accessJson(entry) : accessText(entry));
+  }
+
+  #clusterParts(snapshot: Snapshot): ClusterParts {
+    const { connector, log, random } = this.#deps;
+    return {
+      random: random.next,
+      pool: cluster => ({ connector, log, idle: this.#deadlines.of(cluster.idleTimeoutMs) }),
+      requests: (cluster, endpoint) => this.#metrics.requests(sourceEdge(snapshot, cluster, endpoint)),
+      connections: cluster => this.#metrics.connections(sourceEdge(snapshot, cluster, null)),
+    };
+  }
+
+  #guard(client: { abort(): void }, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#deps.log.error('an exchange failed with a bug', { error, at: error instanceof Error ? (error.stack ?? '') : '' });
+      client.abort();
+    }
+  }
+}
+
+function refuse(downstream: Downstream): void {
+  downstream.socket.destroy();
+}
+
+function appKey(listener: InboundListener): string {
+  return `app ${listener.port}`;
+}
+
+/** The app beside the sidecar as a cluster of one. */
+function appCluster(snapshot: Snapshot, { port, cluster }: InboundListener, address: string): Cluster {
+  return {
+    name: cluster,
+    service: snapshot.service,
+    subset: snapshot.serviceVersion,
+    port,
+    endpoints: [{ workload: snapshot.workload, address, port, tls: 'plain' }],
+    balancer: 'round-robin',
+    connectTimeoutMs: appConnectTimeoutMs,
+    identities: [],
+    idleTimeoutMs: appIdleTimeoutMs,
+  };
+}

@@ -1,0 +1,96 @@
+import type { ResponseFlag } from '../telemetry/response-flag.ts';
+
+/** Everything that keeps an exchange from simply passing through. */
+export type Failure =
+  | 'bad-request'
+  | 'method-not-allowed'
+  | 'request-timeout'
+  | 'expectation-failed'
+  | 'head-too-large'
+  | 'version-unsupported'
+  | 'access-denied'
+  | 'bad-path'
+  | 'no-route'
+  | 'no-cluster'
+  | 'no-healthy-upstream'
+  | 'connect-failed'
+  | 'connect-timeout'
+  | 'upstream-closed'
+  | 'upstream-reset'
+  | 'upstream-protocol'
+  | 'upstream-head-too-large'
+  | 'timeout'
+  | 'per-try-timeout'
+  | 'internal';
+
+/** The answer that the client gets and what the log says. */
+export interface LocalReply {
+  readonly status: number;
+  readonly reason: string;
+  readonly body: string;
+  readonly flag: ResponseFlag;
+  /** Envoy's response code details. */
+  readonly details: string;
+  /** The connection cannot be read any further. */
+  readonly close: boolean;
+}
+
+const reset = 'upstream connect error or disconnect/reset before headers. reset reason:';
+
+/** The one table from failure to answer. Statuses, bodies and details are Envoy's, so that what users know holds here. */
+export const localReplies: Readonly<Record<Failure, LocalReply>> = {
+  'bad-request': reply(400, 'Bad Request', 'Bad Request', 'DPE', 'http1.codec_error', true),
+  'method-not-allowed': reply(405, 'Method Not Allowed', '', 'DPE', 'method_not_allowed', true),
+  'request-timeout': reply(408, 'Request Timeout', 'request timeout', 'SI', 'request_header_timeout', true),
+  'expectation-failed': reply(417, 'Expectation Failed', '', 'DPE', 'expectation_failed', true),
+  'head-too-large': reply(431, 'Request Header Fields Too Large', '', 'DPE', 'http1.headers_too_large', true),
+  'version-unsupported': reply(505, 'HTTP Version Not Supported', '', 'DPE', 'http1.version_not_supported', true),
+  'access-denied': reply(403, 'Forbidden', 'RBAC: access denied', '-', 'rbac_access_denied_matched_policy[none]'),
+  'bad-path': reply(400, 'Bad Request', '', '-', 'path_normalization_failed'),
+  'no-route': reply(404, 'Not Found', '', 'NR', 'route_not_found'),
+  'no-cluster': reply(503, 'Service Unavailable', '', 'NC', 'cluster_not_found'),
+  'no-healthy-upstream': reply(503, 'Service Unavailable', 'no healthy upstream', 'UH', 'no_healthy_upstream'),
+  'connect-failed': upstream(503, `${reset} remote connection failure`, 'UF', 'remote_connection_failure'),
+  'connect-timeout': upstream(503, `${reset} connection timeout`, 'UF', 'connection_timeout'),
+  'upstream-closed': upstream(503, `${reset} connection termination`, 'UC', 'connection_termination'),
+  'upstream-reset': upstream(503, `${reset} connection termination`, 'UC', 'connection_termination'),
+  'upstream-protocol': upstream(502, `${reset} protocol error`, 'UPE', 'protocol_error'),
+  'upstream-head-too-large': upstream(502, `${reset} protocol error`, 'UPE', 'upstream_header_too_large'),
+  timeout: reply(504, 'Gateway Timeout', 'upstream request timeout', 'UT', 'upstream_response_timeout'),
+  'per-try-timeout': reply(504, 'Gateway Timeout', 'upstream request timeout', 'UT', 'upstream_per_try_timeout'),
+  internal: reply(500, 'Internal Server Error', '', '-', 'internal_error', true),
+};
+
+function reply(status: number, reason: string, body: string, flag: ResponseFlag, details: string, close = false): LocalReply {
+  return { status, reason, body, flag, details, close };
+}
+
+function upstream(status: 502 | 503, body: string, flag: ResponseFlag, cause: string): LocalReply {
+  const reason = status === 502 ? 'Bad Gateway' : 'Service Unavailable';
+  return reply(status, reason, body, flag, `upstream_reset_before_response_started{${cause}}`);
+}
+
+/** The failure for a negative result of reading a request. */
+export function refusal(result: number): Failure {
+  switch (result) {
+    case -405:
+      return 'method-not-allowed';
+    case -417:
+      return 'expectation-failed';
+    case -431:
+      return 'head-too-large';
+    case -505:
+      return 'version-unsupported';
+    default:
+      return 'bad-request';
+  }
+}
+
+/** The whole answer as text. `bodiless`: to a HEAD request. */
+export function replyText(answer: LocalReply, close: boolean, bodiless: boolean, extra = ''): string {
+  return (
+    `HTTP/1.1 ${answer.status} ${answer.reason}\r\nContent-Length: ${answer.body.length}\r\n` +
+    `${answer.body === '' ? '' : 'Content-Type: text/plain\r\n'}x-mesh-reason: ${answer.details}\r\n${extra}` +
+    `${close ? 'Connection: close\r\n' : ''}\r\n${bodiless ? '' : answer.body}`
+  );
+}

@@ -1,0 +1,314 @@
+import type { Socket } from 'node:net';
+import { Deadline } from '../../async/deadline.ts';
+import type { Downstream } from '../data-plane.ts';
+import { Exchange, type ExchangeClient } from '../exchange.ts';
+import type { ExchangeParts } from '../exchange-parts.ts';
+import type { ExchangeRole } from '../exchange-role.ts';
+import { refusal } from '../failure.ts';
+import { lf } from './chars.ts';
+import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
+import { chunkedBody } from './framing.ts';
+import { MessageWriter } from './message-writer.ts';
+import { RequestHead } from './request-head.ts';
+
+/** Envoy's limit for request heads; Node's is 16 KiB, HAProxy's 16 KiB. */
+const maxHeadBytes = 60 * 1024;
+/** A head has to be complete this long after its first byte: a drip-fed one would hold its connection for ever. */
+const headMs = 10_000;
+/** A new connection has to send its first byte within this time. */
+const firstByteMs = 60_000;
+/** A body has to move on by at least `minBodyBytes` in this time. */
+const bodyMs = 60_000;
+const minBodyBytes = 64;
+/** After the last answer the rest of a half-read request is thrown away for a while: closing at once could destroy the answer on its way. */
+const lingerMs = 1_000;
+
+const state = { head: 0, length: 1, chunks: 2, waiting: 3, tunnel: 4, lingering: 5, closed: 6 } as const;
+/** One for all connections: a head is dealt with before the next one is read. */
+const requestHead = new RequestHead();
+
+/** One client's connection: reads its requests one after the other, hands them to the exchange, and decides whether the connection lives on. */
+export class DownstreamConnection implements ExchangeClient, BodySink {
+  readonly role: ExchangeRole;
+  readonly writer: MessageWriter;
+  readonly remote: string;
+  readonly local: string;
+  readonly #socket: Socket;
+  readonly #parts: ExchangeParts;
+  readonly #exchange: Exchange;
+  readonly #onClosed: (connection: DownstreamConnection) => void;
+  readonly #deadline = new Deadline(() => this.#parts.guard(this, () => this.#expired()));
+  #state: number = state.head;
+  #input: Buffer | null = null;
+  #from = 0;
+  #remaining = 0;
+  #chunks: ChunkReader | null = null;
+  #running = false;
+  #paused = true;
+  #ended = false;
+  #bodyMark = 0;
+
+  /** `onClosed` is called once. */
+  constructor(
+    downstream: Downstream,
+    role: ExchangeRole,
+    parts: ExchangeParts,
+    onClosed: (connection: DownstreamConnection) => void,
+  ) {
+    const { socket } = downstream;
+    this.role = role;
+    this.#parts = parts;
+    this.#socket = socket;
+    this.#onClosed = onClosed;
+    this.writer = new MessageWriter(socket);
+    this.remote = `${downstream.remoteAddress}:${downstream.remotePort}`;
+    this.local = `${downstream.localAddress}:${downstream.localPort}`;
+    this.#exchange = new Exchange(this, parts);
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on('end', () => parts.guard(this, () => this.#clientEnded()));
+    socket.on('error', () => this.#close());
+    socket.on('close', () => this.#close());
+    socket.on('drain', () => {
+      this.writer.full = false;
+      this.#exchange.clientDrained();
+    });
+    parts.deadlines.of(firstByteMs).arm(this.#deadline);
+    if (downstream.initial.length > 0) this.#onData(downstream.initial);
+    if (this.#state !== state.waiting || this.#input === null) this.resumeReading();
+  }
+
+  /** Ends the connection as soon as no exchange is in the way. */
+  drain(): void {
+    if (this.#state === state.head && this.#input === null) this.#socket.end(() => this.#socket.destroy());
+  }
+
+  /** Ends the connection now. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  pauseReading(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#paused || this.#state === state.closed) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  tunnel(): void {
+    this.#deadline.disarm();
+    this.#state = state.tunnel;
+    this.#run();
+    if (this.#ended) this.#exchange.clientEnded();
+  }
+
+  exchangeEnded(reusable: boolean): void {
+    if (this.#state === state.closed) return;
+    const more = this.#input !== null && this.#from < this.#input.length;
+    if (!reusable || (this.#ended && !more)) {
+      this.#hangUp();
+      return;
+    }
+    this.#state = state.head;
+    this.#parts.deadlines.of(more ? headMs : this.role.keepAliveMs).arm(this.#deadline);
+    if (more) this.#run();
+    if (this.#state === state.head || this.#state === state.length || this.#state === state.chunks) this.resumeReading();
+  }
+
+  abort(): void {
+    // A plain FIN would make an answer without a length look complete.
+    if ('encrypted' in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  /** The request's body, from the chunk reader. */
+  piece(bytes: Buffer, from: number, to: number): void {
+    this.#exchange.requestPiece(bytes, from, to);
+  }
+
+  trailers(lines: string): void {
+    this.#exchange.requestTrailers(lines);
+  }
+
+  #onData(bytes: Buffer): void {
+    try {
+      this.#received(bytes);
+    } catch (error) {
+      this.#parts.guard(this, () => {
+        throw error;
+      });
+    }
+  }
+
+  #received(bytes: Buffer): void {
+    if (this.#state === state.lingering) return;
+    if (this.#input === null) {
+      this.#input = bytes;
+      this.#from = 0;
+      if (this.#state === state.head) this.#parts.deadlines.of(headMs).arm(this.#deadline);
+    } else {
+      const rest = this.#from === 0 ? this.#input : this.#input.subarray(this.#from);
+      this.#input = Buffer.concat([rest, bytes]);
+      this.#from = 0;
+      // Only a line end can complete a head; without one there is nothing new to judge but its length.
+      if (this.#state === state.head && !bytes.includes(lf) && this.#input.length <= maxHeadBytes) return;
+    }
+    this.#run();
+  }
+
+  /** Reads what there is to read in the input. Answers given at once lead back here; the loop, not recursion, then takes the next request. */
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    while (this.#input !== null && this.#step(this.#input))
+      if (this.#input !== null && this.#from >= this.#input.length) this.#input = null;
+    this.#running = false;
+    if (this.#input !== null && this.#from >= this.#input.length) this.#input = null;
+    // Requests wait for the answer before them, and the client for room.
+    if (this.#state === state.waiting && this.#input !== null) this.pauseReading();
+    this.#exchange.flushRequest();
+  }
+
+  /** One step of reading. Returns whether there may be another one with the input at hand. */
+  #step(bytes: Buffer): boolean {
+    const limit = bytes.length;
+    switch (this.#state) {
+      case state.head:
+        return this.#readHead(bytes, limit);
+      case state.length: {
+        const take = Math.min(this.#remaining, limit - this.#from);
+        const from = this.#from;
+        this.#from += take;
+        this.#remaining -= take;
+        this.#exchange.requestPiece(bytes, from, from + take);
+        if (this.#remaining === 0) this.#requestEnded();
+        return true;
+      }
+      case state.chunks: {
+        const chunks = this.#chunks as ChunkReader;
+        const result = chunks.read(bytes, this.#from, limit, this);
+        if (result < 0) {
+          this.#badBody();
+          return false;
+        }
+        this.#from = chunks.position;
+        if (result === chunkDone) this.#requestEnded();
+        return true;
+      }
+      case state.tunnel: {
+        const from = this.#from;
+        this.#from = limit;
+        this.#exchange.requestPiece(bytes, from, limit);
+        return false;
+      }
+      case state.waiting:
+        return false;
+      default:
+        this.#input = null;
+        return false;
+    }
+  }
+
+  #readHead(bytes: Buffer, limit: number): boolean {
+    const end = requestHead.read(bytes, this.#from, limit);
+    if (end <= 0 || end - this.#from > maxHeadBytes) {
+      const tooLarge = (end === 0 ? limit : end) - this.#from > maxHeadBytes;
+      if (end === 0 && !tooLarge) return false;
+      this.#state = state.lingering;
+      this.#input = null;
+      this.#exchange.refuse(tooLarge ? 'head-too-large' : refusal(end));
+      return false;
+    }
+    this.#from = end;
+    const { body } = requestHead;
+    const keepAlive = requestHead.keepAlive;
+    if (body === chunkedBody) {
+      this.#chunks ??= new ChunkReader();
+      this.#chunks.reset(false);
+      this.#state = state.chunks;
+    } else {
+      this.#remaining = body;
+      this.#state = body === 0 ? state.waiting : state.length;
+    }
+    if (body === 0) this.#deadline.disarm();
+    else {
+      this.#bodyMark = 0;
+      this.#parts.deadlines.of(bodyMs).arm(this.#deadline);
+    }
+    this.#exchange.begin(requestHead, keepAlive);
+    if (body === 0 && this.#exchange.active) this.#exchange.requestEnded();
+    return true;
+  }
+
+  #requestEnded(): void {
+    this.#deadline.disarm();
+    if (!this.#exchange.active) return;
+    this.#state = state.waiting;
+    this.#exchange.requestEnded();
+  }
+
+  /** The body broke its framing: nothing after it can be trusted, and the server must not see a complete request. */
+  #badBody(): void {
+    this.#input = null;
+    this.#state = state.lingering;
+    this.#exchange.clientBroke('bad-request');
+  }
+
+  #expired(): void {
+    switch (this.#state) {
+      case state.head:
+        if (this.#input === null) this.#socket.destroy();
+        else this.#refuseSlow();
+        return;
+      case state.length:
+      case state.chunks: {
+        const moved = this.#exchange.bytesReceived - this.#bodyMark;
+        this.#bodyMark = this.#exchange.bytesReceived;
+        // Paused by us: the server is the slow one.
+        if (moved >= minBodyBytes || this.#paused) this.#parts.deadlines.of(bodyMs).arm(this.#deadline);
+        else this.#refuseSlow();
+        return;
+      }
+      default:
+        this.#socket.destroy();
+    }
+  }
+
+  #refuseSlow(): void {
+    this.#input = null;
+    this.#state = state.lingering;
+    if (this.#exchange.active) this.#exchange.clientBroke('request-timeout');
+    else this.#exchange.refuse('request-timeout');
+  }
+
+  #clientEnded(): void {
+    this.#ended = true;
+    if (this.#state === state.tunnel) this.#exchange.clientEnded();
+    // A client may end its side and still want the answer to a complete request.
+    else if (this.#state === state.length || this.#state === state.chunks) this.#socket.destroy();
+    else if (this.#state === state.head) this.#socket.end();
+  }
+
+  /** Sends what is left, then ends; the rest of a half-read request is thrown away for a moment. */
+  #hangUp(): void {
+    this.#state = state.lingering;
+    this.#input = null;
+    this.#socket.end();
+    this.resumeReading();
+    this.#parts.deadlines.of(lingerMs).arm(this.#deadline);
+  }
+
+  #close(): void {
+    if (this.#state === state.closed) return;
+    this.#state = state.closed;
+    this.#deadline.disarm();
+    this.#input = null;
+    this.#parts.guard(this, () => this.#exchange.clientGone());
+    this.#socket.destroy();
+    this.#onClosed(this);
+  }
+}

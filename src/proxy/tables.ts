@@ -1,0 +1,52 @@
+import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
+import type { ClusterRuntime } from './cluster-runtime.ts';
+import { compileSplit, RouteTableRuntime, type Split } from './route-table.ts';
+
+/** An inbound port as it runs. */
+export interface InboundRuntime {
+  readonly listener: InboundListener;
+  /** The app. */
+  readonly cluster: ClusterRuntime;
+}
+
+/** A port whose requests are routed, as it runs. */
+export interface RoutedRuntime<L extends OutboundListener | GatewayListener> {
+  readonly listener: L;
+  /** `null` where the snapshot has no such table; every request is then 404 NR. */
+  readonly table: RouteTableRuntime | null;
+  readonly tcp: Split;
+}
+
+/** All that one snapshot says, ready to be looked up. Swapped as a whole. */
+export interface Tables {
+  readonly snapshot: Snapshot;
+  /** By `outboundKey`. */
+  readonly outbound: ReadonlyMap<string, RoutedRuntime<OutboundListener>>;
+  readonly inbound: ReadonlyMap<number, InboundRuntime>;
+  readonly gateway: ReadonlyMap<number, RoutedRuntime<GatewayListener>>;
+}
+
+/** How outbound listeners are found by what the app dialled. */
+export function outboundKey(address: string, port: number): string {
+  return `${address}:${port}`;
+}
+
+/** Builds the tables. `cluster` and `app` give the running clusters of the snapshot's names and inbound ports. @throws SyntaxError for a bad regular expression */
+export function buildTables(
+  snapshot: Snapshot,
+  cluster: (name: string) => ClusterRuntime | null,
+  app: (listener: InboundListener) => ClusterRuntime,
+): Tables {
+  const tables = new Map(snapshot.routeTables.map(table => [table.name, new RouteTableRuntime(table, cluster)]));
+  const routed = <L extends OutboundListener | GatewayListener>(listener: L): RoutedRuntime<L> => ({
+    listener,
+    table: tables.get(listener.routeTable) ?? null,
+    tcp: compileSplit(listener.tcp, cluster),
+  });
+  return {
+    snapshot,
+    outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener)])),
+    inbound: new Map(snapshot.inbound.map(listener => [listener.port, { listener, cluster: app(listener) }])),
+    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener)])),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../async/clock.ts';
+import type { AccessEntry } from '../telemetry/access-log.ts';
+import type { EdgeConnections } from '../telemetry/mesh-metrics.ts';
+import type { ResponseFlag } from '../telemetry/response-flag.ts';
+import type { ClusterRuntime } from './cluster-runtime.ts';
+import type { Connector, Downstream, TcpUpstream } from './data-plane.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
+
+/** What raw TCP connections of a data plane share. */
+export interface TcpParts {
+  readonly connector: Connector;
+  readonly clock: Clock;
+  readonly access: (entry: AccessEntry) => void;
+}
+
+/** A connect failure is answered by one more try, on another endpoint where there is one: nothing has been sent yet. */
+const tries = 2;
+
+/** Makes the upstream side of one raw TCP connection: balancing, counters and log for the proxy that copies the bytes. */
+export function createTcpUpstream(
+  downstream: Downstream,
+  cluster: ClusterRuntime | null,
+  connections: EdgeConnections,
+  parts: TcpParts,
+): TcpUpstream {
+  const startedAt = parts.clock.monotonic();
+  let endpoint: EndpointPool | null = null;
+  let flag: ResponseFlag = '-';
+  let failure = '';
+  let giveUp = (): void => {};
+  connections.opened++;
+  return {
+    name: cluster?.name ?? '',
+    open(onConnected, onFailed) {
+      const attempt = (left: number): void => {
+        endpoint = cluster?.pick(endpoint) ?? null;
+        if (endpoint === null) {
+          flag = cluster === null ? 'NC' : 'UH';
+          failure = cluster === null ? 'cluster_not_found' : 'no_healthy_upstream';
+          onFailed(failure);
+          return;
+        }
+        endpoint.active++;
+        const { cluster: policy, endpoint: target } = endpoint;
+        giveUp = parts.connector.connect(policy, target, onConnected, (kind, detail) => {
+          if (endpoint !== null) endpoint.active--;
+          if (left > 1) {
+            attempt(left - 1);
+            return;
+          }
+          endpoint = null;
+          flag = 'UF';
+          failure = `${kind}: ${detail}`;
+          onFailed(failure);
+        });
+      };
+      attempt(tries);
+      return () => giveUp();
+    },
+    closed(received, sent) {
+      if (endpoint !== null) endpoint.active--;
+      connections.close(received, sent);
+      const durationMs = parts.clock.monotonic() - startedAt;
+      parts.access({
+        startMs: parts.clock.now() - durationMs,
+        method: '',
+        path: '',
+        protocol: '',
+        status: 0,
+        flag,
+        details: '',
+        transportFailure: failure.replaceAll(' ', '_'),
+        bytesReceived: received,
+        bytesSent: sent,
+        durationMs,
+        upstreamServiceTime: '',
+        forwardedFor: '',
+        userAgent: '',
+        requestId: '',
+        authority: '',
+        upstreamHost: endpoint?.address ?? '',
+        upstreamCluster: cluster?.name ?? '',
+        upstreamLocalAddress: '',
+        downstreamLocalAddress: `${downstream.localAddress}:${downstream.localPort}`,
+        downstreamRemoteAddress: `${downstream.remoteAddress}:${downstream.remotePort}`,
+        serverName: '',
+        routeName: '',
+      });
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** Access log lines in Istio's format. @see https://istio.io/latest/docs/tasks/observability/logs/access-log/ */
+import type { ResponseFlag } from './response-flag.ts';
+
+/** The facts of one finished exchange or connection. The empty string is "not known" and is written as `-`. */
+export interface AccessEntry {
+  /** Milliseconds since the epoch. */
+  readonly startMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly protocol: string;
+  /** 0 where no answer was sent. */
+  readonly status: number;
+  readonly flag: ResponseFlag;
+  readonly details: string;
+  readonly transportFailure: string;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly durationMs: number;
+  readonly upstreamServiceTime: string;
+  readonly forwardedFor: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+  readonly authority: string;
+  readonly upstreamHost: string;
+  readonly upstreamCluster: string;
+  readonly upstreamLocalAddress: string;
+  readonly downstreamLocalAddress: string;
+  readonly downstreamRemoteAddress: string;
+  readonly serverName: string;
+  readonly routeName: string;
+}
+
+/** One line of Istio's default text format, without the newline. */
+export function accessText(e: AccessEntry): string {
+  return (
+    `[${new Date(e.startMs).toISOString()}] "${text(e.method)} ${text(e.path)} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
+    `"${text(e.transportFailure)}" ${e.bytesReceived} ${e.bytesSent} ${Math.round(e.durationMs)} ${text(e.upstreamServiceTime)} ` +
+    `"${text(e.forwardedFor)}" "${text(e.userAgent)}" "${text(e.requestId)}" "${text(e.authority)}" "${text(e.upstreamHost)}" ` +
+    `${text(e.upstreamCluster)} ${text(e.upstreamLocalAddress)} ${text(e.downstreamLocalAddress)} ${text(e.downstreamRemoteAddress)} ` +
+    `${text(e.serverName)} ${text(e.routeName)}`
+  );
+}
+
+/** The same facts as one JSON object with Istio's keys. */
+export function accessJson(e: AccessEntry): string {
+  const line = JSON.stringify({
+    start_time: new Date(e.startMs).toISOString(),
+    method: known(e.method),
+    path: known(e.path),
+    protocol: known(e.protocol),
+    response_code: e.status,
+    response_flags: e.flag,
+    response_code_details: known(e.details),
+    connection_termination_details: null,
+    upstream_transport_failure_reason: known(e.transportFailure),
+    bytes_received: e.bytesReceived,
+    bytes_sent: e.bytesSent,
+    duration: Math.round(e.durationMs),
+    upstream_service_time: known(e.upstreamServiceTime),
+    x_forwarded_for: known(e.forwardedFor),
+    user_agent: known(e.userAgent),
+    request_id: known(e.requestId),
+    authority: known(e.authority),
+    upstream_host: known(e.upstreamHost),
+    upstream_cluster: known(e.upstreamCluster),
+    upstream_local_address: known(e.upstreamLocalAddress),
+    downstream_local_address: known(e.downstreamLocalAddress),
+    downstream_remote_address: known(e.downstreamRemoteAddress),
+    requested_server_name: known(e.serverName),
+    route_name: known(e.routeName),
+  });
+  return line.replace(/[\u007f-\u009f]/g, hexEscape);
+}
+
+const known = (value: string): string | null => (value === '' ? null : value);
+const hexEscape = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** What a client sends ends in a terminal: control characters, quotes and backslashes are written as hexEscapes. */
+function text(value: string): string {
+  if (value === '') return '-';
+  return /[\u0000-\u001f"\\\u007f-\u009f]/.test(value) ? value.replace(/[\u0000-\u001f"\\\u007f-\u009f]/g, hexEscape) : value;
+}

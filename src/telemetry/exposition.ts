@@ -1,0 +1,34 @@
+/** Prometheus text exposition format 0.0.4. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
+import { durationBounds, type Histogram } from './histogram.ts';
+
+/** `name="value",…` of the pairs, escaped, for use between the braces of a sample. */
+export function labels(pairs: Readonly<Record<string, string>>): string {
+  return Object.entries(pairs)
+    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, c => (c === '\n' ? '\\n' : `\\${c}`))}"`)
+    .join(',');
+}
+
+/** Lines of a counter's samples, with its head. */
+export function counterText(name: string, help: string, samples: Iterable<readonly [labels: string, value: number]>): string {
+  let text = `# HELP ${name} ${help}\n# TYPE ${name} counter\n`;
+  for (const [set, value] of samples) text += `${name}{${set}} ${value}\n`;
+  return text;
+}
+
+/** Lines of a histogram's samples, with its head. */
+export function histogramText(
+  name: string,
+  help: string,
+  samples: Iterable<readonly [labels: string, value: Histogram]>,
+): string {
+  let text = `# HELP ${name} ${help}\n# TYPE ${name} histogram\n`;
+  for (const [set, histogram] of samples) {
+    let total = 0;
+    histogram.buckets.forEach((count, i) => {
+      total += count;
+      text += `${name}_bucket{${set},le="${durationBounds[i] ?? '+Inf'}"} ${total}\n`;
+    });
+    text += `${name}_sum{${set}} ${histogram.sum}\n${name}_count{${set}} ${total}\n`;
+  }
+  return text;
+}

@@ -1,0 +1,182 @@
+import { counterText, histogramText, labels } from './exposition.ts';
+import { Histogram } from './histogram.ts';
+import type { ResponseFlag } from './response-flag.ts';
+
+/** The two ends of a conversation as metrics name them. A missing fact is `unknown`. */
+export interface Edge {
+  /** Which sidecar counts. */
+  readonly reporter: 'source' | 'destination';
+  readonly sourceWorkload: string;
+  readonly sourceApp: string;
+  readonly sourceVersion: string;
+  readonly sourcePrincipal: string;
+  readonly destinationWorkload: string;
+  readonly destinationService: string;
+  readonly destinationVersion: string;
+  readonly destinationPrincipal: string;
+  readonly security: 'mutual_tls' | 'none' | 'unknown';
+}
+
+/** Requests of one edge with one outcome. Counting is two additions; callers keep the object. */
+export class RequestSeries {
+  readonly labels: string;
+  readonly durations: Histogram = new Histogram();
+  requests = 0;
+
+  constructor(set: string) {
+    this.labels = set;
+  }
+
+  count(durationMs: number): void {
+    this.requests++;
+    this.durations.record(durationMs);
+  }
+}
+
+/** Outcomes of one edge. */
+export class EdgeRequests {
+  readonly #edge: string;
+  readonly #plain: (RequestSeries | undefined)[] = [];
+  readonly #flagged = new Map<string, RequestSeries>();
+
+  constructor(edge: Edge) {
+    this.#edge = edgeLabels(edge);
+  }
+
+  /** Counts one request. `status` is 0 where no answer was sent. */
+  count(status: number, flag: ResponseFlag, durationMs: number): void {
+    const series = flag === '-' ? (this.#plain[status] ?? this.#make(status, flag)) : this.#make(status, flag);
+    series.count(durationMs);
+  }
+
+  *series(): Iterable<RequestSeries> {
+    for (const one of this.#plain) if (one !== undefined) yield one;
+    yield* this.#flagged.values();
+  }
+
+  #make(status: number, flag: ResponseFlag): RequestSeries {
+    const key = `${status}${flag}`;
+    const known = this.#flagged.get(key);
+    if (known !== undefined) return known;
+    const series = new RequestSeries(
+      `${this.#edge},${labels({ request_protocol: 'http', response_code: String(status), response_flags: flag })}`,
+    );
+    if (flag === '-') this.#plain[status] = series;
+    else this.#flagged.set(key, series);
+    return series;
+  }
+}
+
+/** TCP connections of one edge. */
+export class EdgeConnections {
+  readonly labels: string;
+  opened = 0;
+  closed = 0;
+  received = 0;
+  sent = 0;
+
+  constructor(edge: Edge) {
+    this.labels = `${edgeLabels(edge)},${labels({ request_protocol: 'tcp' })}`;
+  }
+
+  /** `received`: bytes from downstream, `sent`: bytes to downstream. */
+  close(received: number, sent: number): void {
+    this.closed++;
+    this.received += received;
+    this.sent += sent;
+  }
+}
+
+/** All counters of one sidecar. Kept for its whole life: counters never go back while it runs. */
+export class MeshMetrics {
+  readonly #http = new Map<string, EdgeRequests>();
+  readonly #tcp = new Map<string, EdgeConnections>();
+  /** Messages refused as broken HTTP, by status. */
+  readonly refused = new Map<number, number>();
+
+  /** The same object for an equal edge. Callers look it up once per connection or configuration, not per request. */
+  requests(edge: Edge): EdgeRequests {
+    return remember(this.#http, edge, () => new EdgeRequests(edge));
+  }
+
+  connections(edge: Edge): EdgeConnections {
+    return remember(this.#tcp, edge, () => new EdgeConnections(edge));
+  }
+
+  refuse(status: number): void {
+    this.refused.set(status, (this.refused.get(status) ?? 0) + 1);
+  }
+
+  /** Prometheus text exposition. */
+  text(): string {
+    const series = [...this.#http.values()].flatMap(edge => [...edge.series()]);
+    const tcp = [...this.#tcp.values()];
+    return [
+      counterText(
+        'istio_requests_total',
+        'HTTP requests.',
+        series.map(s => [s.labels, s.requests]),
+      ),
+      histogramText(
+        'istio_request_duration_milliseconds',
+        'Duration of HTTP requests in ms.',
+        series.map(s => [s.labels, s.durations]),
+      ),
+      counterText(
+        'istio_tcp_connections_opened_total',
+        'TCP connections opened.',
+        tcp.map(s => [s.labels, s.opened]),
+      ),
+      counterText(
+        'istio_tcp_connections_closed_total',
+        'TCP connections closed.',
+        tcp.map(s => [s.labels, s.closed]),
+      ),
+      counterText(
+        'istio_tcp_received_bytes_total',
+        'Bytes received from downstream.',
+        tcp.map(s => [s.labels, s.received]),
+      ),
+      counterText(
+        'istio_tcp_sent_bytes_total',
+        'Bytes sent to downstream.',
+        tcp.map(s => [s.labels, s.sent]),
+      ),
+      counterText(
+        'mesh_http_refused_total',
+        'Messages refused as not being HTTP/1.1.',
+        [...this.refused].map(([s, n]) => [labels({ status: String(s) }), n]),
+      ),
+    ].join('');
+  }
+}
+
+/** Peers bring their own names; past this many edges new ones are counted together, so that nobody can fill the memory. */
+const maxEdges = 4096;
+
+function remember<T>(map: Map<string, T>, edge: Edge, make: () => T): T {
+  const key = map.size < maxEdges ? edgeLabels(edge) : 'overflow';
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
+function edgeLabels(edge: Edge): string {
+  return labels({
+    reporter: edge.reporter,
+    source_workload: edge.sourceWorkload,
+    source_app: edge.sourceApp,
+    source_version: edge.sourceVersion,
+    source_principal: edge.sourcePrincipal,
+    destination_workload: edge.destinationWorkload,
+    destination_app: edge.destinationService,
+    destination_service: edge.destinationService,
+    destination_service_name: edge.destinationService,
+    destination_version: edge.destinationVersion,
+    destination_principal: edge.destinationPrincipal,
+    connection_security_policy: edge.security,
+  });
+}
