@@ -8,9 +8,7 @@ export type RefusalReason =
   | 'svid_missing'
   | 'svid_expired'
   | 'peer_identity'
-  | 'tls_handshake'
-  | 'rbac_access_denied'
-  | 'draining';
+  | 'tls_handshake';
 
 /** Counters of what happens before an exchange exists. The data plane counts everything after. */
 export class SidecarStats {

@@ -27,7 +27,10 @@ export class DnsForwarder {
 
   /** Calls `done` once: with the answer as it came, or `null` when no server gave one. */
   ask(query: Buffer, transport: 'udp' | 'tcp', done: (answer: Buffer | null) => void): void {
-    if (this.#inFlight >= maxInFlight) return done(null);
+    if (this.#inFlight >= maxInFlight) {
+      done(null);
+      return;
+    }
     this.#inFlight++;
     this.#try(0, query, transport, answer => {
       this.#inFlight--;
@@ -37,7 +40,10 @@ export class DnsForwarder {
 
   #try(index: number, query: Buffer, transport: 'udp' | 'tcp', done: (answer: Buffer | null) => void): void {
     const server = this.#servers[index];
-    if (server === undefined) return done(null);
+    if (server === undefined) {
+      done(null);
+      return;
+    }
     let over = false;
     let close = (): void => {};
     const settle = (answer: Buffer | null): void => {

@@ -4,8 +4,6 @@ import type { Destination } from '../interception/original-destination.ts';
 
 /** No bytes read yet. */
 export const nothingRead: Buffer = Buffer.alloc(0);
-/** How long a client may stay silent before it is taken for one whose server speaks first. Longer would be felt by every MySQL client. */
-export const sniffMs = 100;
 
 /** Describes an accepted connection. @param carrier the TCP socket, which knows the addresses also where `socket` is TLS */
 export function downstreamOf(

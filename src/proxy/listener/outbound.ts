@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../async/clock.ts';
 import { virtualNetwork } from '../../snapshot/ports.ts';
-import type { OutboundListener, Snapshot } from '../../snapshot/snapshot.ts';
+import type { EgressPolicy, Snapshot } from '../../snapshot/snapshot.ts';
 import type { DataPlane, TcpProxy } from '../data-plane.ts';
 import type { OriginalDestination } from '../interception/original-destination.ts';
 import type { SidecarStats } from '../sidecar-stats.ts';
-import { sniff, sniffHttp } from '../sniff.ts';
-import { downstreamOf, nothingRead, sniffMs } from './downstream.ts';
+import { downstreamOf, nothingRead } from './downstream.ts';
 import { passthroughUpstream } from './passthrough.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -23,8 +22,9 @@ export interface ListenerDeps {
 /** Connections that the app opened, intercepted on 15001. */
 export class OutboundAcceptor {
   readonly #deps: ListenerDeps;
-  #listeners: ReadonlyMap<string, OutboundListener> = new Map();
-  #egress: Snapshot['egress'] | null = null;
+  #known: ReadonlySet<string> = new Set();
+  /** `null` before the first snapshot. */
+  #egress: EgressPolicy | null = null;
 
   constructor(deps: ListenerDeps) {
     this.#deps = deps;
@@ -32,29 +32,31 @@ export class OutboundAcceptor {
 
   /** New connections see `snapshot`. */
   apply(snapshot: Snapshot): void {
-    this.#listeners = new Map(snapshot.outbound.map(listener => [`${listener.address}:${listener.port}`, listener]));
+    this.#known = new Set(snapshot.outbound.map(({ address, port }) => `${address}:${port}`));
     this.#egress = snapshot.egress;
   }
 
+  /** Takes a connection as it was accepted: nothing read. */
   accept(socket: Socket): void {
     const { originalDestination, refuse, dataPlane, clock, tcpProxy, stats } = this.#deps;
     const destination = originalDestination(socket);
-    if (destination === null) return refuse(socket, { reason: 'direct_call' });
-    const { address, port } = destination;
-    if (this.#egress === null) return refuse(socket, { reason: 'no_config', port });
-    const listener = this.#listeners.get(`${address}:${port}`);
-    if (listener === undefined) {
-      // Nothing is ever routed to a virtual address: waiting for its timeout would only hide that the port is unknown.
-      if (this.#egress === 'registry-only' || address.startsWith(`${virtualNetwork}.`)) {
-        return refuse(socket, { reason: 'unknown_destination', detail: `BlackHoleCluster ${address}:${port}`, port });
-      }
-      stats.passthrough('PassthroughCluster');
-      const upstream = passthroughUpstream('PassthroughCluster', destination, clock, () => {});
-      return tcpProxy(downstreamOf(socket, socket, nothingRead, destination, null), upstream);
+    if (destination === null) {
+      refuse(socket, { reason: 'direct_call' });
+      return;
     }
-    if (listener.protocol !== 'auto') return dataPlane.outbound(downstreamOf(socket, socket, nothingRead, destination, null));
-    sniff(socket, nothingRead, sniffHttp, clock, sniffMs, bytes => {
-      dataPlane.outbound(downstreamOf(socket, socket, bytes, destination, null));
-    });
+    const { address, port } = destination;
+    if (this.#egress === null) refuse(socket, { reason: 'no_config', port });
+    else if (this.#known.has(`${address}:${port}`))
+      dataPlane.outbound(downstreamOf(socket, socket, nothingRead, destination, null));
+    else if (this.#egress === 'registry-only' || address.startsWith(`${virtualNetwork}.`)) {
+      // Nothing is ever routed to a virtual address: waiting for its timeout would only hide that the port is unknown.
+      refuse(socket, { reason: 'unknown_destination', detail: `BlackHoleCluster ${address}:${port}`, port });
+    } else {
+      stats.passthrough('PassthroughCluster');
+      tcpProxy(
+        downstreamOf(socket, socket, nothingRead, destination, null),
+        passthroughUpstream('PassthroughCluster', destination, clock),
+      );
+    }
   }
 }

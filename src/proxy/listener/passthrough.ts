@@ -7,7 +7,7 @@ import type { Destination } from '../interception/original-destination.ts';
 const connectTimeoutMs = 5000;
 
 /** A connection straight to where the client wanted to go, as bytes. The sidecar's own connections are not intercepted. */
-export function passthroughUpstream(name: string, destination: Destination, clock: Clock, onClosed: () => void): TcpUpstream {
+export function passthroughUpstream(name: string, destination: Destination, clock: Clock): TcpUpstream {
   return {
     name,
     open(onConnected, onFailed) {
@@ -37,6 +37,7 @@ export function passthroughUpstream(name: string, destination: Destination, cloc
         socket.destroy();
       };
     },
-    closed: onClosed,
+    // Counted when it began; where it went is the app's own affair.
+    closed: () => {},
   };
 }

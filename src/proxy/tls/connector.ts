@@ -132,9 +132,11 @@ class Attempt {
         return;
       }
       const problem = this.#nameProblem(server, clock);
-      if (problem === null) return this.#succeed(secure);
-      sessions.delete(key);
-      this.#fail('identity', problem);
+      if (problem === null) this.#succeed(secure);
+      else {
+        sessions.delete(key);
+        this.#fail('identity', problem);
+      }
     });
   }
 
