@@ -14,6 +14,8 @@ import { readText, readTexts } from './scalar.ts';
 
 /** An include that includes itself is found before this; deeper chains are a mistake. */
 const MAX_INCLUDES = 20;
+/** Files of one load, included or extended; each may bring more, so that few lines could ask for millions. */
+const MAX_FILES = 200;
 /** Sections of named things. */
 const SECTIONS = ['services', 'networks', 'volumes', 'secrets', 'configs'];
 
@@ -21,6 +23,7 @@ const SECTIONS = ['services', 'networks', 'volumes', 'secrets', 'configs'];
 export class DocumentReader {
   readonly #files: FileStore;
   readonly #report: Report;
+  #parsed = 0;
 
   constructor(files: FileStore, report: Report) {
     this.#files = files;
@@ -57,12 +60,16 @@ export class DocumentReader {
     if (root === null) return null;
     const top = { node: root, path: '' };
     checkSections(top, this.#report);
+    const opened = new Map<string, YamlMap | null>();
     const services = resolveExtends(root, {
       report: this.#report,
       open: (file, by) => {
         const target = resolve(this.#files.baseDirOf(by.node.at.file), file);
         // Paths of a service that comes from another file start at that file's folder.
-        return this.#parse(target, dirname(target), lookup, by);
+        const known = opened.get(target);
+        const document = known === undefined ? this.#parse(target, dirname(target), lookup, by) : known;
+        opened.set(target, document);
+        return document;
       },
     });
     const entries = new Map(root.entries);
@@ -137,6 +144,16 @@ export class DocumentReader {
 
   #parse(path: string, baseDir: string, lookup: Lookup, from: Cursor | null): YamlMap | null {
     const file = nameOf(path);
+    if (++this.#parsed > MAX_FILES) {
+      const first = from ?? { node: mapNode([], { file, line: 1, column: 1 }), path: '' };
+      this.#report.error(
+        first,
+        'compose-too-many-files',
+        `more than ${MAX_FILES} compose files are included or extended`,
+        'include each file once',
+      );
+      return null;
+    }
     const text = this.#files.readSource(path, baseDir);
     if (text === null) {
       const message = `the compose file \`${printable(file)}\` does not exist or cannot be read`;
@@ -170,8 +187,10 @@ export class DocumentReader {
   }
 
   #interpolate(root: YamlMap, lookup: Lookup): YamlMap {
+    let paths: ReadonlyMap<string, string> | null = null;
     const replaced = interpolateNode(root, lookup, (problem, position) => {
-      const cursor = { node: mapNode([], position), path: pathTo(root, position) ?? '' };
+      paths ??= pathsByPlace(root);
+      const cursor = { node: mapNode([], position), path: paths.get(placeKey(position)) ?? '' };
       const message = describeProblem(problem);
       if (problem.kind === 'unset') {
         const hint = `set it in the shell or in .env, or write \${${problem.name}:-default}`;
@@ -196,13 +215,18 @@ function checkSections(top: Cursor, report: Report): void {
   }
 }
 
-/** Dotted path of the value that stands at a place. */
-function pathTo(node: YamlNode, place: Position, path = ''): string | null {
-  if (node.kind === 'scalar') return node.at.line === place.line && node.at.column === place.column ? path : null;
-  const children = node.kind === 'map' ? entriesOf({ node, path }).map(({ value }) => value) : itemsOf({ node, path });
-  for (const child of children) {
-    const found = pathTo(child.node, place, child.path);
-    if (found !== null) return found;
-  }
-  return null;
+/** Dotted paths of all single values by where they stand; of one that an alias repeats, the first. */
+function pathsByPlace(root: YamlNode): ReadonlyMap<string, string> {
+  const paths = new Map<string, string>();
+  const visit = ({ node, path }: Cursor): void => {
+    if (node.kind === 'map') for (const { value } of entriesOf({ node, path })) visit(value);
+    else if (node.kind === 'list') for (const item of itemsOf({ node, path })) visit(item);
+    else if (!paths.has(placeKey(node.at))) paths.set(placeKey(node.at), path);
+  };
+  visit({ node: root, path: '' });
+  return paths;
+}
+
+function placeKey({ line, column }: Position): string {
+  return `${line}:${column}`;
 }

@@ -6,6 +6,9 @@ import { mergeServices } from './merge.ts';
 import type { Report } from './report.ts';
 import { readText } from './scalar.ts';
 
+/** Longer chains are a mistake; without an end a file of ten thousand links would stall the daemon. */
+const MAX_CHAIN = 50;
+
 /** What following `extends` needs. */
 export interface ExtendsPort {
   readonly report: Report;
@@ -38,6 +41,15 @@ function extended(service: Cursor, document: YamlMap, chain: readonly YamlNode[]
   const file = long ? readText(at(clause, 'file'), report) : null;
   if (name === null) {
     report.error(clause, 'compose-missing-field', `${clause.path} names no service`, 'write extends: {service: name}');
+    return own;
+  }
+  if (chain.length > MAX_CHAIN) {
+    report.error(
+      clause,
+      'compose-extends-cycle',
+      `${clause.path} is the end of a chain of more than ${MAX_CHAIN} services`,
+      'shorten it',
+    );
     return own;
   }
   if (chain.includes(service.node)) {

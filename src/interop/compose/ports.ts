@@ -9,6 +9,8 @@ import { readInteger, readText } from './scalar.ts';
 const DEFAULT_HOST_ADDRESS = '127.0.0.1';
 /** A range is expanded port by port; more than this is a typing mistake and would make a pod nobody can start. */
 const MAX_RANGE = 1000;
+/** Ports of one service; more would be a pod that no engine starts. */
+const MAX_PUBLISHED = 2000;
 
 /** What `ports` and `expose` come to: what the host publishes, and what the app listens on (TCP only). */
 export interface Ports {
@@ -35,6 +37,15 @@ export function readPorts(ports: Cursor | null, expose: Cursor | null, report: R
   };
   for (const item of ports === null ? [] : listItems(ports, report)) {
     const long = item.node.kind === 'map';
+    if (publish.size > MAX_PUBLISHED) {
+      report.error(
+        item,
+        'compose-invalid-value',
+        `${item.path} is more than ${MAX_PUBLISHED} ports of one service`,
+        'publish fewer',
+      );
+      break;
+    }
     const parsed = long ? longForm(item, report) : shortForm(item, report);
     if (parsed === null) continue;
     const name = long ? (readText(at(item, 'name'), report) ?? '') : '';
@@ -45,6 +56,15 @@ export function readPorts(ports: Cursor | null, expose: Cursor | null, report: R
     }
   }
   for (const item of expose === null ? [] : listItems(expose, report)) {
+    if (listen.size > MAX_PUBLISHED) {
+      report.error(
+        item,
+        'compose-invalid-value',
+        `${item.path} is more than ${MAX_PUBLISHED} ports of one service`,
+        'name fewer',
+      );
+      break;
+    }
     const parsed = parseShort(readText(item, report) ?? '');
     if (parsed === null || parsed.host !== null) report.expected(item, 'a port such as 8080 or "8080-8085/tcp"');
     else if (parsed.protocol === 'tcp') for (const port of numbers(parsed.container)) hear(port);
