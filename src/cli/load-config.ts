@@ -8,14 +8,24 @@ import type { Invocation } from './invocation.ts';
 
 /** Reads the project's configuration with the interop loaders plugged in. */
 export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<LoadResult> {
-  return load({ file: project.file, env: project.env, profiles: project.profiles, project: project.name, composeLoader: loadCompose });
+  return load({
+    file: project.file,
+    env: project.env,
+    profiles: project.profiles,
+    project: project.name,
+    composeLoader: loadCompose,
+  });
 }
 
 /** The configuration, with warnings noted. @throws MeshError `bad-config`, exit code 2, with every diagnostic */
 export async function loadConfig(invocation: Pick<Invocation, 'project' | 'output'>): Promise<MeshConfig> {
   const { output } = invocation;
   const result = await readConfig(invocation);
-  const text = printDiagnostics(result.diagnostics, { sources: result.sources, color: output.colours.stderr });
+  const text = printDiagnostics(result.diagnostics, {
+    sources: result.sources,
+    color: output.colours.stderr,
+    cwd: process.cwd(),
+  }).trimEnd();
   if (result.config === null) {
     const count = result.diagnostics.filter(each => each.severity === 'error').length;
     throw new MeshError(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { PrintedDiagnostic } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 
 /** What lies between two configurations, as a reload reports it. */
@@ -25,6 +26,14 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
   ].filter(part => part !== '');
   const kind = same(containers(before), containers(after)) ? 'routing' : 'services';
   return { kind, text: `${parts.join(', ') || 'settings'} changed` };
+}
+
+/** A running mesh cannot take another name: everything it made carries the old one. */
+export function renamed(before: MeshConfig, after: MeshConfig, file: string): PrintedDiagnostic {
+  const message = `the mesh runs as "${before.name}" and cannot become "${after.name}"`;
+  const hint = 'write the old name again, or `mesh down` first';
+  const text = `${file}: error [name-changed]\n  name: ${message}\n  hint: ${hint}`;
+  return { code: 'name-changed', severity: 'error', file, line: null, column: null, path: 'name', message, hint, text };
 }
 
 /** Short content hash of a configuration, for `mesh status`. */

@@ -3,7 +3,7 @@ import type { Project } from '../api/backend.ts';
 import type { PrintedDiagnostic } from '../api/types.ts';
 import { load } from '../config/load.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
-import { printDiagnostics } from '../config/print.ts';
+import { printDiagnostic } from '../config/print.ts';
 import { loadCompose } from '../interop/compose/load-compose.ts';
 
 /** What the files say now. */
@@ -21,7 +21,7 @@ export async function readConfig(project: Project): Promise<ReadConfig> {
   const { config, diagnostics, sources, files } = await load({ file, env, profiles, project: name, composeLoader: loadCompose });
   return {
     config,
-    diagnostics: diagnostics.map(each => ({ ...each, text: printDiagnostics([each], { sources, color: false }) })),
+    diagnostics: diagnostics.map(each => ({ ...each, text: printDiagnostic(each, { sources, cwd: project.dir }).trimEnd() })),
     files: [...new Set([file, ...files])],
   };
 }

@@ -3,7 +3,6 @@ import { asMeshError, MeshError } from '../api/mesh-error.ts';
 import {
   apiVersion,
   type ConfigDocument,
-  type GatewayStatus,
   type MeshEvent,
   type Phase,
   type PlanDocument,
@@ -12,23 +11,22 @@ import {
   type ReloadResult,
   type StatusDocument,
 } from '../api/types.ts';
-import { backoffMs } from '../async/backoff.ts';
 import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type ConfigChange, compareConfigs, configVersion } from './config-change.ts';
+import { type ConfigChange, compareConfigs, configVersion, renamed } from './config-change.ts';
 import { type ReadConfig, shortName } from './config-source.ts';
 import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
-import { allHealthy, workloadStatus } from './pod-report.ts';
+import { allHealthy, gatewayStatuses, workloadStatus } from './pod-report.ts';
+import { RepairSchedule } from './repair-schedule.ts';
 
 /** Tells that a newer intention took the place of the work under way. */
 class Superseded extends Error {}
 
-/** Longest pause between two tries to repair what keeps breaking. */
-const maxRepairPauseMs = 30_000;
 /** All sidecars of a laptop mesh ack in tens of ms; who needs longer shows as STALE. */
 const ackTimeoutMs = 5_000;
 
@@ -44,8 +42,8 @@ export interface DaemonParts {
   readonly config: MeshConfig;
   readonly diagnostics: readonly PrintedDiagnostic[];
   readConfig(): Promise<ReadConfig>;
-  /** Watches the configuration's files from now on; called again when they become others. */
-  watchFiles(files: readonly string[], onChange: () => void): AsyncDisposable;
+  /** Watches the configuration's files from now on. */
+  watchFiles(files: readonly string[], onChange: () => void): FileWatch;
   /** Called last, once nobody is served any more; `removed`: after a `down`. */
   release(removed: boolean): Promise<void>;
 }
@@ -62,8 +60,7 @@ export class Daemon implements RunningDaemon {
   readonly #end = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
   readonly #watches: AsyncDisposable[] = [];
-  #fileWatch: AsyncDisposable | null = null;
-  #watchedFiles = '';
+  #fileWatch: FileWatch | null = null;
   #config: MeshConfig;
   #diagnostics: readonly PrintedDiagnostic[];
   #lastReload: ReloadResult | null = null;
@@ -76,9 +73,7 @@ export class Daemon implements RunningDaemon {
   #work: Promise<void> = Promise.resolve();
   #working: AbortController | null = null;
   #reading: Promise<unknown> = Promise.resolve();
-  #repairPending = false;
-  #repairs = 0;
-  #lastRepair = '';
+  readonly #repairs: RepairSchedule;
 
   constructor(parts: DaemonParts, options: StartOptions) {
     this.#parts = parts;
@@ -91,6 +86,7 @@ export class Daemon implements RunningDaemon {
     this.#convergence = new Convergence({ ...parts, events: this.#events });
     this.#config = parts.config;
     this.#diagnostics = parts.diagnostics;
+    this.#repairs = new RepairSchedule(parts.clock, () => this.#repairNow());
   }
 
   /** Starts to work; what comes of it is in the events and in `ended`. */
@@ -117,14 +113,17 @@ export class Daemon implements RunningDaemon {
     );
   }
 
-  /** Begins to follow the configuration's files. */
+  /** Follows the configuration's files; which they are changes with includes. */
   watch(files: readonly string[]): void {
-    const key = [...files].sort().join('\n');
-    if (key === this.#watchedFiles || this.#ending.signal.aborted) return;
-    this.#watchedFiles = key;
-    const old = this.#fileWatch;
-    this.#fileWatch = this.#parts.watchFiles(files, () => void this.reload().catch(error => this.#fail(error)));
-    void old?.[Symbol.asyncDispose]();
+    if (this.#ending.signal.aborted) return;
+    if (this.#fileWatch !== null) {
+      this.#fileWatch.update(files);
+      return;
+    }
+    const onChange = (): void => void this.reload().catch(error => this.#fail(error));
+    this.#fileWatch = this.#parts.watchFiles(files, onChange);
+    // A save between the first reading and the first look at the files would go unseen.
+    void this.#fileWatch.ready.then(onChange);
   }
 
   async status(): Promise<StatusDocument> {
@@ -153,7 +152,7 @@ export class Daemon implements RunningDaemon {
       workloads: this.#convergence.pods
         .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
-      gateways: this.#gateways(),
+      gateways: gatewayStatuses(this.#config),
     };
   }
 
@@ -222,7 +221,7 @@ export class Daemon implements RunningDaemon {
     const hadErrors = this.#diagnostics.some(each => each.severity === 'error');
     const diagnostics =
       read.config !== null && read.config.name !== before.name
-        ? [...read.diagnostics, this.#renamed(read.config.name)]
+        ? [...read.diagnostics, renamed(before, read.config, shortName(this.#parts.project))]
         : read.diagnostics;
     const errors = diagnostics.filter(each => each.severity === 'error');
     const changedDiagnostics = JSON.stringify(diagnostics) !== JSON.stringify(this.#diagnostics);
@@ -274,7 +273,7 @@ export class Daemon implements RunningDaemon {
         control.setConfig(before, null);
       }
       this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
-      this.#repairSoon('the edit was taken back');
+      this.#repairs.request();
       return this.#reloaded(
         { ok: false, kind: 'rejected', summary: `${known.message.split('\n')[0]} The last good configuration keeps serving` },
         startedMs,
@@ -312,28 +311,11 @@ export class Daemon implements RunningDaemon {
     return result;
   }
 
-  #renamed(name: string): PrintedDiagnostic {
-    const message = `the mesh runs as "${this.#config.name}" and cannot become "${name}"`;
-    const hint = 'write the old name again, or `mesh down` first';
-    const file = shortName(this.#parts.project);
-    return {
-      code: 'name-changed',
-      severity: 'error',
-      file,
-      line: null,
-      column: null,
-      path: 'name',
-      message,
-      hint,
-      text: `${file}: error: ${message}\n  hint: ${hint}`,
-    };
-  }
-
   #onEngineEvent(): void {
     this.#convergence.refresh().then(
       () => {
         this.#tellHealthy();
-        if (this.#converged) this.#repairSoon('what runs is not what mesh.yaml asks for');
+        if (this.#converged) this.#repairs.request();
       },
       error => this.#onTrouble(error),
     );
@@ -346,32 +328,18 @@ export class Daemon implements RunningDaemon {
     if (state === 'connected') this.#onEngineEvent();
   }
 
-  /** Plans again after the work under way; what breaks again and again is repaired ever more slowly. */
-  #repairSoon(cause: string): void {
-    if (this.#repairPending || this.#ending.signal.aborted) return;
-    this.#repairPending = true;
-    const pauseMs = backoffMs(this.#repairs, 500, maxRepairPauseMs);
-    this.#parts.clock.after(pauseMs, () => {
-      this.#repairPending = false;
-      if (this.#ending.signal.aborted || this.#engine.state === 'lost') return;
-      this.#serially(signal => this.#repair(cause, signal)).catch(error => this.#onTrouble(error));
-    });
+  #repairNow(): void {
+    if (this.#ending.signal.aborted || this.#engine.state === 'lost') return;
+    this.#serially(signal => this.#repair(signal)).catch(error => this.#onTrouble(error));
   }
 
-  async #repair(cause: string, signal: AbortSignal): Promise<void> {
+  async #repair(signal: AbortSignal): Promise<void> {
     const plan = await this.#parts.runtime.plan(this.#config);
-    if (plan.operations.length === 0) {
-      if (this.#phase === 'degraded') this.#settle(0);
-      return;
-    }
-    const key = JSON.stringify(plan.operations);
-    this.#repairs = key === this.#lastRepair ? this.#repairs + 1 : 0;
-    this.#lastRepair = key;
-    // A repair that held for a minute was one; the next trouble is a new one.
-    this.#parts.clock.after(60_000, () => {
-      if (this.#lastRepair === key) this.#repairs = 0;
-    });
-    await this.#convergence.execute(this.#config, plan, { build: false, cause, signal });
+    if (plan.operations.length > 0) {
+      this.#repairs.began(JSON.stringify(plan.operations));
+      const cause = 'what runs is not what mesh.yaml asks for';
+      await this.#convergence.execute(this.#config, plan, { build: false, cause, signal });
+    } else if (this.#phase !== 'degraded') return;
     this.#settle(0);
   }
 
@@ -384,9 +352,9 @@ export class Daemon implements RunningDaemon {
     }
     // A lost engine is told once, by the watch; everything else keeps being tried.
     if (known.code === 'engine-unreachable') return;
-    this.#repairs += 1;
+    this.#repairs.failed();
     this.#setPhase('degraded', known.message, known.hint);
-    this.#repairSoon('the last repair failed');
+    this.#repairs.request();
   }
 
   #settle(durationMs: number): void {
@@ -395,7 +363,7 @@ export class Daemon implements RunningDaemon {
     if (this.#phase !== 'running') this.#setPhase('running', '', '');
     this.#healthySaid = false;
     const workloads = this.#convergence.pods.length;
-    if (first) this.#events.emit({ kind: 'ready', gateways: this.#gateways(), workloads, durationMs });
+    if (first) this.#events.emit({ kind: 'ready', gateways: gatewayStatuses(this.#config), workloads, durationMs });
     this.#tellHealthy();
   }
 
@@ -433,13 +401,6 @@ export class Daemon implements RunningDaemon {
     return result;
   }
 
-  #gateways(): readonly GatewayStatus[] {
-    return this.#config.gateways.map(({ name, hostAddress, port, protocol }) => {
-      const host = hostAddress === '0.0.0.0' || hostAddress === '' ? '127.0.0.1' : hostAddress;
-      return { name, url: `${protocol === 'http' ? 'http' : 'tcp'}://${host.includes(':') ? `[${host}]` : host}:${port}` };
-    });
-  }
-
   /** The first start failed, or a bug: the daemon ends, containers stay as they are. */
   #fail(error: unknown): void {
     if (this.#ending.signal.aborted) return;
@@ -467,6 +428,7 @@ export class Daemon implements RunningDaemon {
 
   async #close(removed: boolean): Promise<void> {
     this.#events.close();
+    this.#repairs.stop();
     for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
       await watch[Symbol.asyncDispose]();
     await this.#parts.control[Symbol.asyncDispose]();

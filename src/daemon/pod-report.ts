@@ -1,4 +1,5 @@
-import type { ContainerStatus, ProxyStatus, WorkloadStatus } from '../api/types.ts';
+import type { ContainerStatus, GatewayStatus, ProxyStatus, WorkloadStatus } from '../api/types.ts';
+import type { MeshConfig } from '../config/mesh-config.ts';
 import type { ObservedContainer, ObservedPod } from '../runtime/runtime.ts';
 
 /** An observed pod as the API shows it. */
@@ -51,4 +52,12 @@ export function noticeable(
 /** Whether no health check of a running app is still open or failing. */
 export function allHealthy(pods: readonly ObservedPod[]): boolean {
   return pods.every(({ app }) => app === null || app.state !== 'running' || app.health === 'none' || app.health === 'healthy');
+}
+
+/** Where the gateways of a configuration are reached from this machine. */
+export function gatewayStatuses(config: MeshConfig): readonly GatewayStatus[] {
+  return config.gateways.map(({ name, hostAddress, port, protocol }) => {
+    const host = hostAddress === '0.0.0.0' || hostAddress === '' ? '127.0.0.1' : hostAddress;
+    return { name, url: `${protocol === 'http' ? 'http' : 'tcp'}://${host.includes(':') ? `[${host}]` : host}:${port}` };
+  });
 }

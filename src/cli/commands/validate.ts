@@ -18,8 +18,7 @@ export async function run(invocation: Invocation, _args: readonly string[], opti
   if (options.json) {
     output.json({ apiVersion, kind: 'Validation', valid: config !== null, errors, warnings, diagnostics });
   } else if (diagnostics.length > 0) {
-    output.data(printDiagnostics(diagnostics, { sources, color: output.colours.stdout }));
-    output.note(`${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`);
+    output.data(printDiagnostics(diagnostics, { sources, color: output.colours.stdout, cwd: process.cwd() }).trimEnd());
   } else if (config !== null) {
     output.note(`${config.name}: ${config.services.length} services, ${config.gateways.length} gateways, no issues`);
   }
