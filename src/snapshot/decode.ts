@@ -1,5 +1,5 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
-import { list, nullable, object, oneOf, type Shape, SnapshotError, text, whole } from './shape.ts';
+import { list, nullable, object, oneOf, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   AccessPolicy,
   AccessRule,
@@ -41,7 +41,7 @@ const domain = text(
 );
 const protocol = oneOf('http', 'tcp', 'auto');
 
-const weightedCluster = object<WeightedCluster>({ cluster: name, weight: whole(0, 2 ** 32 - 1) });
+const weightedCluster = object<WeightedCluster>({ cluster: name, weight: share(2 ** 32 - 1) });
 const split: Shape<readonly WeightedCluster[]> = (value, path) => {
   const entries = list(weightedCluster, entry => entry.cluster)(value, path);
   const idle = entries.length > 1 ? entries.findIndex(entry => entry.weight === 0) : -1;

@@ -33,6 +33,15 @@ export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape
   };
 }
 
+/** A number of 0 or more, fractions allowed. */
+export function share(max: number): Shape<number> {
+  return (value, path) => {
+    if (typeof value !== 'number' || !(value >= 0 && value <= max))
+      throw new SnapshotError(path, `expected a number from 0 to ${max}, found ${kindOf(value)}`);
+    return value;
+  };
+}
+
 /** One of a few words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Shape<T> {
   return (value, path) => {

@@ -6,7 +6,7 @@ import { type ClusterKey, clusterName } from './cluster.ts';
 /** Notes that a cluster is used, and returns its name. */
 export type UseCluster = (key: ClusterKey) => string;
 
-/** Retries where no rule says anything, Istio's: two more tries when no byte of the request was taken. */
+/** Retries where nothing is said of them, as in Istio: two more tries while no connection came about. `attempts: 0` is a word against it. */
 const defaultRetry: RetryPolicy = {
   attempts: 2,
   on: ['connect-failure'],
@@ -28,7 +28,7 @@ export function compileRule(rule: RouteRuleConfig, port: number, config: MeshCon
     matches: rule.matches.map(({ path, methods, headers, query }) => ({ path, methods, headers, query })),
     action: forward(compileSplit(rule.split, port, config, use)),
     timeoutMs: rule.timeoutMs,
-    retry: rule.retry,
+    retry: rule.retry ?? defaultRetry,
   };
 }
 
