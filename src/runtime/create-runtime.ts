@@ -159,12 +159,24 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
       );
     },
     async readSidecarLog(containerId, since) {
-      const options = { follow: false, since, tail: null, timestamps: false, signal: new AbortController().signal };
+      const options = {
+        follow: false,
+        since: aLittleBefore(since),
+        tail: null,
+        timestamps: false,
+        signal: new AbortController().signal,
+      };
       let text = '';
       for await (const { data } of docker.logs(containerId, options)) text += data.toString();
       return text;
     },
   };
+}
+
+/** The engine notes a container's start after its first lines may have come: on a busy machine, seconds after. */
+function aLittleBefore(since: string): string {
+  const at = Date.parse(since);
+  return Number.isNaN(at) ? since : new Date(at - 5_000).toISOString();
 }
 
 /** A workload, or all pods of a service (`reviews`) or of one version (`reviews-v1`). @throws RuntimeError `no-such-workload` */

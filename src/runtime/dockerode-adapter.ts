@@ -148,7 +148,7 @@ class DockerodeAdapter implements Docker {
       stderr: true,
       follow: options.follow,
       timestamps: options.timestamps,
-      ...(options.since === '' ? {} : { since: options.since }),
+      ...(options.since === '' ? {} : { since: unixSeconds(options.since) }),
       tail: options.tail === null ? 'all' : String(options.tail),
     };
     try {
@@ -402,6 +402,12 @@ function quick(): AbortSignal {
 
 function labelFilter(labels: LabelFilter): string[] {
   return Object.entries(labels).map(([key, value]) => (value === '' ? key : `${key}=${value}`));
+}
+
+/** The engine takes log times as Unix seconds with a fraction only; containers' times are RFC 3339. */
+function unixSeconds(time: string): string {
+  const [, whole, fraction = '0'] = /^(\d{4}-.*?:\d\d:\d\d)(?:\.(\d+))?Z$/.exec(time) ?? [];
+  return whole === undefined ? time : `${Date.parse(`${whole}Z`) / 1000}.${fraction}`;
 }
 
 function splitRef(ref: string): readonly [string, string] {

@@ -138,6 +138,9 @@ export interface Runtime {
   exec(target: string, request: ExecRequest): Promise<number>;
   /** Restarts the apps of workloads or services (all: empty); sidecars stay. */
   restart(targets: readonly string[], options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Output of a sidecar so far as whole text; `since`: RFC 3339, usually its `startedAt`. */
+  /**
+   * Output of a sidecar so far as whole text, from its start `since` (RFC 3339, its `startedAt`) and a few seconds before: the engine notes
+   * the start late. Of lines that a former process may have written too (the control key), the last one counts.
+   */
   readSidecarLog(containerId: string, since: string): Promise<string>;
 }

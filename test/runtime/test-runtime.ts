@@ -16,8 +16,9 @@ export const idleHooks: RuntimeHooks = {
   appListening: async () => {},
 };
 
-/** Ends at SIGTERM; stands for the sidecar where only its container matters. */
-const waitingSidecar = 'console.log("sidecar up"); process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1 << 30);';
+/** Ends at SIGTERM, crashes at SIGUSR2; stands for the sidecar where only its container matters. */
+const waitingSidecar =
+  'console.log("sidecar up"); process.on("SIGTERM", () => process.exit(0)); process.on("SIGUSR2", () => process.exit(9)); setInterval(() => {}, 1 << 30);';
 
 /** A folder with a bundle; remove it afterwards. */
 export async function bundleFolder(program = waitingSidecar): Promise<{ readonly path: string; remove(): Promise<void> }> {

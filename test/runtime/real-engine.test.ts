@@ -1,0 +1,222 @@
+/** The runtime on a real engine, with a sidecar that only waits: what only real containers can show. */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import type { MeshConfig } from '../../src/config/mesh-config.ts';
+import type { Docker } from '../../src/runtime/docker.ts';
+import { connectDocker } from '../../src/runtime/dockerode-adapter.ts';
+import { labelKeys } from '../../src/runtime/labels.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { ContainerFailed, PortTaken } from '../../src/runtime/runtime-error.ts';
+import { hasBusybox, importBusybox } from '../support/busybox-image.ts';
+import { eventually } from '../support/eventually.ts';
+import { gatewayConfig, meshConfig, oneContainer } from './configs.ts';
+import { bundleFolder, idleHooks, testRuntime, up } from './test-runtime.ts';
+
+const project = `meshrt${process.pid}`;
+const image = `${project}-busybox:1`;
+const docker = await connectDocker({
+  env: process.env,
+  home: process.env['HOME'] ?? '/',
+  platform: process.platform,
+  uid: process.getuid?.() ?? null,
+}).catch(() => null);
+const skip = docker === null || !(await hasBusybox()) ? 'needs a Docker engine and /bin/busybox' : false;
+const serve = {
+  command: ['/bin/busybox', 'sh', '-c', 'trap "exit 0" TERM; echo serving; while :; do /bin/busybox sleep 0.1; done'],
+};
+const never = new AbortController().signal;
+const quiet = { tty: false, user: null, workingDir: null, environment: {}, stdin: null, onOutput: () => {}, signal: never };
+
+describe('the runtime on a real engine', { skip }, () => {
+  let bundle: Awaited<ReturnType<typeof bundleFolder>>;
+  let engine: Docker;
+  let runtime: Runtime;
+  const made: string[] = [];
+
+  before(async () => {
+    assert.ok(docker !== null);
+    engine = docker;
+    bundle = await bundleFolder();
+    runtime = testRuntime(engine, project, bundle.path);
+    await importBusybox(engine, image);
+  });
+
+  after(async () => {
+    await runtime.down({ volumes: true, onProgress: () => {} });
+    for (const ref of [...made, image]) await engine.removeImage(ref);
+    await bundle.remove();
+  });
+
+  const bring = async (config: MeshConfig) => {
+    const plan = await runtime.plan(config);
+    made.push(...plan.operations.filter(one => one.kind === 'make-sidecar-image').map(one => one.target));
+    return up(runtime, config);
+  };
+  const shop = () =>
+    meshConfig(
+      [
+        oneContainer('db', image, 6379, {
+          ...serve,
+          mounts: [{ kind: 'volume', source: 'data', target: '/data', readOnly: false }],
+        }),
+        oneContainer('job', image, null, {
+          command: ['/bin/busybox', 'sh', '-c', 'echo migrated; exit 0'],
+          dependsOn: [{ service: 'db', version: '', condition: 'service_started', required: true }],
+        }),
+      ],
+      {
+        gateways: [gatewayConfig('web', 18_999)],
+        volumes: [{ name: 'data', engineName: `${project}_data`, external: false, driver: null, driverOpts: {} }],
+      },
+    );
+  const podOf = async (workload: string) => {
+    const pod = (await runtime.observe()).find(one => one.workload === workload);
+    assert.ok(pod?.pause && pod.sidecar);
+    return { ...pod, pause: pod.pause, sidecar: pod.sidecar };
+  };
+
+  it('brings a project up, leaves it alone the second time, and ends its job', async () => {
+    await bring(shop());
+    await eventually(async () => assert.equal((await podOf('job-1')).app?.state, 'exited'));
+    assert.deepEqual(
+      (await runtime.plan(shop())).operations.map(one => `${one.kind} ${one.target}`),
+      ['stop-pod job-1'],
+    );
+    await bring(shop());
+    assert.deepEqual((await runtime.plan(shop())).operations, []);
+    const db = await podOf('db-1');
+    assert.match(db.address ?? '', /^\d+\.\d+\.\d+\.\d+$/);
+    assert.ok((db.controlPort ?? 0) > 0);
+    assert.match(await runtime.readSidecarLog(db.sidecar.id, db.sidecar.startedAt), /sidecar up/);
+  });
+
+  it('gives the sidecar only what it needs, and lists pods as compose services', async () => {
+    const db = await podOf('db-1');
+    const output: string[] = [];
+    const status = {
+      command: ['/bin/node', '-p', 'require("fs").readFileSync("/proc/1/status", "utf8")'],
+      tty: false,
+      user: null,
+      workingDir: null,
+      environment: {},
+      stdin: null,
+      signal: never,
+    };
+    await engine.exec(db.sidecar.id, { ...status, onOutput: chunk => output.push(chunk.data.toString()) });
+    const capabilities = (1 << 6) | (1 << 7) | (1 << 12); // SETGID, SETUID, NET_ADMIN
+    assert.match(output.join(''), new RegExp(`CapBnd:\\s+0*${capabilities.toString(16)}\\n`));
+    assert.match(output.join(''), /NoNewPrivs:\s+1/);
+    const listed = await engine.listContainers({ 'com.docker.compose.project': project, 'com.docker.compose.oneoff': 'False' });
+    assert.deepEqual(listed.map(one => one.labels['com.docker.compose.service']).sort(), ['db', 'job', 'web']);
+  });
+
+  it('shares one network namespace in the pod', async () => {
+    const db = await podOf('db-1');
+    const namespaceOf = async (id: string, ...command: string[]) => {
+      let text = '';
+      await engine.exec(id, {
+        command,
+        tty: false,
+        user: null,
+        workingDir: null,
+        environment: {},
+        stdin: null,
+        onOutput: chunk => (text += chunk.data.toString()),
+        signal: never,
+      });
+      return /net:\[\d+\]/.exec(text)?.[0];
+    };
+    const inSidecar = await namespaceOf(db.sidecar.id, '/bin/node', '-p', 'require("fs").readlinkSync("/proc/self/ns/net")');
+    assert.ok(inSidecar !== undefined);
+    assert.equal(await namespaceOf(db.app?.id ?? '', '/bin/busybox', 'readlink', '/proc/self/ns/net'), inSidecar);
+  });
+
+  it('repairs a pod whose network container was killed, and a sidecar that was', async () => {
+    const before = await podOf('db-1');
+    await engine.killContainer(before.pause.id);
+    assert.deepEqual((await runtime.plan(shop())).operations, [
+      { kind: 'repair-pod', target: 'db-1', cause: 'its network container stopped' },
+    ]);
+    await bring(shop());
+    const repaired = await podOf('db-1');
+    assert.deepEqual(
+      [repaired.pause.id, repaired.sidecar.id, repaired.app?.id],
+      [before.pause.id, before.sidecar.id, before.app?.id],
+    );
+    assert.ok((repaired.app?.startedAt ?? '') > before.sidecar.startedAt);
+    assert.deepEqual((await runtime.plan(shop())).operations, []);
+    await engine.killContainer(repaired.sidecar.id);
+    assert.deepEqual((await runtime.plan(shop())).operations, [{ kind: 'repair-pod', target: 'db-1', cause: 'sidecar stopped' }]);
+    await bring(shop());
+    assert.equal((await podOf('db-1')).app?.startedAt, repaired.app?.startedAt);
+  });
+
+  it('lets the engine restart a sidecar that dies by itself', async () => {
+    const { sidecar } = await podOf('db-1');
+    await engine.exec(sidecar.id, { ...quiet, command: ['/bin/node', '-e', 'process.kill(1, "SIGUSR2")'] });
+    await eventually(async () => {
+      const now = (await podOf('db-1')).sidecar;
+      assert.equal(now.state, 'running');
+      assert.notEqual(now.startedAt, sidecar.startedAt);
+    });
+  });
+
+  it('restarts an app alone, and runs a command in it', async () => {
+    const before = await podOf('db-1');
+    await runtime.restart(['db'], { signal: never });
+    const now = await podOf('db-1');
+    assert.equal(now.sidecar.startedAt, before.sidecar.startedAt);
+    assert.notEqual(now.app?.startedAt, before.app?.startedAt);
+    const exit = {
+      tty: false,
+      user: null,
+      workingDir: null,
+      environment: { CODE: '5' },
+      stdin: null,
+      onOutput: () => {},
+      signal: never,
+    };
+    assert.equal(await runtime.exec('db', { ...exit, command: ['/bin/busybox', 'sh', '-c', 'exit $CODE'] }), 5);
+  });
+
+  it('tells of a crash at once with the last lines, and who has a port', async () => {
+    const bad = meshConfig([
+      oneContainer('bad', image, 80, { command: ['/bin/busybox', 'sh', '-c', 'echo cannot bind; exit 2'] }),
+    ]);
+    const hooks = { ...idleHooks, appListening: () => new Promise<void>(() => {}) };
+    const other = testRuntime(engine, `${project}b`, bundle.path);
+    await assert.rejects(
+      up(other, bad, { hooks }),
+      error => error instanceof ContainerFailed && error.exitCode === 2 && error.logTail[0] === 'cannot bind',
+    );
+    const server = createServer();
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const gateway = meshConfig([], { gateways: [gatewayConfig('edge', address.port)] });
+    await assert.rejects(up(other, gateway), error => error instanceof PortTaken && error.owner.includes(`pid ${process.pid}`));
+    server.close();
+    await assert.rejects(
+      up(other, meshConfig([], { gateways: [gatewayConfig('edge', 18_999)] })),
+      error => error instanceof PortTaken && error.owner === `container ${project}-web-1-pod`,
+    );
+    await other.down({ volumes: false, onProgress: () => {} });
+  });
+
+  it('goes down without a configuration, leaves named volumes unless told, and is idempotent', async () => {
+    const stranger = await engine.createContainer(`${project}-stranger`, {
+      Image: image,
+      Labels: { 'com.docker.compose.project': project },
+      HostConfig: { NetworkMode: 'none' },
+    });
+    await runtime.down({ volumes: false, onProgress: () => {} });
+    const labels = { [labelKeys.project]: project };
+    assert.deepEqual([await engine.listContainers(labels), await engine.listNetworks(labels)], [[], []]);
+    assert.equal((await engine.listVolumes(labels)).length, 1);
+    await runtime.down({ volumes: true, onProgress: () => {} });
+    assert.deepEqual(await engine.listVolumes(labels), []);
+    assert.notEqual(await engine.inspectContainer(stranger), null);
+    await engine.removeContainer(stranger);
+  });
+});
