@@ -101,7 +101,8 @@ function expand(text: string, lookup: Lookup, problems: VariableProblem[], depth
     }
     const name = /^[A-Za-z_]\w*/.exec(text.slice(dollar + 1, dollar + 257))?.[0];
     if (name === undefined) {
-      problems.push({ kind: 'invalid', text: text.slice(dollar, dollar + 2) });
+      // A dollar sign that begins nothing is itself: `^/v[0-9]+$`.
+      result += '$';
       index = dollar + 1;
       continue;
     }

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { valueDiagnostics } from './check-values.ts';
@@ -88,7 +88,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const files = [file, ...(envText === null ? [] : [envFile]), ...services.files];
   const projectDirs = [...new Set([baseDir, ...composeFiles.map(one => dirname(one))].map(realPath))];
   const privilege = { projectDirs, allowed: options.allowPrivileged ?? false, realPath };
-  const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege });
+  const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege, exists: existsSync });
   const late = [...overlayReport.diagnostics, ...services.diagnostics, ...resolved.diagnostics];
   const diagnostics = sortDiagnostics([...unset, ...withoutConsequences([...found, ...late], unset, checked.removed)]);
   const broken = diagnostics.some(one => one.severity === 'error');
@@ -145,9 +145,10 @@ function withoutConsequences(
   const named = removed.some(
     path => ['services', 'gateways', 'compose'].includes(String(path[0])) && (path.length <= 2 || path[2] === 'versions'),
   );
+  const errors = new Set(diagnostics.filter(one => one.severity === 'error').map(place));
   const consequence = (one: Diagnostic): boolean =>
     places.has(place(one)) ||
-    (removed.length > 0 && one.severity === 'warning') ||
+    (one.severity === 'warning' && (removed.length > 0 || errors.has(place(one)))) ||
     (named && ['unknown-service', 'unknown-version'].includes(one.code));
   return diagnostics.filter(one => !consequence(one));
 }

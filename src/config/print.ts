@@ -5,8 +5,8 @@ import { printable } from './shown.ts';
 export interface PrintOptions {
   /** Text of each file by the name its diagnostics use. */
   readonly sources: ReadonlyMap<string, string>;
-  /** ANSI colours. */
-  readonly color: boolean;
+  /** ANSI colours. @default false */
+  readonly color?: boolean;
   /** Folder that absolute file names are shown relative to. @default none */
   readonly cwd?: string;
 }
@@ -14,30 +14,26 @@ export interface PrintOptions {
 /** Lines longer than a terminal help nobody; the frame shows the part around the column. */
 const maxWidth = 120;
 
-/** Every diagnostic with its source lines and a caret, and a count at the end. Empty for none. */
+/** Every diagnostic with its source lines and a caret, an empty line between them. Empty for none; no newline at the end. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[], options: PrintOptions): string {
-  if (diagnostics.length === 0) return '';
-  const count = (severity: Diagnostic['severity']): string => {
-    const number = diagnostics.filter(one => one.severity === severity).length;
-    return number === 0 ? '' : `${number} ${severity}${number === 1 ? '' : 's'}`;
-  };
-  const counts = [count('error'), count('warning')].filter(text => text !== '').join(', ');
-  return `${diagnostics.map(one => printDiagnostic(one, options)).join('\n')}\n${counts}\n`;
+  return diagnostics.map(one => printDiagnostic(one, options)).join('\n\n');
 }
 
 /** One diagnostic: `file:line:column: error code`, path and message, three source lines with a caret, hint. */
 export function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): string {
-  const paint = painter(options.color);
+  const paint = painter(options.color ?? false);
   const { line, column } = diagnostic;
   const name = diagnostic.file === null ? 'mesh' : short(diagnostic.file, options.cwd);
   const place = [name, ...(line === null ? [] : [line]), ...(column === null ? [] : [column])].join(':');
   const severity = diagnostic.severity === 'error' ? paint('31;1', 'error') : paint('33;1', 'warning');
-  const path = diagnostic.path === '' ? '' : `${paint('1', printable(diagnostic.path))}: `;
+  // Some messages name the path themselves.
+  const named = diagnostic.path === '' || diagnostic.message.includes(diagnostic.path);
+  const path = named ? '' : `${paint('1', printable(diagnostic.path))}: `;
   const text = diagnostic.file === null ? undefined : options.sources.get(diagnostic.file);
   const frame = text === undefined || line === null ? [] : codeFrame(text, line, column ?? 1, paint);
   const hint = diagnostic.hint === '' ? [] : [`  ${paint('36', 'hint')}: ${printable(diagnostic.hint)}`];
   const head = `${paint('1', printable(place))}: ${severity} ${paint('2', `[${diagnostic.code}]`)}`;
-  return [head, `  ${path}${printable(diagnostic.message)}`, ...frame, ...hint, ''].join('\n');
+  return [head, `  ${path}${printable(diagnostic.message)}`, ...frame, ...hint].join('\n');
 }
 
 type Paint = (code: string, text: string) => string;

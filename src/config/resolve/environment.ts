@@ -1,10 +1,11 @@
 import { isSecretName } from '../shown.ts';
 import { nodeAt, type YamlNode, type YamlPath } from '../yaml-node.ts';
+import { containerPaths } from './container-paths.ts';
 import type { Report } from './report.ts';
 
 /** Warns of environment values in mesh.yaml that are secrets in plain sight or hold a newline. */
 export function checkEnvironment(root: YamlNode, report: Report): void {
-  for (const path of containers(root)) {
+  for (const path of containerPaths(root)) {
     const node = nodeAt(root, [...path, 'environment']);
     if (node?.kind === 'map') {
       for (const [name, { value }] of node.entries) {
@@ -33,14 +34,4 @@ function judge(name: string, value: string, path: YamlPath, report: Report): voi
       hint: 'it stays one variable; some programs read it as two',
     });
   }
-}
-
-function containers(root: YamlNode): YamlPath[] {
-  const services = nodeAt(root, ['services']);
-  if (services?.kind !== 'map') return [];
-  return [...services.entries].flatMap(([name, { value }]) => {
-    const versions = nodeAt(value, ['versions']);
-    const inner = versions?.kind === 'map' ? [...versions.entries.keys()] : [];
-    return [['services', name], ...inner.map(version => ['services', name, 'versions', version])];
-  });
 }

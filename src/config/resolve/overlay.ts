@@ -1,4 +1,4 @@
-import { ownServiceKeys } from '../schema/service.ts';
+import { composeServiceKeys } from '../schema/compose-keys.ts';
 import type { ComposeOverlay, OverlayService, SourcePort } from '../service-source.ts';
 import { shown } from '../shown.ts';
 import { dotted, nodeAt, type YamlEntry, type YamlMap, type YamlNode, type YamlPath } from '../yaml-node.ts';
@@ -10,6 +10,8 @@ export interface ComposePart {
   /** By the overlay service's name. */
   readonly appPorts: ReadonlyMap<string, readonly SourcePort[]>;
 }
+
+const composeKeys: ReadonlySet<string> = new Set(composeServiceKeys);
 
 /** Takes compose's keys out of mesh.yaml's services and versions, so that compose's own converter reads them. */
 export function composePart(root: YamlNode, baseDir: string, report: Report): ComposePart {
@@ -54,8 +56,7 @@ function withoutOwn(
   path: YamlPath,
   report: Report,
 ): { entries: Map<string, YamlEntry>; ports: readonly SourcePort[] } {
-  const own = path.length > 2 ? new Set(['service', 'replicas']) : ownServiceKeys;
-  const entries = new Map([...node.entries].filter(([key]) => !own.has(key)));
+  const entries = new Map([...node.entries].filter(([key]) => composeKeys.has(key)));
   const written = entries.get('ports');
   if (written?.value.kind !== 'list') return { entries, ports: [] };
   const ports: SourcePort[] = [];

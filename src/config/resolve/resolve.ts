@@ -1,14 +1,15 @@
 import { basename } from 'node:path';
-import { compareText, type Diagnostic, sortDiagnostics } from '../diagnostic.ts';
+import { compareText, type Diagnostic, errorAt, sortDiagnostics } from '../diagnostic.ts';
 import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
-import type { ComposeLoad, SourcePort } from '../service-source.ts';
+import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
 import { checkEnvironment } from './environment.ts';
 import { checkHostPorts, resolveGateways } from './gateways.ts';
+import { checkHostNamespaces } from './host-namespaces.ts';
 import { type PrivilegeFacts, privilegeDiagnostics } from './privilege.ts';
 import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
@@ -28,9 +29,11 @@ export interface ResolveInput {
   readonly load: ComposeLoad;
   readonly appPorts: ReadonlyMap<string, readonly SourcePort[]>;
   readonly privilege: PrivilegeFacts;
+  /** Whether a folder or file is there. */
+  readonly exists: (path: string) => boolean;
 }
 
-/** Fills every default, checks every reference. Pure but for `privilege.realPath`. With an error among the diagnostics the config is not for use. */
+/** Fills every default, checks every reference. Asks the disk only through `privilege.realPath` and `exists`. With an error among the diagnostics the config is not for use. */
 export function resolve(input: ResolveInput): { readonly config: MeshConfig; readonly diagnostics: readonly Diagnostic[] } {
   const { spec, root, load } = input;
   const report = new Report(root);
@@ -44,7 +47,10 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
   checkHostPorts(gateways, services, sources, report);
   checkWorkloadNames(services, gateways, report);
   checkEnvironment(root, report);
-  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege));
+  checkHostNamespaces(root, report);
+  for (const source of load.services) {
+    report.add(...privilegeDiagnostics(source, input.privilege), ...missingBuildContext(source, input.exists));
+  }
   const config: MeshConfig = {
     name: input.name,
     trustDomain: spec.trustDomain ?? `${input.name}.local`,
@@ -94,6 +100,22 @@ function withRoutes(
     }
     return { ...service, routes: resolveRules(written, service, service.name, path, destinations, report) };
   });
+}
+
+function missingBuildContext(source: SourceService, exists: ResolveInput['exists']): Diagnostic[] {
+  const context = source.container.build?.context;
+  if (context === undefined || /:\/\/|^git@/.test(context) || exists(context)) return [];
+  const at = source.positions.get('build.context') ?? source.positions.get('build') ?? source.at;
+  const message = `the folder to build from was not found: ${context}`;
+  return [
+    errorAt({
+      code: 'file-not-found',
+      at,
+      path: `${source.path}.build`,
+      message,
+      hint: 'correct the path; it starts at the file it is written in',
+    }),
+  ];
 }
 
 /** `reviews/v1` and a service `reviews-v1` would both run as `reviews-v1-1`. */

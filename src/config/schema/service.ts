@@ -42,17 +42,5 @@ export const service = fields(
   '`web: {image: shop/web, port: 8080}`',
 );
 
-/** mesh.yaml's own keys of a service; everything else in it goes to compose's converter. */
-export const ownServiceKeys: ReadonlySet<string> = new Set([
-  'port',
-  'protocol',
-  'versions',
-  'replicas',
-  'mtls',
-  'balancer',
-  'connectTimeout',
-  'aliases',
-]);
-
 export type ServiceSpec = z.output<typeof service>;
 export type VersionSpec = z.output<typeof version>;
