@@ -56,7 +56,7 @@ function readEnvFile(entry: Cursor, context: Context): ReadonlyMap<string, strin
       report.error(
         pathCursor,
         'compose-missing-file',
-        `${pathCursor.path}: the env file \`${printable(written)}\` does not exist`,
+        `${pathCursor.path}: the env file \`${printable(written)}\` was not found: ${absolutePath(written, pathCursor, context)}`,
         hint,
       );
     }
