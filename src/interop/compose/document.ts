@@ -196,7 +196,7 @@ export class DocumentReader {
         const hint = `set it in the shell or in .env, or write \${${problem.name}:-default}`;
         this.#report.warnOnce(`variable ${problem.name}`, cursor, 'unset-variable', `${message}: taken as empty`, hint);
       } else if (problem.kind === 'required')
-        this.#report.error(cursor, 'missing-variable', message, `set ${problem.name} in the shell or in .env`);
+        this.#report.error(cursor, 'unset-variable', message, `set ${problem.name} in the shell or in .env`);
       else this.#report.error(cursor, 'bad-variable', message, 'write $$ for a dollar sign that is not a variable');
     });
     return replaced.kind === 'map' ? replaced : root;

@@ -55,7 +55,7 @@ describe('environment', () => {
     const { load } = await app('command: "${UNSET}"\nhostname: "${NEEDED:?say it}"\nuser: "${"');
     assert.deepEqual(said(load.diagnostics), [
       'warning 4:14 services.app.command unset-variable',
-      'error 5:15 services.app.hostname missing-variable',
+      'error 5:15 services.app.hostname unset-variable',
       'error 6:11 services.app.user bad-variable',
     ]);
   });
