@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import { pinnedEnv, pinnedNode, root } from './pinned-node.mjs';
 
 /** Folders of test/ whose tests start processes, sockets in number, or containers; everything else is a unit test. */
-const own = ['integration', 'attack', 'conformance', 'e2e'];
+const own = ['contract', 'integration', 'attack', 'conformance', 'e2e'];
 
 /**
  * Name → files and how many run at once.
@@ -35,6 +35,8 @@ function runOnce(files, concurrency, extra) {
       '--test',
       '--disable-warning=ExperimentalWarning',
       `--test-concurrency=${concurrency}`,
+      // A file that hangs fails, and the rest still runs.
+      `--test-timeout=${concurrency === 1 ? 1_200_000 : 180_000}`,
       `--test-reporter=${join(root, 'scripts/reporter.mjs')}`,
       '--test-reporter-destination=stdout',
       ...extra,

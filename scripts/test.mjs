@@ -1,7 +1,7 @@
 // The whole of the tests, from a bare machine: brings what is missing, runs the checks, then every suite. The last line has the counts.
 //
 //   npm test                                  all
-//   npm test -- --only e2e                    one suite (architecture, unit, integration, attack, conformance, e2e), may be repeated
+//   npm test -- --only e2e                    one suite (architecture, unit, contract, integration, attack, conformance, e2e), may be repeated
 //   npm test -- --only unit --name weights    tests whose name contains a pattern
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.mjs';
@@ -13,7 +13,7 @@ import { runSuites, suites } from './suites.mjs';
 /** Suites that `check` does not run. */
 const rest = () => Object.keys(suites()).filter(name => name !== 'architecture' && name !== 'unit');
 /** Suites that start containers. */
-const onEngine = ['integration', 'e2e'];
+const onEngine = ['contract', 'integration', 'e2e'];
 
 await entry(async () => {
   const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, name: { type: 'string' } } });
@@ -22,9 +22,8 @@ await entry(async () => {
       throw new Stop(`No suite is called ${name}; there are ${Object.keys(suites()).join(', ')}.`);
   }
   const wanted = values.only ?? rest();
-  // Unit tests of the runtime's adapter use the engine too, so it is there for every run but one that says what it wants.
   const engine = values.only === undefined || wanted.some(name => onEngine.includes(name));
-  await bootstrap({ engine });
+  await bootstrap({ build: engine, engine });
   if (engine) await ensureImages();
   const total = values.only === undefined ? await check() : { passed: 0, failed: 0, skipped: 0 };
   const counts = await runSuites(wanted, values.name === undefined ? [] : [`--test-name-pattern=${values.name}`]);
