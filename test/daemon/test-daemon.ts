@@ -1,0 +1,129 @@
+import type { Project } from '../../src/api/backend.ts';
+import type { MeshEvent, PrintedDiagnostic, ProxyStatus } from '../../src/api/types.ts';
+import { systemClock } from '../../src/async/clock.ts';
+import type { MeshConfig } from '../../src/config/mesh-config.ts';
+import type { ReadConfig } from '../../src/daemon/config-source.ts';
+import type { ControlPort } from '../../src/daemon/control-port.ts';
+import { Daemon } from '../../src/daemon/daemon.ts';
+import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
+
+/** A control plane without sidecars: everything is acked at once. `configs` and `pods` are what it was told. */
+export class FakeControl implements ControlPort {
+  readonly configs: MeshConfig[] = [];
+  pods: readonly ObservedPod[] = [];
+  closed = false;
+  /** What `whenAppListening` waits for. */
+  listening: Promise<void> = Promise.resolve();
+
+  setConfig(config: MeshConfig): void {
+    this.configs.push(config);
+  }
+  setPods(pods: readonly ObservedPod[]): void {
+    this.pods = pods;
+  }
+  async whenReady(): Promise<void> {}
+  async whenAppListening(_workload: string, signal: AbortSignal): Promise<void> {
+    await Promise.race([
+      this.listening,
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    ]);
+  }
+  async settled(): Promise<number> {
+    return this.pods.length;
+  }
+  status(): ReadonlyMap<string, ProxyStatus> {
+    return new Map();
+  }
+  async query(workload: string): Promise<unknown> {
+    return { workload };
+  }
+  sidecarEnvironment(): Readonly<Record<string, string>> {
+    return { MESH_KIND: 'sidecar' };
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true;
+  }
+}
+
+const project: Project = {
+  dir: '/shop',
+  file: '/shop/mesh.yaml',
+  name: null,
+  profiles: [],
+  env: {},
+  stateDir: '/shop/.mesh',
+  socket: '/shop/.mesh/run/daemon.sock',
+};
+
+/** A daemon on the given runtime, with files that the test writes by `save`. */
+export class TestDaemon implements AsyncDisposable {
+  readonly daemon: Daemon;
+  readonly control = new FakeControl();
+  readonly events: MeshEvent[] = [];
+  released: boolean | null = null;
+  #read: ReadConfig;
+  #onChange: () => void = () => undefined;
+
+  constructor(runtime: Runtime, config: MeshConfig) {
+    this.#read = { config, diagnostics: [], files: [project.file] };
+    this.daemon = new Daemon(
+      {
+        project,
+        version: '0.0.0',
+        pid: 1,
+        clock: systemClock,
+        runtime,
+        control: this.control,
+        config,
+        diagnostics: [],
+        readConfig: async () => this.#read,
+        watchFiles: (_files, onChange) => {
+          this.#onChange = onChange;
+          return { ready: Promise.resolve(), update() {}, async close() {}, async [Symbol.asyncDispose]() {} };
+        },
+        release: async removed => {
+          this.released = removed;
+        },
+      },
+      { build: false },
+    );
+    void this.#collect();
+    this.daemon.begin();
+    this.daemon.watch([project.file]);
+  }
+
+  async #collect(): Promise<void> {
+    for await (const event of this.daemon.events(0, new AbortController().signal)) this.events.push(event);
+  }
+
+  /** The files now say this; the watch tells. */
+  save(config: MeshConfig | PrintedDiagnostic): void {
+    this.#read =
+      'code' in config
+        ? { config: null, diagnostics: [config], files: [project.file] }
+        : { config, diagnostics: [], files: [project.file] };
+    this.#onChange();
+  }
+
+  /** Events of one kind. */
+  of<Kind extends MeshEvent['kind']>(kind: Kind): readonly Extract<MeshEvent, { kind: Kind }>[] {
+    return this.events.filter((event): event is Extract<MeshEvent, { kind: Kind }> => event.kind === kind);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon.stop({ containers: false });
+  }
+}
+
+/** One mistake in a file. */
+export const mistake: PrintedDiagnostic = {
+  code: 'unknown-field',
+  severity: 'error',
+  file: 'mesh.yaml',
+  line: 3,
+  column: 5,
+  path: 'routes',
+  message: 'wrong',
+  hint: '',
+  text: 'mesh.yaml:3:5: error',
+};
