@@ -20,6 +20,19 @@ export function isAllowed(policy: AccessPolicy, request: AccessRequest): boolean
   return policy.default === 'allow' && !rules.some(rule => rule.action === 'allow');
 }
 
+/**
+ * Whether the policy lets a raw TCP connection through. What it cannot know counts against the caller, as in Istio: an allow rule that asks for methods,
+ * paths or hosts never matches, a deny rule is judged without them.
+ */
+export function isConnectionAllowed(policy: AccessPolicy, principal: string | null): boolean {
+  const callerMatches = (rule: AccessRule): boolean =>
+    applies({ ...rule, methods: [], paths: [], hosts: [] }, { principal, method: '', path: '', authority: '' });
+  if (policy.rules.some(rule => rule.action === 'deny' && callerMatches(rule))) return false;
+  const allows = policy.rules.filter(rule => rule.action === 'allow');
+  if (allows.length === 0) return policy.default === 'allow';
+  return allows.some(rule => rule.methods.length + rule.paths.length + rule.hosts.length === 0 && callerMatches(rule));
+}
+
 function applies(rule: AccessRule, { principal, method, path, authority }: AccessRequest): boolean {
   const { principals, methods, paths, hosts } = rule;
   if (principals.length > 0 && (principal === null || !(principals.includes('*') || principals.includes(principal))))

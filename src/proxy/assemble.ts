@@ -6,6 +6,7 @@ import type { Cluster, InboundListener, Snapshot } from '../snapshot/snapshot.ts
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { isConnectionAllowed } from './access-policy.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster-runtime.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy } from './data-plane.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
@@ -13,7 +14,7 @@ import type { ExchangeRole } from './exchange-role.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './roles.ts';
-import { sniffHttp } from './sniff.ts';
+import { sniff } from './sniff.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
 
@@ -137,8 +138,17 @@ class RunningDataPlane implements DataPlane {
       const own = serviceId(snapshot.trustDomain, snapshot.service);
       this.#serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
     };
-    // Whether a raw connection is allowed was judged by the listener, which could still refuse it before a byte was read.
     const tcp = (d: Downstream): void => {
+      const { access } = runtime.listener;
+      if (access !== null && !isConnectionAllowed(access, d.peer?.spiffeId ?? null)) {
+        this.#deps.log.info('refused a connection', {
+          reason: 'rbac_access_denied',
+          port: d.localPort,
+          peer: d.peer?.spiffeId ?? 'plaintext',
+        });
+        refuse(d);
+        return;
+      }
       this.#deps.tcp(d, createTcpUpstream(d, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts()));
     };
     this.#byProtocol(downstream, runtime.listener.protocol, http, tcp);
@@ -171,9 +181,12 @@ class RunningDataPlane implements DataPlane {
     http: (d: Downstream) => void,
     tcp: (d: Downstream) => void,
   ): void {
-    // For `auto` the listener has read as much as it takes to tell.
-    if (protocol === 'http' || (protocol === 'auto' && sniffHttp(downstream.initial) === 'http')) http(downstream);
-    else tcp(downstream);
+    if (protocol === 'http') http(downstream);
+    else if (protocol === 'tcp') tcp(downstream);
+    else
+      sniff(downstream, this.#deps.clock, (isHttp, d) =>
+        this.#guard({ abort: () => refuse(d) }, () => (isHttp ? http(d) : tcp(d))),
+      );
   }
 
   #serve(downstream: Downstream, role: ExchangeRole): void {

@@ -1,59 +1,43 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../async/clock.ts';
+import type { Downstream } from './data-plane.ts';
 
-/** What the first bytes of a connection say; `null` when there are too few to tell. */
-export type Judge<V extends string> = (bytes: Buffer) => V | null;
-
+/** A client silent for this long waits for the server to speak first: raw TCP. MySQL clients feel every millisecond of it. */
+const silenceMs = 100;
 /** The longest method that is believed, with its space. */
 const enough = 24;
 
-/** Whether a connection begins like an HTTP/1 request. */
-export const sniffHttp: Judge<'http' | 'other'> = bytes => {
+/** Whether the first bytes of a connection can be an HTTP/1 request; `null` when there are too few to say. */
+export function looksLikeHttp(bytes: Buffer): boolean | null {
   const line = bytes.toString('latin1', 0, enough);
-  if (/^[A-Z-]{1,23} /.test(line)) return 'http';
-  return /^[A-Z-]*$/.test(line) && line.length < enough ? null : 'other';
-};
-
-/** Whether a connection begins with a TLS handshake record: type 22, major version 3. @see RFC 8446 §5.1 */
-export const sniffTls: Judge<'tls' | 'plain'> = bytes => {
-  if (bytes.length === 0) return null;
-  if (bytes[0] !== 22) return 'plain';
-  if (bytes.length === 1) return null;
-  return bytes[1] === 3 ? 'tls' : 'plain';
-};
+  if (/^[A-Z-]{1,23} /.test(line)) return true;
+  return /^[A-Z-]*$/.test(line) && line.length < enough ? null : false;
+}
 
 /**
- * Reads until `judge` can tell or `ms` is over (verdict `null`), then calls `then` once with all bytes read; the socket is paused again and carries no
- * listener of ours. A connection that ends before is destroyed and `then` is not called.
+ * Tells by the client's first bytes what a connection speaks, for ports of which nobody said it. Calls `then` once, with the socket paused and free of our
+ * listeners; a connection that ends before is destroyed instead.
  */
-export function sniff<V extends string>(
-  socket: Socket,
-  initial: Buffer,
-  judge: Judge<V>,
-  clock: Clock,
-  ms: number,
-  then: (bytes: Buffer, verdict: V | null) => void,
-): void {
-  const known = judge(initial);
+export function sniff(downstream: Downstream, clock: Clock, then: (http: boolean, downstream: Downstream) => void): void {
+  const { socket } = downstream;
+  let seen = downstream.initial;
+  const known = looksLikeHttp(seen);
   if (known !== null) {
-    then(initial, known);
+    then(known, downstream);
     return;
   }
-  let seen = initial;
   const stop = (): void => {
     cancel();
     socket.off('data', onData).off('end', onGone).off('error', onGone).off('close', onGone);
   };
-  const decide = (verdict: V | null): void => {
-    socket.pause();
+  const decide = (http: boolean): void => {
     stop();
-    then(seen, verdict);
+    socket.pause();
+    then(http, { ...downstream, initial: seen });
   };
-  const onData = (bytes: Buffer | string): void => {
-    const more = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
-    seen = seen.length === 0 ? more : Buffer.concat([seen, more]);
-    const verdict = judge(seen);
-    if (verdict !== null) decide(verdict);
+  const onData = (bytes: Buffer): void => {
+    seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
+    const http = looksLikeHttp(seen);
+    if (http !== null) decide(http);
   };
   const onGone = (): void => {
     stop();
@@ -61,7 +45,7 @@ export function sniff<V extends string>(
     socket.on('error', () => {});
     socket.destroy();
   };
-  const cancel = clock.after(ms, () => decide(null));
+  const cancel = clock.after(silenceMs, () => decide(false));
   socket.on('data', onData).on('end', onGone).on('error', onGone).on('close', onGone);
   socket.resume();
 }
