@@ -172,7 +172,7 @@ plain.on('close', () => {
 
 const listen = `
 import socket, time
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0800))
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
 s.bind(("eth0", 0)); s.settimeout(0.2)
 print("listening", flush=True)
 end = time.time() + 2; records = plain = size = 0; first = b""
@@ -180,7 +180,7 @@ while time.time() < end:
     try: p = s.recv(65535)
     except socket.timeout: continue
     ip = p[14:]; ihl = (ip[0] & 15) * 4
-    if ip[9] != 6: continue
+    if p[12:14] != b"\\x08\\x00" or ip[9] != 6: continue
     tcp = ip[ihl:]; ports = (tcp[0] << 8 | tcp[1], tcp[2] << 8 | tcp[3])
     data = tcp[(tcp[12] >> 4) * 4:int.from_bytes(ip[2:4], "big") - ihl]
     if 9080 not in ports or not data: continue
