@@ -69,12 +69,14 @@ export interface LeafInput {
 /** An X509-SVID; it never outlives the root. @see X509-SVID sections 2 and 4 */
 export async function createLeaf(input: LeafInput): Promise<X509Certificate> {
   const { root, rootKey, publicKey, spiffeId, nowMs, ttlMs } = input;
+  // Renewal counts from the beginning of the certificate: a short-lived one that began long ago would be due at once, again and again.
+  const leafBackdateMs = Math.min(backdateMs, ttlMs / 10);
   return X509CertificateGenerator.create({
     // No subject: who it is stands in the URI only, and with an empty subject the alternative name is critical (RFC 5280, 4.2.1.6).
     subject: '',
     issuer: root.subject,
     serialNumber: serialNumber(),
-    notBefore: new Date(nowMs - backdateMs),
+    notBefore: new Date(nowMs - leafBackdateMs),
     notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
     signingAlgorithm,
     signingKey: rootKey,

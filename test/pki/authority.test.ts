@@ -12,7 +12,7 @@ import { systemClock } from '../../src/async/clock.ts';
 import { createCsr } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
 import { daemonId, serviceId } from '../../src/identity/spiffe-id.ts';
-import { createSvid } from '../../src/identity/svid.ts';
+import { createSvid, renewAtMs } from '../../src/identity/svid.ts';
 import { Authority, defaultTtlMs } from '../../src/pki/authority.ts';
 import { PkiError } from '../../src/pki/pki-error.ts';
 import { newKey } from '../support/test-ca.ts';
@@ -188,4 +188,14 @@ test('a directory that cannot be made is an error that names the file', async ()
   await writeFile(blocked, '');
   const directory = join(blocked, 'pki');
   await assert.rejects(open(directory), refused('state', join(directory, `${trustDomain}.pem`)));
+});
+
+test('a short-lived SVID is not due for renewal when it is made', async () => {
+  const now = Date.UTC(2026, 0, 1);
+  const authority = await open(fresh(), now);
+  const id = serviceId(trustDomain, 'a');
+  const key = newKey();
+  const issued = await authority.issue(createCsr(key, id), id, 10_000);
+  const svid = createSvid(key, issued.chainPem, authority.bundlePem, id);
+  for (const random of [0, 0.5, 0.999]) assert.ok(renewAtMs(svid, random) > now + 2000);
 });
