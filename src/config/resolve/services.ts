@@ -63,7 +63,8 @@ export function resolveServices(
     }
   }
   for (const name of Object.keys(spec.services ?? {})) {
-    if (parts.has(name) || inactive.has(name)) continue;
+    // A service of mesh.yaml may be a version of another one.
+    if (parts.has(name) || homes.has(name) || inactive.has(name)) continue;
     const near = suggest(name, sources.keys());
     report.error(['services', name], {
       code: 'unknown-service',
