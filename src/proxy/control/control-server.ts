@@ -1,0 +1,138 @@
+import { createHash, createPublicKey, generateKeyPairSync, type X509Certificate } from 'node:crypto';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../async/clock.ts';
+import { createSelfSigned } from '../../identity/certificate-request.ts';
+import { readLeaf } from '../../identity/leaf-certificate.ts';
+import { daemonId } from '../../identity/spiffe-id.ts';
+import { controlKeyPrefix, type ToDaemon } from '../../snapshot/channel.ts';
+import { encodeFrame, FrameReader } from '../../snapshot/frame.ts';
+import type { Log } from '../../telemetry/log.ts';
+
+/** A log may be rotated away; whoever connects makes the key be said again, but cannot flood the log with it. */
+const repeatKeyMs = 5000;
+const handshakeTimeoutMs = 5000;
+/** More sockets than a daemon and its successor need are strangers knocking. */
+const maxConnections = 16;
+
+/** What the channel is made with. */
+export interface ControlServerOptions {
+  readonly workload: string;
+  readonly trustDomain: string;
+  readonly trustBundlePem: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Writes one line to stdout. */
+  readonly print: (line: string) => void;
+  /** A daemon has been accepted; what it is to be told first. */
+  readonly onConnected: () => void;
+  readonly onMessage: (message: unknown) => void;
+}
+
+/** The sidecar's end of the control channel: one daemon at a time, the newest. */
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #server: Server;
+  readonly #keyHash: string;
+  #daemon: TLSSocket | null = null;
+  #lastPrint = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const certificate = createSelfSigned(privateKey, `sidecar ${options.workload}`, options.clock.now());
+    this.#keyHash = createHash('sha256')
+      .update(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }))
+      .digest('hex');
+    this.#server = createServer({
+      key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      cert: certificate,
+      ca: options.trustBundlePem,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: handshakeTimeoutMs,
+    });
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('connection', socket => {
+      socket.on('error', () => {});
+      this.#sayKey();
+    });
+    this.#server.on('secureConnection', socket => this.#judge(socket));
+    this.#server.on('tlsClientError', error => options.log.warn('control channel: handshake failed', { error }));
+  }
+
+  get connected(): boolean {
+    return this.#daemon !== null;
+  }
+
+  /** Says the key and listens. @returns the port */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    this.#server.on('error', () => {});
+    this.#sayKey();
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** Sends to the daemon, when one is there. */
+  send(message: ToDaemon): void {
+    this.#daemon?.write(encodeFrame(message));
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#daemon?.end();
+  }
+
+  #sayKey(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#lastPrint < repeatKeyMs) return;
+    this.#lastPrint = now;
+    this.#options.print(`${controlKeyPrefix}${this.#keyHash}`);
+  }
+
+  #judge(socket: TLSSocket): void {
+    const { log } = this.#options;
+    socket.on('error', error => log.debug('control channel: connection error', { error }));
+    const problem = this.#problemOf(socket);
+    if (problem !== null) {
+      log.warn('control channel: caller refused', { reason: problem });
+      socket.destroy();
+      return;
+    }
+    this.#daemon?.destroy();
+    this.#daemon = socket;
+    socket.setNoDelay(true);
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of reader.push(chunk)) {
+          if (this.#daemon === socket) this.#options.onMessage(message);
+        }
+      } catch (error) {
+        log.error('control channel: broken message', { error });
+        socket.destroy();
+      }
+    });
+    socket.once('close', () => {
+      if (this.#daemon === socket) this.#daemon = null;
+    });
+    this.#options.onConnected();
+  }
+
+  #problemOf(socket: TLSSocket): string | null {
+    const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+    if (certificate === undefined) return 'no client certificate';
+    if (!socket.authorized) return `client certificate: ${String(socket.authorizationError)}`;
+    try {
+      const { spiffeId, expiresAtMs } = readLeaf(certificate.raw);
+      if (this.#options.clock.now() >= expiresAtMs) return 'client certificate: CERT_HAS_EXPIRED';
+      return spiffeId === daemonId(this.#options.trustDomain) ? null : `caller is ${spiffeId}, not the daemon`;
+    } catch (error) {
+      return error instanceof Error ? error.message : 'client certificate cannot be read';
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { SvidError } from '../../identity/leaf-certificate.ts';
+import { protocolVersion, type QueryKind, type ToDaemon } from '../../snapshot/channel.ts';
+import { decodeSnapshot } from '../../snapshot/decode.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { AppProbe } from '../app-probe.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { GatewayListeners } from '../listener/gateway.ts';
+import type { WorkloadIdentity } from '../tls/workload-identity.ts';
+import { decodeDaemonMessage } from './message.ts';
+import type { Renewal } from './renewal.ts';
+
+/** What the daemon's orders act on. */
+export interface OrdersDeps {
+  readonly workload: string;
+  readonly trustDomain: string;
+  readonly log: Log;
+  readonly identity: WorkloadIdentity;
+  readonly renewal: Renewal;
+  readonly probe: AppProbe;
+  readonly dataPlane: DataPlane;
+  readonly gateways: GatewayListeners;
+  readonly metrics: () => string;
+  readonly send: (message: ToDaemon) => void;
+  /** A snapshot runs from now on. Must not throw. */
+  readonly onApplied: (snapshot: Snapshot) => void;
+  /** Raw TCP connections that are open. */
+  readonly connections: () => number;
+  readonly onDrain: (graceMs: number) => void;
+}
+
+/** Carries out what the daemon sends, snapshots one after the other. */
+export class Orders {
+  readonly #deps: OrdersDeps;
+  #applying: Promise<void> = Promise.resolve();
+  /** Newest snapshot that waits; an older one that has not begun is dropped. */
+  #next: unknown = null;
+
+  constructor(deps: OrdersDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tells a newly accepted daemon how things stand. */
+  greet(): void {
+    const { send, workload, dataPlane, identity, probe, renewal } = this.#deps;
+    send({
+      kind: 'hello',
+      protocol: protocolVersion,
+      workload,
+      version: dataPlane.snapshot?.version ?? null,
+      svidExpiresAtMs: identity.svid?.expiresAtMs ?? null,
+      apps: probe.states,
+    });
+    renewal.connected();
+  }
+
+  /** @throws SnapshotError for what is no message at all: the channel cannot go on */
+  take(value: unknown): void {
+    const { send, log, onDrain } = this.#deps;
+    const message = decodeDaemonMessage(value);
+    switch (message.kind) {
+      case 'hello':
+        if (message.protocol !== protocolVersion) {
+          log.error('the daemon speaks another protocol', {
+            theirs: message.protocol,
+            ours: protocolVersion,
+            daemonVersion: message.daemonVersion,
+          });
+        }
+        return;
+      case 'snapshot':
+        if (this.#next === null) this.#applying = this.#applying.then(() => this.#applyNext());
+        this.#next = message.snapshot;
+        return;
+      case 'svid':
+        this.#renew(message.chainPem, message.bundlePem);
+        return;
+      case 'ping':
+        send({ kind: 'pong', id: message.id });
+        return;
+      case 'query':
+        send({ kind: 'reply', id: message.id, body: this.#answer(message.what) });
+        return;
+      case 'drain':
+        log.info('draining', { graceMs: message.graceMs });
+        onDrain(message.graceMs);
+    }
+  }
+
+  async #applyNext(): Promise<void> {
+    const { send, log } = this.#deps;
+    const value = this.#next;
+    this.#next = null;
+    try {
+      const version = await this.#apply(value);
+      log.info('snapshot applied', { version });
+      send({ kind: 'ack', version });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const version = versionOf(value);
+      log.error('snapshot refused, the last one stays', { version, reason });
+      send({ kind: 'nack', version, reason });
+    }
+  }
+
+  async #apply(value: unknown): Promise<string> {
+    const { workload, trustDomain, dataPlane, gateways, onApplied } = this.#deps;
+    const snapshot = decodeSnapshot(value);
+    if (snapshot.workload !== workload) throw new Error(`snapshot is for ${snapshot.workload}, this is ${workload}`);
+    if (snapshot.trustDomain !== trustDomain) throw new Error(`snapshot is of ${snapshot.trustDomain}, this is ${trustDomain}`);
+    if (snapshot.version === dataPlane.snapshot?.version) return snapshot.version;
+    const change = await gateways.prepare(snapshot);
+    try {
+      dataPlane.apply(snapshot);
+    } catch (error) {
+      change.rollback();
+      throw error;
+    }
+    change.commit();
+    onApplied(snapshot);
+    return snapshot.version;
+  }
+
+  #renew(chainPem: string, bundlePem: string): void {
+    const { log, renewal, identity } = this.#deps;
+    try {
+      renewal.accept(chainPem, bundlePem);
+      log.info('certificate in use', { expires: new Date(identity.svid?.expiresAtMs ?? 0).toISOString() });
+    } catch (error) {
+      // OpenSSL's texts hold no key material, but only ours are known not to.
+      log.error('certificate refused', { reason: error instanceof SvidError ? error.message : 'OpenSSL cannot use it' });
+    }
+  }
+
+  #answer(what: QueryKind): unknown {
+    const { dataPlane, metrics, identity, probe, gateways, connections } = this.#deps;
+    switch (what) {
+      case 'config':
+        return dataPlane.snapshot;
+      case 'stats':
+        return metrics();
+      case 'state': {
+        const { svid } = identity;
+        return {
+          version: dataPlane.snapshot?.version ?? null,
+          certificate:
+            svid === null
+              ? null
+              : { spiffeId: svid.spiffeId, notBeforeMs: svid.notBeforeMs, expiresAtMs: svid.expiresAtMs, problem: identity.gap },
+          apps: probe.states,
+          gatewayPorts: gateways.ports,
+          tcpConnections: connections(),
+        };
+      }
+    }
+  }
+}
+
+/** For the nack of a snapshot that could not even be decoded. */
+function versionOf(value: unknown): string {
+  const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
+  return typeof version === 'string' && /^[0-9A-Za-z._-]{1,64}$/.test(version) ? version : 'unknown';
+}

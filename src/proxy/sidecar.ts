@@ -1,0 +1,206 @@
+/** The one place where a sidecar is put together: each line says what it adds. Everything of the machine comes in through `SidecarOptions`. */
+import type { Clock } from '../async/clock.ts';
+import type { RandomSource } from '../async/random.ts';
+import { serviceId } from '../identity/spiffe-id.ts';
+import { ports as istioPorts } from '../snapshot/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import { AdminServers } from './admin.ts';
+import { AppProbe, type ListeningPorts } from './app-probe.ts';
+import { createDataPlane } from './assemble.ts';
+import { ControlServer } from './control/control-server.ts';
+import { Orders } from './control/orders.ts';
+import { Renewal } from './control/renewal.ts';
+import { DnsTable } from './dns/answer.ts';
+import { DnsForwarder, type Nameserver } from './dns/forward.ts';
+import { DnsServer } from './dns/server.ts';
+import type { OriginalDestination } from './interception/original-destination.ts';
+import { type Binding, bind } from './listener/bind.ts';
+import { GatewayListeners } from './listener/gateway.ts';
+import { InboundAcceptor } from './listener/inbound.ts';
+import { OutboundAcceptor } from './listener/outbound.ts';
+import { createRefusal } from './listener/refusal.ts';
+import { SidecarStats } from './sidecar-stats.ts';
+import { TcpSessions } from './tcp/tcp-proxy.ts';
+import { TlsAcceptor } from './tls/acceptor.ts';
+import { createConnector } from './tls/connector.ts';
+import { WorkloadIdentity } from './tls/workload-identity.ts';
+
+/** The sidecar's ports by purpose. */
+export type SidecarPorts = { readonly [K in keyof typeof istioPorts]: number };
+
+/** Everything that a sidecar takes from outside; tests run two of them in one process on loopback. */
+export interface SidecarOptions {
+  readonly workload: string;
+  readonly service: string;
+  readonly kind: 'sidecar' | 'gateway';
+  readonly trustDomain: string;
+  /** PEM of the roots that a daemon's certificate must come from. */
+  readonly trustBundlePem: string;
+  readonly hosts: {
+    /** Redirected connections arrive on loopback; nobody else may reach these. */
+    readonly outbound: readonly string[];
+    readonly inbound: readonly string[];
+    readonly gateway: readonly string[];
+    readonly admin: string;
+    readonly dns: string;
+    readonly control: string;
+  };
+  /** 0: any free port. @default Istio's numbers */
+  readonly ports?: Partial<SidecarPorts>;
+  /** Where questions for names outside the mesh go. */
+  readonly nameservers: readonly Nameserver[];
+  /** Domains of resolv.conf's search list. */
+  readonly search: readonly string[];
+  readonly originalDestination: OriginalDestination;
+  readonly listeningPorts: ListeningPorts;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+  /** Lines for stdout: the control key and the access log. Must not block. */
+  readonly print: (line: string) => void;
+  /** The daemon ordered it and it is done: the process should end with 0. */
+  readonly onDrained: () => void;
+  /** Where the app listens. @default '127.0.0.1' */
+  readonly appAddress?: string;
+}
+
+/** A running sidecar. */
+export interface Sidecar {
+  readonly ports: SidecarPorts;
+  /** A first snapshot runs and the sidecar is not draining. */
+  readonly ready: boolean;
+  /** Accepts nothing new, lets connections finish for at most `graceMs`, closes everything. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Where everything listens in a real pod: redirected traffic and questions on loopback, peers and the daemon from outside. */
+export const podHosts: SidecarOptions['hosts'] = {
+  outbound: ['127.0.0.1', '::1'],
+  inbound: ['0.0.0.0', '::'],
+  gateway: ['0.0.0.0', '::'],
+  admin: '127.0.0.1',
+  dns: '127.0.0.1',
+  control: '0.0.0.0',
+};
+
+/**
+ * Starts a sidecar. It refuses everything until its first snapshot.
+ * @throws the system's error when one of its own ports cannot be had
+ */
+export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { clock, random, log, hosts, originalDestination } = options;
+  const wanted: SidecarPorts = { ...istioPorts, ...options.ports };
+  const stats = new SidecarStats();
+  const identity = new WorkloadIdentity(clock);
+  const sessions = new TcpSessions();
+  const dataPlane = createDataPlane({
+    connector: createConnector(identity, clock),
+    clock,
+    random,
+    log,
+    tcp: sessions.proxy,
+    accessLog: options.print,
+    ...(options.appAddress === undefined ? {} : { appAddress: options.appAddress }),
+  });
+
+  // Intercepted connections, out and in.
+  const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats };
+  const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
+  const inbound = new InboundAcceptor(
+    { ...shared, refuse: createRefusal('inbound', stats, log, clock) },
+    new TlsAcceptor(identity, clock),
+  );
+  const gateways = new GatewayListeners(dataPlane, hosts.gateway);
+
+  // Names.
+  const dns = new DnsServer(new DnsTable([], options.search), new DnsForwarder(options.nameservers, clock), stats);
+
+  // The daemon: it sends rules and certificates and hears of the app.
+  const probe = new AppProbe(clock, options.listeningPorts, state => control.send({ kind: 'app', ...state }));
+  const renewal = new Renewal({
+    spiffeId: serviceId(options.trustDomain, options.service),
+    identity,
+    clock,
+    random: random.next,
+    request: pem => {
+      control.send({ kind: 'csr', pem });
+      return control.connected;
+    },
+  });
+  const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null);
+  const orders = new Orders({
+    workload: options.workload,
+    trustDomain: options.trustDomain,
+    log,
+    identity,
+    renewal,
+    probe,
+    dataPlane,
+    gateways,
+    metrics,
+    send: message => control.send(message),
+    // The data plane has taken it: what follows cannot fail, and happens within one turn.
+    onApplied: snapshot => {
+      inbound.apply(snapshot);
+      outbound.apply(snapshot);
+      dns.use(new DnsTable(snapshot.dns, options.search));
+      probe.watch(snapshot.inbound.map(listener => listener.port));
+    },
+    connections: () => sessions.count,
+    onDrain: graceMs => void drain(graceMs).then(options.onDrained),
+  });
+  const control = new ControlServer({
+    workload: options.workload,
+    trustDomain: options.trustDomain,
+    trustBundlePem: options.trustBundlePem,
+    clock,
+    log,
+    print: options.print,
+    onConnected: () => orders.greet(),
+    onMessage: message => orders.take(message),
+  });
+
+  // Last: everything is ready to be called.
+  let draining = false;
+  const admin = new AdminServers({ ready: () => dataPlane.snapshot !== null && !draining, metrics });
+  const intercepts = options.kind === 'sidecar';
+  const bindings: Binding[] = [];
+  const open = async (at: readonly string[], port: number, accept: Parameters<typeof bind>[2]): Promise<number> => {
+    const binding = await bind(at, port, accept);
+    bindings.push(binding);
+    return binding.port;
+  };
+  const ports: SidecarPorts = {
+    outbound: intercepts ? await open(hosts.outbound, wanted.outbound, socket => outbound.accept(socket)) : 0,
+    inbound: intercepts ? await open(hosts.inbound, wanted.inbound, socket => inbound.accept(socket)) : 0,
+    dns: intercepts ? await dns.listen(hosts.dns, wanted.dns) : 0,
+    ...(await admin.listen(hosts.admin, wanted.ready, wanted.metrics)),
+    control: await control.listen(hosts.control, wanted.control),
+  };
+
+  let drained: Promise<void> | null = null;
+  const drain = (graceMs: number): Promise<void> => {
+    drained ??= finish(graceMs);
+    return drained;
+  };
+  const finish = async (graceMs: number): Promise<void> => {
+    draining = true;
+    for (const binding of bindings) binding.close();
+    gateways.close();
+    const grace = new Promise<void>(resolve => clock.after(graceMs, resolve));
+    await Promise.all([dataPlane.drain(graceMs), Promise.race([sessions.whenIdle(), grace])]);
+    sessions.closeAll();
+    renewal.stop();
+    probe.stop();
+    if (intercepts) dns.close();
+    admin.close();
+    control.close();
+  };
+  return {
+    ports,
+    get ready() {
+      return dataPlane.snapshot !== null && !draining;
+    },
+    drain,
+  };
+}
