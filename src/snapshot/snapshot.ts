@@ -6,7 +6,7 @@
 
 /** A complete, self-contained configuration of one sidecar. */
 export interface Snapshot {
-  /** Content hash of everything else in the snapshot, see `contentHash`. */
+  /** Names the content of everything else in the snapshot: equal content, equal version. Made with `contentHash`; only compared, never recomputed. */
   readonly version: string;
   /** Workload this was compiled for, e.g. `reviews-v1-1`. */
   readonly workload: string;

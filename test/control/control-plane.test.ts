@@ -304,6 +304,7 @@ test('a damaged CSR is refused and said, the channel stays', async () => {
   a.send({ kind: 'csr', pem: 'nonsense' });
   await eventually(() => assert.ok(events.some(event => event.kind === 'issue-failed' && /malformed/.test(event.reason))));
   assert.equal(a.svid, null);
+  await control.settled();
   assert.equal(control.status()[0]?.sync, 'SYNCED');
 });
 

@@ -31,6 +31,12 @@ export interface Compiled {
 
 type Tables = Pick<Snapshot, 'outbound' | 'gateway' | 'routeTables' | 'clusters' | 'dns'>;
 
+/** Tables with their hash: all sidecars share theirs, and hashing them for each would make a compile grow with the square of the mesh. */
+interface HashedTables {
+  readonly tables: Tables;
+  readonly hash: string;
+}
+
 /** Compiles the whole mesh. */
 export function compile({ config, workloads, addresses: held }: CompileInput): Compiled {
   const names = meshNames(config);
@@ -43,31 +49,30 @@ export function compile({ config, workloads, addresses: held }: CompileInput): C
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const tables = workload.kind === 'sidecar' ? sidecarTables : compileGatewayTables(workload, config, clusters);
+    const hashed = workload.kind === 'sidecar' ? sidecarTables : compileGatewayTables(workload, config, clusters);
     const inbound = compileInbound(workload, config);
-    if (tables === null || inbound === null) continue;
-    const content = {
+    if (hashed === null || inbound === null) continue;
+    const own = {
       workload: workload.name,
       service: workload.service,
       serviceVersion: workload.version,
       kind: workload.kind,
       trustDomain: config.trustDomain,
       inbound,
-      ...tables,
       egress: config.egress,
       accessLog: config.proxy.accessLog,
     };
-    snapshots.set(workload.name, { version: contentHash(content), ...content });
+    snapshots.set(workload.name, { version: contentHash([own, hashed.hash]), ...own, ...hashed.tables });
   }
   return { snapshots, addresses };
 }
 
 /** All services are open to all sidecars. */
-function compileSidecarTables(config: MeshConfig, addresses: ReadonlyMap<string, string>, clusters: ClusterCache): Tables {
+function compileSidecarTables(config: MeshConfig, addresses: ReadonlyMap<string, string>, clusters: ClusterCache): HashedTables {
   const names = meshNames(config);
   const { use, keys } = clusterCollector();
   const parts = names.map(entry => compileOutbound(entry, addresses.get(entry.name) ?? '', config, use));
-  return {
+  return withHash({
     outbound: parts
       .flatMap(part => part.listeners)
       .sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1)),
@@ -75,16 +80,26 @@ function compileSidecarTables(config: MeshConfig, addresses: ReadonlyMap<string,
     routeTables: parts.flatMap(part => part.tables).sort(byName),
     clusters: keys().map(clusters).sort(byName),
     dns: compileDns(config, names, addresses),
-  };
+  });
+}
+
+function withHash(tables: Tables): HashedTables {
+  return { tables, hash: contentHash(tables) };
 }
 
 /** A gateway gets only what it routes to. `null`: no such gateway in the configuration. */
-function compileGatewayTables(workload: RegisteredWorkload, config: MeshConfig, clusters: ClusterCache): Tables | null {
+function compileGatewayTables(workload: RegisteredWorkload, config: MeshConfig, clusters: ClusterCache): HashedTables | null {
   const gateway = config.gateways.find(item => item.name === workload.service);
   if (gateway === undefined) return null;
   const { use, keys } = clusterCollector();
   const { listeners, tables } = compileGateway(gateway, config, use);
-  return { outbound: [], gateway: listeners, routeTables: tables, clusters: keys().map(clusters).sort(byName), dns: [] };
+  return withHash({
+    outbound: [],
+    gateway: listeners,
+    routeTables: tables,
+    clusters: keys().map(clusters).sort(byName),
+    dns: [],
+  });
 }
 
 /** `null`: no such service in the configuration. */
