@@ -23,16 +23,20 @@ const projectName = field<string>(
 
 const gateway = fields(
   {
-    port,
-    address: address.optional(),
-    protocol: oneOf(['http', 'tcp']).optional(),
-    routes: listOf(gatewayRule, '`- {to: web}`'),
+    port: port.describe('Port on this machine.'),
+    address: address.optional().describe('Address on this machine to listen at. Default `127.0.0.1`.'),
+    protocol: oneOf(['http', 'tcp']).optional().describe('Default `http`.'),
+    routes: listOf(gatewayRule, '`- {to: web}`').describe('Rules in order; `to` is needed.'),
   },
   '`web: {port: 8080, routes: [{to: storefront}]}`',
 );
 
 const proxy = fields(
-  { image: text('an image').optional(), accessLog: oneOf(['off', 'text', 'json']).optional(), memory: size.optional() },
+  {
+    image: text('an image').optional().describe('Base image of the sidecar. Default: made from the running Node.'),
+    accessLog: oneOf(['off', 'text', 'json']).optional().describe('A line for every request. Default `text`.'),
+    memory: size.optional().describe('Memory limit of one sidecar. Default `128m`.'),
+  },
   '`{accessLog: json}`',
 );
 
@@ -45,17 +49,33 @@ const composeSection = (name: string) =>
 /** mesh.yaml as written, its units read. @see resolve for what the fields come to */
 export const meshSchema = fields(
   {
-    version: version.optional(),
-    name: projectName.optional(),
-    compose: oneOrMany(text('a compose file', { type: 'string' }), '`compose.yaml`').optional(),
-    trustDomain: trustDomain.optional(),
-    services: namedMap(service, '`services: {web: {image: shop/web, port: 8080}}`, each service by name, `web: …`').optional(),
-    gateways: namedMap(gateway, '`gateways: {web: {port: 8080, routes: [{to: storefront}]}}`').optional(),
-    routes: routes.optional(),
-    access: access.optional(),
-    egress: oneOf(['allow-any', 'registry-only']).optional(),
-    mtls: mtlsMode.optional(),
-    proxy: proxy.optional(),
+    version: version.optional().describe('Version of this format. Default `1`.'),
+    name: projectName.optional().describe("Name of the mesh and project. Default: compose's `name`, else the folder."),
+    compose: oneOrMany(text('a compose file', { type: 'string' }), '`compose.yaml`')
+      .optional()
+      .describe(
+        'Compose files whose services run in the mesh; later files override earlier ones. What mesh.yaml says goes on top.',
+      ),
+    trustDomain: trustDomain.optional().describe('Domain of the identities. Default `<name>.local`.'),
+    services: namedMap(service, '`services: {web: {image: shop/web, port: 8080}}`, each service by name, `web: …`')
+      .optional()
+      .describe('Services by name: those of the compose files that need more said, and those written here.'),
+    gateways: namedMap(gateway, '`gateways: {web: {port: 8080, routes: [{to: storefront}]}}`')
+      .optional()
+      .describe('Ports on this machine that lead into the mesh, by name.'),
+    routes: routes
+      .optional()
+      .describe('Rules by service: the first rule that matches decides. Without rules requests go evenly to all versions.'),
+    access: access
+      .optional()
+      .describe('Who may call whom. As soon as an allow rule names a service, only what such rules allow may call it.'),
+    egress: oneOf(['allow-any', 'registry-only'])
+      .optional()
+      .describe('Calls to addresses outside the mesh: let through (default), or only to known services.'),
+    mtls: mtlsMode
+      .optional()
+      .describe('`strict` (default) refuses plaintext, `permissive` takes both, `disabled` sends plaintext.'),
+    proxy: proxy.optional().describe('The sidecars.'),
     volumes: composeSection('volumes'),
     secrets: composeSection('secrets'),
     networks: composeSection('networks'),

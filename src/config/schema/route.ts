@@ -62,10 +62,14 @@ const valueMatch = z.union([
 
 const match = fields(
   {
-    path: path.optional(),
-    methods: oneOrMany(method, '`[GET]`').optional(),
-    headers: namedMap(valueMatch, '`{end-user: jason}`').optional(),
-    query: namedMap(valueMatch, '`{debug: "1"}`').optional(),
+    path: path
+      .optional()
+      .describe('`/cart` is that path, `/api/*` everything below; or `{exact|prefix|regex: …}`. The query is no part of it.'),
+    methods: oneOrMany(method, '`[GET]`').optional().describe('Any of these methods.'),
+    headers: namedMap(valueMatch, '`{end-user: jason}`')
+      .optional()
+      .describe('All of these headers: a value, or `{exact|prefix|regex: …}`, `{present: true}`, `{absent: true}`.'),
+    query: namedMap(valueMatch, '`{debug: "1"}`').optional().describe('All of these query parameters, in the same forms.'),
   },
   '`{path: /cart}`',
 );
@@ -87,13 +91,17 @@ const retries = z.union([
   attempts.transform(attempts => ({ attempts })),
   fields(
     {
-      attempts: attempts.optional(),
-      on: oneOrMany(oneOf(conditions), '`[connect-failure]`').optional(),
-      codes: oneOrMany(integer(100, 599, 'a status code', 503), '`[503]`').optional(),
-      perTry: duration.optional(),
-      backoff: duration.optional(),
-      methods: oneOrMany(method, '`[GET]`').optional(),
-      budget: budget.optional(),
+      attempts: attempts.optional().describe('Retries after the first try, at most 10. Default `2`.'),
+      on: oneOrMany(oneOf(conditions), '`[connect-failure]`')
+        .optional()
+        .describe('When to retry. Default `[connect-failure, gateway-error, reset]`.'),
+      codes: oneOrMany(integer(100, 599, 'a status code', 503), '`[503]`')
+        .optional()
+        .describe('Status codes to retry; adds `retriable-status-codes`.'),
+      perTry: duration.optional().describe('Time for one try. Default: none.'),
+      backoff: duration.optional().describe('Base of the waiting time between tries. Default `25ms`.'),
+      methods: oneOrMany(method, '`[GET]`').optional().describe('Any of these methods.'),
+      budget: budget.optional().describe('Not supported yet.'),
     },
     '`{attempts: 2}`',
   ),
@@ -103,19 +111,26 @@ const retries = z.union([
 const destination = text('a destination', { type: 'string', examples: ['v2', 'reviews/v2'] });
 
 const rule = {
-  name: text('a name').optional(),
-  match: oneOrMany(match, '`{path: /cart}`').optional(),
-  to: destination.optional(),
-  split: namedMap(weight, '`{v1: 90, v2: 10}`').optional(),
-  timeout: duration.optional(),
-  retries: retries.optional(),
+  name: text('a name').optional().describe('Name in logs and metrics. Default `<owner>[<index>]`.'),
+  match: oneOrMany(match, '`{path: /cart}`')
+    .optional()
+    .describe('When the rule applies: all parts of one mapping, any mapping of a list. Default: always.'),
+  to: destination.optional().describe('Where to: a version of the service (`v2`), a service, `service/version`, `service:port`.'),
+  split: namedMap(weight, '`{v1: 90, v2: 10}`')
+    .optional()
+    .describe('Where to, by weight: plain numbers, or percentages that add up to 100%.'),
+  timeout: duration.optional().describe('Time for the whole request, all tries. Default: none.'),
+  retries: retries.optional().describe('A number of retries, or the long form. Default: none.'),
 };
 
 /** A rule of `routes.<service>`. */
 export const routeRule = fields(rule, '`{to: v2}`');
 
 /** A rule of `gateways.<name>.routes`. */
-export const gatewayRule = fields({ ...rule, hosts: oneOrMany(host, '`[shop.localhost]`').optional() }, '`{to: web}`');
+export const gatewayRule = fields(
+  { ...rule, hosts: oneOrMany(host, '`[shop.localhost]`').optional().describe('Host names the rule is for. Default: any.') },
+  '`{to: web}`',
+);
 
 /** `routes:` by service. */
 export const routes = namedMap(listOf(routeRule, '`- {to: v2}`'), '`reviews: [{to: v2}]`');

@@ -20,7 +20,16 @@ const replicas = integer(0, 100, 'a number of replicas', 2);
 /** What a version runs: a compose service by name, or a service written here with compose's keys. */
 const version = z.union([
   text('a compose service', { type: 'string' }).transform(service => ({ service, replicas: undefined })),
-  fields({ service: text('a compose service').optional(), replicas: replicas.optional(), ...compose }, '`v1: reviews-v1`'),
+  fields(
+    {
+      service: text('a compose service')
+        .optional()
+        .describe('Compose service that the version runs. Default `<service>-<version>`, from the keys beside it.'),
+      replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
+      ...compose,
+    },
+    '`v1: reviews-v1`',
+  ),
 ]);
 
 /** How traffic is protected: `strict` refuses plaintext. */
@@ -29,14 +38,22 @@ export const mtlsMode = oneOf(['strict', 'permissive', 'disabled']);
 /** One service of mesh.yaml: our keys, then compose's. */
 export const service = fields(
   {
-    port: port.optional(),
-    protocol: oneOf(['http', 'tcp', 'auto']).optional(),
-    versions: namedMap(version, '`{v1: reviews-v1, v2: reviews-v2}`').optional(),
-    replicas: replicas.optional(),
-    mtls: mtlsMode.optional(),
-    balancer: oneOf(['round-robin', 'least-request']).optional(),
-    connectTimeout: duration.optional(),
-    aliases: oneOrMany(host, '`[catalog]`').optional(),
+    port: port
+      .optional()
+      .describe('Port the app listens on. Default: `ports` and `expose` of compose, else EXPOSE of the image.'),
+    protocol: oneOf(['http', 'tcp', 'auto'])
+      .optional()
+      .describe("What the port speaks. Default: from the port's name, the image, or the port's number; else `auto`."),
+    versions: namedMap(version, '`{v1: reviews-v1, v2: reviews-v2}`')
+      .optional()
+      .describe('Versions of the service: each a compose service by name, or a service written in place.'),
+    replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
+    mtls: mtlsMode.optional().describe('Overrides `mtls` of the mesh.'),
+    balancer: oneOf(['round-robin', 'least-request'])
+      .optional()
+      .describe('How callers choose an endpoint. Default `least-request`.'),
+    connectTimeout: duration.optional().describe('Time for a connection to be made. Default `5s`.'),
+    aliases: oneOrMany(host, '`[catalog]`').optional().describe('Other DNS names of the service.'),
     ...compose,
   },
   '`web: {image: shop/web, port: 8080}`',

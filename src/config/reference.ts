@@ -1,0 +1,69 @@
+import { type JsonSchema, meshJsonSchema } from './json-schema.ts';
+
+interface Section {
+  readonly title: string;
+  /** Steps through the JSON Schema. */
+  readonly steps: readonly (string | number)[];
+}
+
+const service = ['properties', 'services', 'additionalProperties'] as const;
+const rule = ['properties', 'routes', 'additionalProperties', 'items'] as const;
+const gateway = ['properties', 'gateways', 'additionalProperties'] as const;
+
+const sections: readonly Section[] = [
+  { title: 'Top level', steps: [] },
+  { title: '`services.<name>`', steps: service },
+  {
+    title: '`services.<name>.versions.<version>`, long form',
+    steps: [...service, 'properties', 'versions', 'additionalProperties', 'anyOf', 1],
+  },
+  { title: '`routes.<service>[]`', steps: rule },
+  { title: '`match`', steps: [...rule, 'properties', 'match', 'anyOf', 0, 'items'] },
+  { title: '`retries`, long form', steps: [...rule, 'properties', 'retries', 'anyOf', 1] },
+  { title: '`gateways.<name>`', steps: gateway },
+  { title: '`gateways.<name>.routes[]`', steps: [...gateway, 'properties', 'routes', 'items'] },
+  { title: '`access[]`', steps: ['properties', 'access', 'anyOf', 0, 'items'] },
+  { title: '`access`, with a default', steps: ['properties', 'access', 'anyOf', 1] },
+  { title: '`proxy`', steps: ['properties', 'proxy'] },
+];
+
+/** The field tables of docs/configuration.md, from the published schema. Compose's keys of a service are not repeated. */
+export function referenceTables(): string {
+  const schema = meshJsonSchema();
+  return sections.map(({ title, steps }) => `### ${title}\n\n${table(at(schema, steps))}`).join('\n\n');
+}
+
+function table(schema: JsonSchema): string {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>);
+  const required = new Set((schema['required'] ?? []) as string[]);
+  const rows = properties
+    .filter(([, field]) => !String(field['description'] ?? '').startsWith("Compose's `"))
+    .map(
+      ([name, field]) =>
+        `| \`${name}\`${required.has(name) ? ' (required)' : ''} | ${cell(form(field))} | ${cell(String(field['description'] ?? ''))} |`,
+    );
+  return ['| field | form | meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+/** What may be written, in a few words. */
+function form(schema: JsonSchema): string {
+  const options = schema['anyOf'] as JsonSchema[] | undefined;
+  if (options !== undefined) return [...new Set(options.map(form))].join(' or ');
+  const words = schema['enum'] as string[] | undefined;
+  if (words !== undefined) return words.map(word => `\`${word}\``).join(', ');
+  if (schema['const'] !== undefined) return `\`${JSON.stringify(schema['const'])}\``;
+  if (schema['type'] === 'array') return 'list';
+  if (schema['type'] === 'object') return 'mapping';
+  const [example] = (schema['examples'] ?? []) as string[];
+  if (example !== undefined) return `\`${example}\``;
+  if (schema['type'] === 'integer') return `${schema['minimum']} to ${schema['maximum']}`;
+  return schema['type'] === undefined ? '' : 'text';
+}
+
+function at(schema: JsonSchema, steps: Section['steps']): JsonSchema {
+  return steps.reduce<JsonSchema>((found, step) => (found as Record<string | number, JsonSchema>)[step] ?? {}, schema);
+}
