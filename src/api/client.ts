@@ -1,6 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { createInterface } from 'node:readline';
 import { MeshError } from './mesh-error.ts';
 import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
 
@@ -20,7 +19,7 @@ export function connectApi(socket: string): MeshApi {
     async *events(after, signal) {
       const response = await call(socket, 'GET', `/v1/events?after=${after}`, undefined, signal);
       try {
-        for await (const line of createInterface({ input: response })) yield parse<MeshEvent>(line);
+        for await (const line of linesOf(response)) yield parse<MeshEvent>(line);
       } catch (error) {
         // The end of the daemon ends the stream; who follows it sees that from the last phase.
         if (!signal.aborted && !isGone(error)) throw error;
@@ -29,7 +28,7 @@ export function connectApi(socket: string): MeshApi {
     async down(options, onLine) {
       const response = await call(socket, 'POST', '/v1/down', options);
       let ended = false;
-      for await (const line of createInterface({ input: response })) {
+      for await (const line of linesOf(response)) {
         const message = parse<{ kind: string; text: string; code: string; message: string; hint: string }>(line);
         if (message.kind === 'line') onLine(message.text);
         if (message.kind === 'Error') throw remote(message);
@@ -80,6 +79,18 @@ function isGone(error: unknown): boolean {
 
 function remote(error: { code: string; message: string; hint: string }): MeshError {
   return new MeshError(error.code, error.message, error.hint);
+}
+
+/** Lines of a stream of JSON values. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void, void> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of response) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 async function collect(response: IncomingMessage): Promise<string> {

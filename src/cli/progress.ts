@@ -91,7 +91,6 @@ export function describe(event: MeshEvent, output: Output): string | null {
         ? null
         : `${good} ${event.workloads} workloads ready in ${(event.durationMs / 1000).toFixed(1)} s`;
     case 'reload':
-      if (event.result.kind === 'none') return null;
       return `${event.result.ok ? good : bad} ${event.file}: ${harmless(event.result.summary)}`;
     case 'diagnostics':
       return event.diagnostics.length === 0 ? null : event.diagnostics.map(each => each.text).join('\n');

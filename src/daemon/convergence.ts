@@ -17,6 +17,7 @@ export class Convergence {
   #pods: readonly ObservedPod[] = [];
   #listing: Promise<void> | null = null;
   #again = false;
+  readonly #newer = new Map<string, ObservedPod>();
 
   constructor(parts: {
     readonly runtime: Runtime;
@@ -50,7 +51,10 @@ export class Convergence {
   async #list(): Promise<void> {
     do {
       this.#again = false;
-      const pods = await this.#runtime.observe();
+      this.#newer.clear();
+      const listed = await this.#runtime.observe();
+      // What a hook was told during the listing is younger than the listing.
+      const pods = [...listed.filter(pod => !this.#newer.has(pod.workload)), ...this.#newer.values()];
       for (const news of noticeable(this.#pods, pods)) this.#events.emit({ kind: 'workload', ...news });
       this.#pods = pods;
       this.#control.setPods(pods);
@@ -97,6 +101,7 @@ export class Convergence {
     sidecarEnvironment: pod => this.#control.sidecarEnvironment(pod),
     sidecarReady: async (pod, signal) => {
       // Known at once rather than after the next listing: the start of every pod waits here.
+      this.#newer.set(pod.workload, pod);
       this.#pods = [...this.#pods.filter(each => each.workload !== pod.workload), pod];
       this.#control.setPods(this.#pods);
       await this.#control.whenReady(pod.workload, signal);

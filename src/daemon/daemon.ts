@@ -233,7 +233,11 @@ export class Daemon implements RunningDaemon {
     }
     const change = compareConfigs(before, read.config);
     if (change.kind === 'none')
-      return this.#reloaded({ ok: true, kind: 'none', summary: 'nothing changed' }, startedMs, hadErrors);
+      return this.#reloaded(
+        { ok: true, kind: 'none', summary: hadErrors ? 'mended, the rules in force are the same' : 'nothing changed' },
+        startedMs,
+        hadErrors,
+      );
     if (change.kind === 'routing' && this.#converged) {
       this.#use(read.config);
       const summary = `${change.text}, ${await this.#acks(startedMs)}`;

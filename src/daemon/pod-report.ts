@@ -36,7 +36,7 @@ export function noticeable(
     return (['pause', 'sidecar', 'app'] as const).flatMap(part => {
       const was = old[part];
       const is = pod[part];
-      if (was?.state !== 'running' || is === null || is.state === 'running') {
+      if (was?.state !== 'running' || is === null || (is.state !== 'exited' && is.state !== 'dead')) {
         if (was?.state === 'running' && is?.health === 'unhealthy' && was.health !== 'unhealthy')
           return [{ workload: pod.workload, text: 'its health check fails' }];
         return [];
