@@ -55,7 +55,9 @@ export function refusal(thrown: unknown): { readonly statusCode: number | null; 
   const said = (error.json as { message?: unknown } | null | undefined)?.message;
   return {
     statusCode: typeof error.statusCode === 'number' ? error.statusCode : null,
-    message: String(typeof said === 'string' ? said : error.message).trim(),
+    message: String(typeof said === 'string' ? said : error.message)
+      .replace(/^\(HTTP code \d+\) [^-]*- /, '')
+      .trim(),
   };
 }
 

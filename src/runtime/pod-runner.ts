@@ -175,14 +175,16 @@ async function createApp(
   pauseId: string,
 ): Promise<string> {
   const id = await create(runner, pod, 'app', app, pauseId, app.container.labels);
-  if (app.files.length > 0) {
-    const entries = app.files.map(file => ({
+  // Into a read-only root the engine unpacks nothing, but into the volume mounted there (see app-body) it does, when that is the path named.
+  const folderOf = (file: { readonly path: string }) => (app.container.readOnly ? posix.dirname(file.path) : '/');
+  for (const [folder, files] of Map.groupBy(app.files, folderOf)) {
+    const entries = files.map(file => ({
       kind: 'bytes' as const,
-      path: posix.relative('/', file.path),
+      path: posix.relative(folder, file.path),
       mode: 0o444, // the app may run as any user; the container is the boundary
       bytes: Buffer.from(runner.secretValues.get(file.secret) ?? ''),
     }));
-    await runner.docker.putArchive(id, '/', await tarBuffer(entries));
+    await runner.docker.putArchive(id, folder, await tarBuffer(entries));
   }
   return id;
 }

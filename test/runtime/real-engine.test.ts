@@ -180,12 +180,72 @@ describe('the runtime on a real engine', { skip }, () => {
     assert.equal(await runtime.exec('db', { ...exit, command: ['/bin/busybox', 'sh', '-c', 'exit $CODE'] }), 5);
   });
 
-  it('tells of a crash at once with the last lines, and who has a port', async () => {
+  it('stops all, and starts it again where it was', async () => {
+    const before = await podOf('db-1');
+    await runtime.stop({ signal: never });
+    const stopped = await podOf('db-1');
+    // 0: the pause program ended by itself, it was not killed.
+    assert.deepEqual(
+      [stopped.pause, stopped.sidecar, stopped.app].map(one => [one?.state, one?.exitCode]),
+      Array(3).fill(['exited', 0]),
+    );
+    assert.deepEqual((await bring(shop())).filter(line => line.startsWith('done')).sort(), [
+      'done start-pod db-1',
+      'done start-pod web-1',
+    ]);
+    assert.equal((await podOf('db-1')).app?.id, before.app?.id);
+  });
+
+  it('puts the bundle on a base image, and hands a secret to an app with a read-only root', async t => {
+    const [base] = made;
+    assert.ok(base !== undefined);
+    const other = testRuntime(engine, `${project}c`, bundle.path, {
+      env: { KEY: 'hunter2' },
+      sidecar: { bundleDir: bundle.path, nodeBinary: null, baseImage: base, uid: 1337, controlPort: 15012 },
+    });
+    t.after(() => other.down({ volumes: false, onProgress: () => {} }));
+    const mounts = [{ kind: 'secret' as const, source: 'key', target: '/run/secrets/key' }];
+    const config = meshConfig(
+      [
+        oneContainer('a', image, null, {
+          command: ['/bin/busybox', 'cat', '/run/secrets/key'],
+          user: '1000',
+          readOnly: true,
+          mounts,
+        }),
+      ],
+      {
+        secrets: [{ name: 'key', from: { kind: 'environment', variable: 'KEY' } }],
+      },
+    );
+    const plan = await other.plan(config);
+    made.unshift(...plan.operations.filter(one => one.kind === 'make-sidecar-image').map(one => one.target));
+    await up(other, config);
+    const read = async (role: 'app' | 'sidecar') => {
+      let text = '';
+      for await (const { data } of other.logs({
+        targets: [],
+        roles: [role],
+        follow: false,
+        since: '',
+        tail: null,
+        timestamps: false,
+        signal: never,
+      }))
+        text += data.toString();
+      return text;
+    };
+    await eventually(async () => assert.equal(await read('app'), 'hunter2'));
+    await eventually(async () => assert.match(await read('sidecar'), /sidecar up/));
+  });
+
+  it('tells of a crash at once with the last lines, and who has a port', async t => {
     const bad = meshConfig([
       oneContainer('bad', image, 80, { command: ['/bin/busybox', 'sh', '-c', 'echo cannot bind; exit 2'] }),
     ]);
     const hooks = { ...idleHooks, appListening: () => new Promise<void>(() => {}) };
     const other = testRuntime(engine, `${project}b`, bundle.path);
+    t.after(() => other.down({ volumes: false, onProgress: () => {} }));
     await assert.rejects(
       up(other, bad, { hooks }),
       error => error instanceof ContainerFailed && error.exitCode === 2 && error.logTail[0] === 'cannot bind',
@@ -201,7 +261,6 @@ describe('the runtime on a real engine', { skip }, () => {
       up(other, meshConfig([], { gateways: [gatewayConfig('edge', 18_999)] })),
       error => error instanceof PortTaken && error.owner === `container ${project}-web-1-pod`,
     );
-    await other.down({ volumes: false, onProgress: () => {} });
   });
 
   it('goes down without a configuration, leaves named volumes unless told, and is idempotent', async () => {
