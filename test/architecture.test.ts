@@ -230,7 +230,9 @@ describe('habits', () => {
   });
 
   test('types are not silenced: no any, no @ts-ignore, no linter exception without a reason', () => {
-    const any = uses(/(?::|<|\bas)\s*any\b(?!\s*[-'])/, () => true);
+    const any = sources
+      .filter(({ code }) => /(?::|<|\bas)\s*any\b/.test(code.replace(/'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, "''")))
+      .map(({ path }) => path);
     const silenced = sources.filter(({ path }) =>
       /@ts-(ignore|nocheck)|biome-ignore [^\n]*: *$/m.test(readFileSync(join(root, 'src', path), 'utf8')),
     );
