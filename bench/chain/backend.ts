@@ -1,0 +1,25 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { listening, type Spawned, spawnOn } from './spawned.ts';
+
+/** nginx answering `bytes` bytes on each `address:port` from memory, keep-alive without end. */
+export async function startBackend(dir: string, core: number, ports: readonly string[], bytes: number): Promise<Spawned> {
+  mkdirSync(join(dir, 'nginx'), { recursive: true });
+  const config = `daemon off;
+master_process off;
+pid ${dir}/nginx/pid;
+error_log /dev/null;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${dir}/nginx; proxy_temp_path ${dir}/nginx; fastcgi_temp_path ${dir}/nginx; uwsgi_temp_path ${dir}/nginx; scgi_temp_path ${dir}/nginx;
+  server { ${ports.map(at => `listen ${at};`).join(' ')} location / { default_type text/plain; return 200 "${'x'.repeat(bytes)}"; } }
+}
+`;
+  const file = join(dir, 'nginx', 'nginx.conf');
+  writeFileSync(file, config);
+  const process = spawnOn(core, 'nginx', ['-p', dir, '-c', file]);
+  await listening(Number(ports[0]?.split(':')[1]));
+  return process;
+}

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { systemClock } from '../../src/async/clock.ts';
+import { meshNames } from '../../src/control/compile/service-view.ts';
+import { virtualAddresses } from '../../src/control/compile/virtual-address.ts';
+import { controlKeysIn } from '../../src/control/control-key.ts';
+import { ControlPlane } from '../../src/control/control-plane.ts';
+import { Authority } from '../../src/pki/authority.ts';
+import { mesh } from '../../test/control/mesh-builder.ts';
+import type { Chain, ChainPorts } from './chain.ts';
+import type { SidecarProcessOptions } from './sidecar-process.ts';
+import { listening, type Spawned, spawnOn } from './spawned.ts';
+
+/** Address of the backend as the server's app: another loopback address, so that it can have the same port as the inbound listener. */
+export const appAddress = '127.0.0.2';
+const versions = ['v1', 'v2', 'v3'];
+
+/** Two processes with real sidecars under a real control plane: a header match and a 90/10 split between three versions, metrics on. */
+export async function localmeshChain(dir: string, core: number, ports: ChainPorts): Promise<Chain> {
+  const built = mesh({
+    services: {
+      client: { ports: [] },
+      app: {
+        ports: [ports.back],
+        versions: Object.fromEntries(versions.map(version => [version, `app-${version}`])),
+        routes: [
+          {
+            matches: [{ headers: [{ name: 'end-user', kind: 'exact', value: 'jason' }] }],
+            split: [{ service: 'app', version: 'v2' }],
+          },
+          {
+            split: [
+              { service: 'app', version: 'v1', weight: 90 },
+              { service: 'app', version: 'v3', weight: 10 },
+            ],
+          },
+        ],
+      },
+    },
+  });
+  const config = { ...built, proxy: { ...built.proxy, accessLog: 'off' as const } };
+  const names = meshNames(config).map(entry => entry.name);
+  const virtual = virtualAddresses(names, new Map()).get('app');
+  if (virtual === undefined) throw new Error('no virtual address');
+  const authority = await Authority.open({ directory: join(dir, 'pki'), trustDomain: config.trustDomain, clock: systemClock });
+  const logs = new Map<string, string>();
+
+  const start = (sidecars: SidecarProcessOptions['sidecars'], destination: SidecarProcessOptions['destination']): Spawned => {
+    const options: SidecarProcessOptions = {
+      sidecars,
+      trustDomain: config.trustDomain,
+      trustBundlePem: authority.bundlePem,
+      destination,
+      appAddress,
+    };
+    const program = join(import.meta.dirname, 'sidecar-process.ts');
+    return spawnOn(core, process.execPath, ['--disable-warning=ExperimentalWarning', program, JSON.stringify(options)], line => {
+      const [workload = '', text = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
+      logs.set(workload, `${logs.get(workload) ?? ''}${text}\n`);
+    });
+  };
+  const servers = versions.map((version, at) => ({
+    workload: `app-${version}-1`,
+    service: 'app',
+    outbound: 0,
+    inbound: at === 0 ? ports.back : 0,
+  }));
+  const back = start(servers, { address: '127.0.0.1', port: ports.back });
+  const front = start([{ workload: 'client-1', service: 'client', outbound: ports.front, inbound: 0 }], {
+    address: virtual,
+    port: ports.back,
+  });
+  await listening(ports.back);
+  await listening(ports.front);
+  const portsOf = async (workload: string): Promise<number> => {
+    for (;;) {
+      const found = /^ports (.*)$/m.exec(logs.get(workload) ?? '')?.[1];
+      if (found !== undefined) return (JSON.parse(found) as { control: number }).control;
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+  };
+
+  const control = new ControlPlane({
+    authority,
+    clock: systemClock,
+    random: Math.random,
+    daemonVersion: 'bench',
+    readControlKeys: async workload => controlKeysIn(logs.get(workload) ?? ''),
+  });
+  control.setConfig(config);
+  const podOf = async (workload: string, service: string, version: string) => ({
+    workload,
+    service,
+    version,
+    kind: 'sidecar' as const,
+    address: '127.0.0.1',
+    controlPort: await portsOf(workload),
+    app: 'running' as const,
+    health: 'none' as const,
+  });
+  const pods = [await podOf('client-1', 'client', '')];
+  for (const version of versions) pods.push(await podOf(`app-${version}-1`, 'app', version));
+  control.setPods(pods);
+  for (const { workload } of pods) await control.whenReady(workload, AbortSignal.timeout(20_000));
+  await control.settled();
+  return {
+    name: 'localmesh, HTTP/1.1 over mTLS',
+    url: `http://127.0.0.1:${ports.front}/`,
+    pids: [back.pid, front.pid],
+    async stop() {
+      control.close();
+      await front.stop();
+      await back.stop();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * Real sidecars on loopback, without interception: where a connection was meant to go is told on the command line.
+ *   node sidecar-process.ts '<SidecarProcessOptions as JSON>'
+ * Prints the control keys, then `ports <json>` per sidecar.
+ */
+import { systemClock } from '../../src/async/clock.ts';
+import { createRandom } from '../../src/async/random.ts';
+import { startSidecar } from '../../src/proxy/sidecar.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+
+/** What one process runs. */
+export interface SidecarProcessOptions {
+  readonly sidecars: readonly {
+    readonly workload: string;
+    readonly service: string;
+    readonly outbound: number;
+    readonly inbound: number;
+  }[];
+  readonly trustDomain: string;
+  readonly trustBundlePem: string;
+  readonly destination: { readonly address: string; readonly port: number };
+  readonly appAddress: string;
+}
+
+const options = JSON.parse(process.argv[2] ?? '') as SidecarProcessOptions;
+const loopback = '127.0.0.1';
+for (const { workload, service, outbound, inbound } of options.sidecars) {
+  const sidecar = await startSidecar({
+    workload,
+    service,
+    kind: 'sidecar',
+    trustDomain: options.trustDomain,
+    trustBundlePem: options.trustBundlePem,
+    hosts: { outbound: [loopback], inbound: [loopback], gateway: [loopback], admin: loopback, dns: loopback, control: loopback },
+    ports: { outbound, inbound, control: 0, metrics: 0, ready: 0, dns: 0 },
+    nameservers: [],
+    search: [],
+    originalDestination: () => options.destination,
+    listeningPorts: async () => new Set([options.destination.port]),
+    clock: systemClock,
+    random: createRandom(),
+    log: createLog('sidecar'),
+    print: line => process.stdout.write(`${workload} ${line}\n`),
+    onDrained: () => process.exit(0),
+    appAddress: options.appAddress,
+  });
+  process.stdout.write(`${workload} ports ${JSON.stringify(sidecar.ports)}\n`);
+}
