@@ -37,7 +37,7 @@ export interface LinkTiming {
   readonly maxRetryMs: number;
 }
 
-const defaultTiming: LinkTiming = { helloMs: 3000, pingMs: 2000, firstRetryMs: 25, maxRetryMs: 400 };
+const defaultTiming: LinkTiming = { helloMs: 3000, pingMs: 2000, firstRetryMs: 25, maxRetryMs: 250 };
 
 /** What a link tells. `lost` follows every `hello`, and comes alone when a connection never got that far. */
 export interface LinkListener {
