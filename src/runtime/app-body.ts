@@ -43,7 +43,7 @@ export function appBody(container: ContainerConfig, volumes: readonly VolumeConf
         Name: container.restart.policy,
         MaximumRetryCount: container.restart.policy === 'on-failure' ? container.restart.maxRetries : 0,
       },
-      Init: container.init,
+      ...given('Init', container.init ? true : null), // unset: the engine's own default
       ReadonlyRootfs: container.readOnly,
       Privileged: container.privileged,
       CapAdd: container.capAdd,

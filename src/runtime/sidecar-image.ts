@@ -70,11 +70,9 @@ async function onBase(docker: Docker, base: string, bundle: readonly TarEntry[])
   ];
   const ref = `localmesh-sidecar:${await hashOf(bundle, `${image.id}\n${changes.join('\n')}`)}`;
   const make = async () => {
-    const id = await docker.createContainer(`localmesh-build-${ref.slice(ref.indexOf(':') + 1)}`, {
-      Image: base,
-      Labels: {},
-      HostConfig: { NetworkMode: 'none' },
-    });
+    const name = `localmesh-build-${ref.slice(ref.indexOf(':') + 1)}`;
+    await docker.removeContainer(name); // left by an interrupted run
+    const id = await docker.createContainer(name, { Image: base, Labels: {}, HostConfig: { NetworkMode: 'none' } });
     try {
       await docker.putArchive(id, '/', await tarBuffer(bundle));
       return await docker.commitContainer(id, ref, changes);

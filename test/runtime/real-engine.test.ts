@@ -1,13 +1,16 @@
 /** The runtime on a real engine, with a sidecar that only waits: what only real containers can show. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import type { Docker } from '../../src/runtime/docker.ts';
 import { connectDocker } from '../../src/runtime/dockerode-adapter.ts';
 import { labelKeys } from '../../src/runtime/labels.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { ContainerFailed, PortTaken } from '../../src/runtime/runtime-error.ts';
+import { ContainerFailed, PortTaken, RuntimeError } from '../../src/runtime/runtime-error.ts';
 import { hasBusybox, importBusybox } from '../support/busybox-image.ts';
 import { eventually } from '../support/eventually.ts';
 import { gatewayConfig, meshConfig, oneContainer } from './configs.ts';
@@ -260,6 +263,44 @@ describe('the runtime on a real engine', { skip }, () => {
     await assert.rejects(
       up(other, meshConfig([], { gateways: [gatewayConfig('edge', 18_999)] })),
       error => error instanceof PortTaken && error.owner === `container ${project}-web-1-pod`,
+    );
+  });
+
+  it('builds an image from a folder, without what .dockerignore names, and says why a build failed', async t => {
+    const context = await mkdtemp(join(tmpdir(), 'mesh-build-'));
+    t.after(() => rm(context, { recursive: true }));
+    const write = (name: string, text: string) => writeFile(join(context, name), text);
+    await Promise.all([
+      write('Dockerfile', `FROM ${image}\nARG GREETING\nENV GREETING=$GREETING\nCOPY . /app/\n`),
+      write('hello', 'x'),
+      write('private', 'x'),
+      write('.dockerignore', 'private\n'),
+    ]);
+    const tag = `${project}-built:1`;
+    made.push(tag);
+    const build = { context, dockerfile: 'Dockerfile', args: { GREETING: 'hi' }, target: null, labels: {} };
+    const list = { command: ['/bin/busybox', 'sh', '-c', 'echo $GREETING; cd /app; echo *; exit 0'] };
+    const other = testRuntime(engine, `${project}d`, bundle.path);
+    t.after(() => other.down({ volumes: false, onProgress: () => {} }));
+    const lines = await up(other, meshConfig([oneContainer('built', tag, null, { build, ...list })]));
+    assert.ok(lines.includes(`progress build-image ${tag}`));
+    let text = '';
+    for await (const { data } of other.logs({
+      targets: [],
+      roles: ['app'],
+      follow: true,
+      since: '',
+      tail: null,
+      timestamps: false,
+      signal: never,
+    }))
+      text += data.toString();
+    assert.equal(text, 'hi\nDockerfile hello\n');
+    await write('Dockerfile', `FROM ${image}\nCOPY absent /\n`);
+    const failed = up(other, meshConfig([oneContainer('built', tag, null, { build, ...list })]), { plan: { build: true } });
+    await assert.rejects(
+      failed,
+      error => error instanceof RuntimeError && error.code === 'build-failed' && /absent/.test(error.message),
     );
   });
 
