@@ -34,7 +34,13 @@ export class NetworkNamespace implements Disposable {
 
   /** Starts Node inside, with stdin closed. */
   node(...values: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
-    return spawn('ip', ['netns', 'exec', this.name, process.execPath, ...values], { stdio: ['ignore', 'pipe', 'pipe'] });
+    return this.nodeWith({}, ...values);
+  }
+
+  /** Starts Node inside with more environment. */
+  nodeWith(env: Readonly<Record<string, string>>, ...values: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+    const options = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } };
+    return spawn('ip', ['netns', 'exec', this.name, process.execPath, ...values], options);
   }
 
   /** Runs a piece of ESM inside to its end. @returns what it printed, trimmed */

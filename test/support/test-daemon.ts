@@ -32,12 +32,12 @@ export class TestDaemon implements Disposable {
   static async dial(
     port: number,
     ca: TestCa,
-    options: { spiffeId?: string; svid?: () => LeafOptions } = {},
+    options: { spiffeId?: string; svid?: () => LeafOptions; host?: string } = {},
   ): Promise<TestDaemon> {
     const key = newKey();
     const socket = connect({
       port,
-      host: '127.0.0.1',
+      host: options.host ?? '127.0.0.1',
       key: key.export({ type: 'pkcs8', format: 'pem' }),
       cert: ca.issue(key, options.spiffeId ?? daemonId('bookshop.local')),
       rejectUnauthorized: false,
