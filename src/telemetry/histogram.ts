@@ -13,7 +13,7 @@ export class Histogram {
 
   record(ms: number): void {
     let i = 0;
-    // Nearly all answers fall into the first few buckets: counting up beats a binary search. NaN ends in +Inf.
+    // Nearly all answers fall into the first few buckets: counting up beats a binary search.
     while (ms > (bounds[i] ?? ms)) i++;
     this.buckets[i] = (this.buckets[i] ?? 0) + 1;
     this.sum += ms;

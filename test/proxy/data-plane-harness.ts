@@ -1,6 +1,6 @@
 /** A data plane in this process with real sockets on loopback: plain TCP stands in for mTLS, whose handshake is the connector's business. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { systemClock } from '../../src/async/clock.ts';
+import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { createDataPlane } from '../../src/proxy/assemble.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy } from '../../src/proxy/data-plane.ts';
@@ -112,13 +112,14 @@ export async function startPlane(
     readonly peer?: PeerIdentity;
     readonly connector?: Connector;
     readonly tcp?: TcpProxy;
+    readonly clock?: Clock;
   } = {},
 ): Promise<Harness> {
   const accessLog: string[] = [];
   const bugs: string[] = [];
   const plane = createDataPlane({
     connector: options.connector ?? plainConnector,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: createRandom(7),
     log: createLog('proxy', line => bugs.push(line)),
     tcp: options.tcp ?? noTcp,
@@ -147,6 +148,7 @@ export async function startPlane(
     accessLog,
     bugs,
     async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
       await plane.drain(0);
       for (const socket of sockets) socket.destroy();
       await new Promise(resolve => server.close(resolve));

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isAllowed, isConnectionAllowed } from '../../src/proxy/access-policy.ts';
+import { createBalancer } from '../../src/proxy/balancer.ts';
+import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
+import { normalPath } from '../../src/proxy/path.ts';
+import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/retry.ts';
+import { looksLikeHttp } from '../../src/proxy/sniff.ts';
+import type { AccessRule, RetryPolicy } from '../../src/snapshot/snapshot.ts';
+
+const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };
+const request = { principal: 'spiffe://a/x', method: 'GET', path: '/a', authority: 'Reviews:9080' };
+
+describe('access', () => {
+  test('deny beats allow, an allow rule closes the rest, the default decides without one', () => {
+    assert.equal(isAllowed({ default: 'allow', rules: [] }, request), true);
+    assert.equal(isAllowed({ default: 'deny', rules: [] }, request), false);
+    assert.equal(isAllowed({ default: 'allow', rules: [rule, { ...rule, action: 'deny' }] }, request), false);
+    assert.equal(isAllowed({ default: 'allow', rules: [{ ...rule, methods: ['POST'] }] }, request), false);
+    assert.equal(isAllowed({ default: 'deny', rules: [{ ...rule, hosts: ['reviews'] }] }, request), true);
+    assert.equal(isAllowed({ default: 'deny', rules: [{ ...rule, principals: ['*'] }] }, { ...request, principal: null }), false);
+    assert.equal(
+      isAllowed({ default: 'deny', rules: [{ ...rule, paths: ['*.css', '/b*'] }] }, { ...request, path: '/x.css' }),
+      true,
+    );
+  });
+
+  test('raw TCP: an HTTP-only allow rule never matches, a deny rule is judged without its HTTP part', () => {
+    assert.equal(isConnectionAllowed({ default: 'allow', rules: [{ ...rule, paths: ['/a'] }] }, 'x'), false);
+    assert.equal(isConnectionAllowed({ default: 'allow', rules: [{ ...rule, action: 'deny', paths: ['/a'] }] }, 'x'), false);
+    assert.equal(isConnectionAllowed({ default: 'deny', rules: [{ ...rule, principals: ['x'] }] }, 'x'), true);
+    assert.equal(isConnectionAllowed({ default: 'deny', rules: [{ ...rule, principals: ['x'] }] }, null), false);
+  });
+});
+
+describe('paths', () => {
+  for (const [path, normal] of [
+    ['/a/b', '/a/b'],
+    ['/a//b/./c/../d', '/a/b/d'],
+    ['/%61%2e', '/a.'],
+    ['/../../x', '/x'],
+    ['/a/..', '/'],
+    ['/a/b/', '/a/b/'],
+    ['/a//', '/a/'],
+    ['/%e2%82%ac', '/%E2%82%AC'],
+    ['/a%2fb', null],
+    ['/a\\b', null],
+    ['/a%00', null],
+    ['/%2561', null],
+    ['/a/..;/b', null],
+    ['/%zz', null],
+  ] as const) {
+    test(`${path} is ${normal ?? 'refused'}`, () => assert.equal(normalPath(path), normal));
+  }
+});
+
+test('authorities are strict and hosts compare without case, port and trailing dot', () => {
+  for (const good of ['a', 'my_app:80', '10.0.0.1:65535', '[::1]:8080', 'A.b.']) assert.ok(isAuthority(good), good);
+  for (const bad of ['', 'a b', 'a,b', 'a@b', 'a/b', 'a:', 'a:x', 'a:65536', 'a:123456', '[::1', '[]', 'a%2e', 'a\u3002b'])
+    assert.ok(!isAuthority(bad), bad);
+  assert.equal(hostOf('APP.Mesh.:8080'), 'app.mesh');
+  assert.equal(hostOf('[::1]:80'), '[::1]');
+});
+
+describe('retries', () => {
+  const policy: RetryPolicy = {
+    attempts: 2,
+    on: ['5xx'],
+    statusCodes: [],
+    perTryTimeoutMs: null,
+    methods: ['GET'],
+    backoffBaseMs: 25,
+  };
+  test('kinds and methods are as the policy says', () => {
+    assert.ok(retriesStatus(policy, 'GET', 500));
+    assert.ok(!retriesStatus(policy, 'POST', 500));
+    assert.ok(!retriesStatus({ ...policy, on: ['gateway-error'] }, 'GET', 500));
+    assert.ok(retriesStatus({ ...policy, on: ['gateway-error'] }, 'GET', 504));
+    assert.ok(retriesStatus({ ...policy, on: ['retriable-status-codes'], statusCodes: [409] }, 'GET', 409));
+    assert.ok(!retriesStatus({ ...policy, on: ['reset', 'connect-failure'] }, 'GET', 503));
+    assert.ok(retriesFailure({ ...policy, on: ['connect-failure'] }, 'POST', 'connect-failed'));
+    assert.ok(!retriesFailure({ ...policy, on: ['reset'] }, 'POST', 'upstream-reset'));
+    assert.ok(!retriesFailure(policy, 'GET', 'timeout'));
+  });
+  test('back-off grows, is fully jittered and capped', () => {
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map(n => backoffMs(policy, n, 1)),
+      [25, 75, 175, 250, 250],
+    );
+    assert.equal(backoffMs(policy, 3, 0), 0);
+  });
+});
+
+describe('balancers', () => {
+  const endpoints = [{ active: 0 }, { active: 5 }, { active: 1 }];
+  test('round-robin goes round and steps over the one to avoid', () => {
+    const balancer = createBalancer('round-robin', () => 0);
+    const picked = Array.from({ length: 6 }, () =>
+      endpoints.indexOf(balancer.pick(endpoints, null) as (typeof endpoints)[number]),
+    );
+    assert.deepEqual(picked, [1, 2, 0, 1, 2, 0]);
+    assert.notEqual(balancer.pick(endpoints, endpoints[1] ?? null), endpoints[1]);
+    assert.equal(balancer.pick([], null), null);
+  });
+  test('least-request never picks the busier of its two draws', () => {
+    let n = 0;
+    const draws = [0, 0.6, 0.4, 0.9, 0.7, 0.1];
+    const balancer = createBalancer('least-request', () => draws[n++ % draws.length] ?? 0);
+    for (let i = 0; i < 30; i++) assert.notEqual(balancer.pick(endpoints, null), endpoints[1]);
+    for (let i = 0; i < 30; i++) assert.notEqual(balancer.pick(endpoints.slice(0, 2), endpoints[0] ?? null), endpoints[0]);
+  });
+});
+
+test('first bytes tell HTTP from other protocols', () => {
+  assert.equal(looksLikeHttp(Buffer.from('GET / HT')), true);
+  assert.equal(looksLikeHttp(Buffer.from('PO')), null);
+  assert.equal(looksLikeHttp(Buffer.alloc(0)), null);
+  assert.equal(looksLikeHttp(Buffer.from('*1\r\n$4\r\nPING')), false);
+  assert.equal(looksLikeHttp(Buffer.from([0x16, 3, 1])), false);
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { describe, test } from 'node:test';
+import { type AccessEntry, accessJson, accessText } from '../../src/telemetry/access-log.ts';
+import { Histogram } from '../../src/telemetry/histogram.ts';
+import { LineWriter } from '../../src/telemetry/line-writer.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { type Edge, MeshMetrics } from '../../src/telemetry/mesh-metrics.ts';
+import { eventually } from '../support/eventually.ts';
+
+const edge: Edge = {
+  reporter: 'source',
+  sourceWorkload: 'storefront',
+  sourceApp: 'storefront',
+  sourceVersion: 'unknown',
+  sourcePrincipal: 'spiffe://a/storefront',
+  destinationWorkload: 'reviews-v1',
+  destinationService: 'reviews',
+  destinationVersion: 'v1',
+  destinationPrincipal: 'spiffe://a/reviews',
+  security: 'unknown',
+};
+const entry: AccessEntry = {
+  startMs: 0,
+  method: 'GET',
+  path: '/a?b',
+  protocol: 'HTTP/1.1',
+  status: 200,
+  flag: '-',
+  details: 'via_upstream',
+  transportFailure: '',
+  bytesReceived: 1,
+  bytesSent: 2,
+  durationMs: 3.4,
+  upstreamServiceTime: '2',
+  forwardedFor: '',
+  userAgent: 'curl/8',
+  requestId: 'id',
+  authority: 'reviews:9080',
+  upstreamHost: '10.0.0.7:9080',
+  upstreamCluster: 'outbound|9080|v1|reviews',
+  upstreamLocalAddress: '',
+  downstreamLocalAddress: '240.240.0.1:9080',
+  downstreamRemoteAddress: '10.0.0.3:5000',
+  serverName: '',
+  routeName: 'default',
+};
+
+describe('metrics', () => {
+  test('count per outcome and are exposed with Istio’s names', () => {
+    const metrics = new MeshMetrics();
+    const requests = metrics.requests(edge);
+    requests.count(200, '-', 0.4);
+    requests.count(200, '-', 7);
+    requests.count(503, 'UF', 1);
+    const tcp = metrics.connections(edge);
+    tcp.opened++;
+    tcp.close(10, 20);
+    assert.equal(metrics.requests({ ...edge }), requests);
+    const text = metrics.text();
+    assert.match(
+      text,
+      /^istio_requests_total\{reporter="source",source_workload="storefront".*response_code="200",response_flags="-"\} 2$/m,
+    );
+    assert.match(text, /^istio_requests_total\{.*response_code="503",response_flags="UF"\} 1$/m);
+    assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="0.5"\} 1$/m);
+    assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="10"\} 2$/m);
+    assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="\+Inf"\} 2$/m);
+    assert.match(text, /^istio_tcp_received_bytes_total\{.*request_protocol="tcp"\} 10$/m);
+    assert.match(text, /^istio_tcp_sent_bytes_total\{.*\} 20$/m);
+  });
+
+  test('the number of edges is bounded', () => {
+    const metrics = new MeshMetrics();
+    for (let i = 0; i < 10_000; i++) metrics.requests({ ...edge, sourcePrincipal: `spiffe://a/${i}` }).count(200, '-', 1);
+    const lines = metrics.text().match(/^istio_requests_total/gm) ?? [];
+    assert.ok(lines.length < 5000);
+  });
+
+  test('a bucket holds its bound', () => {
+    const histogram = new Histogram();
+    for (const ms of [0, 0.5, 0.6, 1, 3_600_000, 3_600_001]) histogram.record(ms);
+    assert.deepEqual([histogram.buckets[0], histogram.buckets[1], histogram.buckets.at(-2)], [2, 2, 1]);
+    assert.equal(
+      histogram.buckets.reduce((a, b) => a + b),
+      7,
+    );
+  });
+});
+
+describe('access log', () => {
+  test('text is Istio’s format', () => {
+    assert.equal(
+      accessText(entry),
+      '[1970-01-01T00:00:00.000Z] "GET /a?b HTTP/1.1" 200 - via_upstream - "-" 1 2 3 2 "-" "curl/8" "id" "reviews:9080" "10.0.0.7:9080" ' +
+        'outbound|9080|v1|reviews - 240.240.0.1:9080 10.0.0.3:5000 - default',
+    );
+  });
+  test('JSON has Istio’s keys', () => {
+    const parsed = JSON.parse(accessJson(entry)) as Record<string, unknown>;
+    assert.equal(Object.keys(parsed).length, 24);
+    assert.equal(parsed['response_code'], 200);
+    assert.equal(parsed['x_forwarded_for'], null);
+  });
+});
+
+test('a slow reader of the log loses lines and holds nobody up', async () => {
+  const out = new PassThrough({ highWaterMark: 1 });
+  const writer = new LineWriter(out);
+  const line = 'x'.repeat(1024 * 1024);
+  for (let i = 0; i < 10; i++) writer.write(line);
+  assert.ok(writer.dropped > 0);
+  let bytes = 0;
+  out.on('data', (part: Buffer) => {
+    bytes += part.length;
+  });
+  await eventually(() => assert.ok(bytes >= 4 * line.length));
+});
+
+test('log lines are JSON without control characters, and errors lose their stack', () => {
+  const lines: string[] = [];
+  const log = createLog('proxy', line => lines.push(line), { level: 'debug' });
+  log.debug('a\u001b[31m\u009b', { error: Object.assign(new Error('gone'), { code: 'EPIPE' }), n: 1n });
+  assert.doesNotMatch(lines[0] ?? '', /[\u0000-\u001f\u007f-\u009f]/);
+  assert.deepEqual(JSON.parse(lines[0] ?? ''), {
+    level: 'debug',
+    component: 'proxy',
+    message: 'a\u001b[31m\u009b',
+    error: 'EPIPE: gone',
+    n: '1',
+  });
+  createLog('proxy', line => lines.push(line)).debug('not shown');
+  assert.equal(lines.length, 1);
+});
