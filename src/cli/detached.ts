@@ -35,13 +35,10 @@ export async function startDetached(invocation: Invocation, args: readonly strin
   ]);
   if (first !== 'listening') {
     const said = readFileSync(path, 'utf8').trimEnd();
-    throw new MeshError(
-      'daemon-ended',
-      'the daemon did not start',
-      `its log is ${path}`,
-      first === exitCodes.ok ? exitCodes.failure : first,
-      said,
-    );
+    const code = first === exitCodes.ok ? exitCodes.failure : first;
+    // It has said why; there is nothing to add.
+    if (said !== '') throw new MeshError('daemon-ended', '', '', code, said);
+    throw new MeshError('daemon-ended', 'the daemon ended before it began', `its log is ${path}`, code);
   }
   child.disconnect();
   child.unref();

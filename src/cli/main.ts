@@ -165,7 +165,7 @@ function report(error: unknown): number {
     return exitCodes.failure;
   }
   if (known.details !== '') output.note(known.details);
-  output.note(`${output.tint('red', 'error:')} ${known.message}`);
+  if (known.message !== '') output.note(`${output.tint('red', 'error:')} ${known.message}`);
   if (known.hint !== '') output.note(`${output.tint('cyan', 'hint:')} ${known.hint}`);
   return known.exitCode;
 }

@@ -316,6 +316,8 @@ export class Daemon implements RunningDaemon {
   }
 
   #onEngineEvent(): void {
+    // What stops now is meant to.
+    if (this.#ending.signal.aborted) return;
     this.#convergence.refresh().then(
       () => {
         this.#tellHealthy();

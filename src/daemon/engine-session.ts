@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import type { Engine, ExecRequest, LogRequest, Project } from '../api/backend.ts';
+import type { Engine, ExecRequest, Project } from '../api/backend.ts';
 import { MeshError } from '../api/mesh-error.ts';
 import { apiVersion } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
@@ -8,7 +8,7 @@ import type { Docker } from '../runtime/docker.ts';
 import { connectDocker } from '../runtime/dockerode-adapter.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { ports, sidecarUid } from '../snapshot/ports.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { readLogs } from './log-follower.ts';
 import { workloadStatus } from './pod-report.ts';
 import { findBundle, findNodeBinary } from './sidecar-parts.ts';
 
@@ -44,7 +44,7 @@ export function createEngine(runtime: Runtime, clock: Clock): Engine {
       const { project, operations } = await runtime.plan(config, { build, initial: true });
       return { apiVersion, kind: 'Plan', project, operations };
     },
-    logs: request => logs(runtime, request, clock),
+    logs: request => readLogs(runtime, request, request.since === null ? '' : sinceMoment(request.since, clock.now())),
     exec: request => exec(runtime, request),
     async restart(names, onLine) {
       await runtime.restart(names, { signal: AbortSignal.timeout(120_000) });
@@ -52,20 +52,6 @@ export function createEngine(runtime: Runtime, clock: Clock): Engine {
     },
     down: ({ volumes }, onLine) => runtime.down({ volumes, onProgress: onLine }),
   };
-}
-
-async function logs(runtime: Runtime, request: LogRequest, clock: Clock): Promise<void> {
-  const { names, container, follow, tail, timestamps, signal, onLine } = request;
-  const since = request.since === null ? '' : sinceMoment(request.since, clock.now());
-  const splitters = new Map<string, LineSplitter>();
-  const pieces = runtime.logs({ targets: names, roles: [container], follow, since, tail, timestamps, signal });
-  for await (const { workload, role, stream, data } of pieces) {
-    const key = `${workload} ${stream}`;
-    const splitter = splitters.get(key) ?? new LineSplitter(text => onLine({ workload, container: role, stream, text }));
-    splitters.set(key, splitter);
-    splitter.push(data);
-  }
-  for (const splitter of splitters.values()) splitter.end();
 }
 
 /** Docker's `10m` and `1h30m` as RFC 3339; anything else is handed on as it is. @throws MeshError `usage` */

@@ -11,7 +11,9 @@ export async function run(
 ): Promise<number> {
   const { project, output, progress } = invocation;
   const volumes = options.volumes ?? false;
+  let lines = 0;
   const onLine = (line: string): void => {
+    lines += 1;
     if (progress !== 'quiet') output.note(line);
   };
   if (await isAlive(project.socket)) {
@@ -22,5 +24,6 @@ export async function run(
   const backend = await invocation.backend();
   await backend.whileClaimed(project, () => engine.down({ volumes }, onLine));
   await backend.forget(project);
+  if (lines === 0 && progress !== 'quiet') output.note('nothing to remove');
   return exitCodes.ok;
 }
