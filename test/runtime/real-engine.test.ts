@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
-import type { Docker } from '../../src/runtime/docker.ts';
+import type { Docker, LogChunk } from '../../src/runtime/docker.ts';
 import { connectDocker } from '../../src/runtime/dockerode-adapter.ts';
 import { labelKeys } from '../../src/runtime/labels.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -181,6 +182,46 @@ describe('the runtime on a real engine', { skip }, () => {
       signal: never,
     };
     assert.equal(await runtime.exec('db', { ...exit, command: ['/bin/busybox', 'sh', '-c', 'exit $CODE'] }), 5);
+  });
+
+  it('gives a command its input, and a terminal of the size asked for', async () => {
+    const output = { text: '' };
+    const onOutput = ({ data }: LogChunk) => {
+      output.text += data.toString();
+    };
+    await runtime.exec('db-1', {
+      ...quiet,
+      command: ['/bin/busybox', 'cat'],
+      stdin: Readable.from(['over ', 'there']),
+      onOutput,
+    });
+    assert.equal(output.text, 'over there');
+    output.text = '';
+    const wait = [
+      '/bin/busybox',
+      'sh',
+      '-c',
+      'until [ "$(/bin/busybox stty size)" = "40 100" ]; do /bin/busybox sleep 0.05; done; [ -t 0 ] && echo a terminal',
+    ];
+    const resized = {
+      ...quiet,
+      tty: true,
+      stdin: new PassThrough(),
+      command: wait,
+      onOutput,
+      onResizable: (resize: (columns: number, rows: number) => void) => resize(100, 40),
+    };
+    assert.equal(await runtime.exec('db-1', resized), 0);
+    assert.match(output.text, /a terminal/);
+    const abort = new AbortController();
+    const endless = runtime.exec('db-1', {
+      ...quiet,
+      command: ['/bin/busybox', 'sh', '-c', 'echo on; /bin/busybox sleep 20'],
+      signal: abort.signal,
+      onOutput: () => abort.abort(),
+    });
+    await assert.rejects(endless, { name: 'AbortError' });
+    await assert.rejects(runtime.exec('absent', { ...quiet, command: ['x'] }), /Nothing named absent runs/);
   });
 
   it('stops all, and starts it again where it was', async () => {
