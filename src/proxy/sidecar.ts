@@ -12,7 +12,7 @@ import { Orders } from './control/orders.ts';
 import { Renewal } from './control/renewal.ts';
 import { DnsTable } from './dns/answer.ts';
 import { DnsForwarder, type Nameserver } from './dns/forward.ts';
-import { DnsServer } from './dns/server.ts';
+import { DnsServers } from './dns/server.ts';
 import type { OriginalDestination } from './interception/original-destination.ts';
 import { type Binding, bind } from './listener/bind.ts';
 import { GatewayListeners } from './listener/gateway.ts';
@@ -42,7 +42,8 @@ export interface SidecarOptions {
     readonly inbound: readonly string[];
     readonly gateway: readonly string[];
     readonly admin: string;
-    readonly dns: string;
+    /** Questions are redirected to loopback, of the family that the nameserver has. */
+    readonly dns: readonly string[];
     readonly control: string;
   };
   /** 0: any free port. @default Istio's numbers */
@@ -79,7 +80,7 @@ export const podHosts: SidecarOptions['hosts'] = {
   inbound: ['0.0.0.0', '::'],
   gateway: ['0.0.0.0', '::'],
   admin: '127.0.0.1',
-  dns: '127.0.0.1',
+  dns: ['127.0.0.1', '::1'],
   control: '0.0.0.0',
 };
 
@@ -113,7 +114,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const gateways = new GatewayListeners(dataPlane, hosts.gateway);
 
   // Names.
-  const dns = new DnsServer(new DnsTable([], options.search), new DnsForwarder(options.nameservers, clock), stats);
+  const dns = new DnsServers(new DnsTable([], options.search), new DnsForwarder(options.nameservers, clock), stats);
 
   // The daemon: it sends rules and certificates and hears of the app.
   const probe = new AppProbe(clock, options.listeningPorts, state => control.send({ kind: 'app', ...state }));

@@ -38,7 +38,7 @@ export async function startOnLoopback(
       inbound: loopback,
       gateway: loopback,
       admin: '127.0.0.1',
-      dns: '127.0.0.1',
+      dns: loopback,
       control: '127.0.0.1',
     },
     ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0 },

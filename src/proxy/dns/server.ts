@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
+import { isMissingFamily } from '../listener/bind.ts';
 import type { SidecarStats } from '../sidecar-stats.ts';
 import { type DnsTable, decideDns, servFail } from './answer.ts';
 import type { DnsForwarder } from './forward.ts';
@@ -17,11 +18,11 @@ export class DnsServer {
   readonly #tcp: Server;
   #table: DnsTable;
 
-  constructor(table: DnsTable, forwarder: DnsForwarder, stats: SidecarStats) {
+  constructor(table: DnsTable, forwarder: DnsForwarder, stats: SidecarStats, family: 4 | 6 = 4) {
     this.#table = table;
     this.#forwarder = forwarder;
     this.#stats = stats;
-    this.#udp = createSocket('udp4');
+    this.#udp = createSocket(family === 4 ? 'udp4' : 'udp6');
     this.#tcp = createServer({ noDelay: true }, socket => this.#serve(socket));
     this.#tcp.maxConnections = maxTcpConnections;
   }
@@ -87,5 +88,40 @@ export class DnsServer {
   close(): void {
     this.#udp.close();
     this.#tcp.close();
+  }
+}
+
+/** One server per address, all with the same table. */
+export class DnsServers {
+  readonly #make: (family: 4 | 6) => DnsServer;
+  readonly #servers: DnsServer[] = [];
+
+  constructor(table: DnsTable, forwarder: DnsForwarder, stats: SidecarStats) {
+    this.#make = family => new DnsServer(table, forwarder, stats, family);
+  }
+
+  /** Listens on every address, the IPv6 ones where there is IPv6. @returns the port of the first, also when 0 was asked for */
+  async listen(hosts: readonly string[], port: number): Promise<number> {
+    let actual = port;
+    for (const host of hosts) {
+      const server = this.#make(host.includes(':') ? 6 : 4);
+      try {
+        actual = await server.listen(host, actual);
+      } catch (error) {
+        if (isMissingFamily(host, error)) continue;
+        throw error;
+      }
+      this.#servers.push(server);
+    }
+    return actual;
+  }
+
+  /** Questions from now on are answered from `table`. */
+  use(table: DnsTable): void {
+    for (const server of this.#servers) server.use(table);
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
   }
 }

@@ -12,6 +12,11 @@ export interface Binding {
 const noSuchFamily = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 const keepAliveMs = 30_000;
 
+/** Whether binding failed only because this machine has no IPv6. */
+export function isMissingFamily(host: string, error: unknown): boolean {
+  return host.includes(':') && noSuchFamily.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -47,7 +52,7 @@ export async function bind(hosts: readonly string[], port: number, accept: (sock
       try {
         await listen(server, host, actual);
       } catch (error) {
-        if (host.includes(':') && noSuchFamily.has((error as NodeJS.ErrnoException).code ?? '')) continue;
+        if (isMissingFamily(host, error)) continue;
         throw error;
       }
       servers.push(server);
