@@ -33,7 +33,7 @@ export type ConnectFailure = 'refused' | 'timeout' | 'reset' | 'tls' | 'identity
 /** Opens upstream connections: TCP, and mTLS with secure naming where the endpoint speaks it. */
 export interface Connector {
   /**
-   * Calls exactly one of the callbacks, once. The socket is paused, `setNoDelay`d and ready for writing (handshake done, peer identity checked
+   * Calls exactly one of the callbacks, once, never before `connect` has returned. The socket is paused, `setNoDelay`d and ready for writing (handshake done, peer identity checked
    * against `cluster.identities`). The returned function gives up.
    */
   connect(

@@ -1,29 +1,31 @@
-import type { Exchange } from './exchange.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import type { ExchangeFacts } from './exchange-facts.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
 
 /** Counts a finished exchange and writes its access log line. */
-export function recordExchange(exchange: Exchange): void {
-  const { parts, decision, endpoint, client } = exchange;
-  const durationMs = parts.clock.monotonic() - exchange.startedAt;
+export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, parts: ExchangeParts): void {
+  const { decision, endpoint } = facts;
+  const durationMs = parts.clock.monotonic() - facts.startedAt;
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;
-  requests.count(exchange.status, exchange.flag, durationMs);
+  requests.count(facts.status, facts.flag, durationMs);
   if (!parts.logsAccess()) return;
   parts.access({
     startMs: parts.clock.now() - durationMs,
-    method: exchange.method,
-    path: exchange.target,
-    protocol: exchange.method === '' ? '' : `HTTP/1.${exchange.minor}`,
-    status: exchange.status,
-    flag: exchange.flag,
-    details: exchange.details,
-    transportFailure: exchange.transportFailure,
-    bytesReceived: exchange.bytesReceived,
-    bytesSent: exchange.bytesSent,
+    method: facts.method,
+    path: facts.target,
+    protocol: facts.method === '' ? '' : `HTTP/1.${facts.minor}`,
+    status: facts.status,
+    flag: facts.flag,
+    details: facts.details,
+    transportFailure: facts.transportFailure,
+    bytesReceived: facts.bytesReceived,
+    bytesSent: facts.bytesSent,
     durationMs,
-    upstreamServiceTime: exchange.serviceTime,
-    forwardedFor: exchange.forwardedFor,
-    userAgent: exchange.userAgent,
+    upstreamServiceTime: facts.serviceTime,
+    forwardedFor: facts.forwardedFor,
+    userAgent: facts.userAgent,
     requestId: decision.requestId,
-    authority: exchange.authority,
+    authority: facts.authority,
     upstreamHost: endpoint?.address ?? '',
     upstreamCluster: decision.cluster?.name ?? '',
     upstreamLocalAddress: '',

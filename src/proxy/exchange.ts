@@ -1,35 +1,18 @@
 import { Deadline } from '../async/deadline.ts';
-import type { ResponseFlag } from '../telemetry/response-flag.ts';
 import type { ConnectFailure } from './data-plane.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { recordExchange } from './exchange-record.ts';
-import type { Decision, ExchangeRole } from './exchange-role.ts';
 import { type Failure, type LocalReply, localReplies, replyText } from './failure.ts';
 import { type BodyLength, chunkedBody, untilClose } from './http1/framing.ts';
 import { bit, field } from './http1/known-field.ts';
-import type { MessageWriter } from './http1/message-writer.ts';
 import type { RequestHead } from './http1/request-head.ts';
 import { lengthFields, type ResponseHead } from './http1/response-head.ts';
 import { abandoned, type ResponseHandler, type UpstreamConnection, type UpstreamLoss } from './http1/upstream-connection.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { backoffMs, isIdempotent, retriesFailure, retriesStatus } from './retry.ts';
-
-/** The client's side of an exchange, as the exchange needs it. */
-export interface ExchangeClient {
-  readonly role: ExchangeRole;
-  readonly writer: MessageWriter;
-  readonly remote: string;
-  readonly local: string;
-  pauseReading(): void;
-  resumeReading(): void;
-  /** Bytes that now arrive belong to another protocol. */
-  tunnel(): void;
-  /** The answer is out. `reusable`: the connection may serve the next request. */
-  exchangeEnded(reusable: boolean): void;
-  /** The answer cannot be completed: the client must see that. */
-  abort(): void;
-}
 
 const phase = { none: 0, trying: 1, answering: 2, tunnel: 3 } as const;
 
@@ -37,26 +20,9 @@ const phase = { none: 0, trying: 1, answering: 2, tunnel: 3 } as const;
 export class Exchange implements ResponseHandler {
   readonly client: ExchangeClient;
   readonly parts: ExchangeParts;
-  readonly decision: Decision = { cluster: null, route: null, head: '', requestId: '', requests: null };
+  readonly facts: ExchangeFacts = new ExchangeFacts();
   wantsTunnel = false;
   dataOnly = false;
-  method = '';
-  target = '';
-  authority = '';
-  userAgent = '';
-  forwardedFor = '';
-  minor = 1;
-  status = 0;
-  flag: ResponseFlag = '-';
-  details = '';
-  transportFailure = '';
-  serviceTime = '';
-  bytesReceived = 0;
-  bytesSent = 0;
-  /** Monotonic ms. */
-  startedAt = 0;
-  attempt = 0;
-  endpoint: EndpointPool | null = null;
   #phase: number = phase.none;
   #upstream: UpstreamConnection | null = null;
   #giveUp: (() => void) | null = null;
@@ -82,27 +48,22 @@ export class Exchange implements ResponseHandler {
 
   /** A request's head is complete: everything about its way is decided here, on the tables of this moment. */
   begin(head: RequestHead, keepAlive: boolean): void {
-    this.#reset(head, keepAlive);
-    const failure = this.client.role.decide(head, this.decision);
+    this.#begin(head, keepAlive);
+    const failure = this.client.role.decide(head, this.facts.decision);
     if (failure === null) this.#try();
     else this.#fail(failure);
   }
 
   /** A request that could not be read. */
   refuse(failure: Failure): void {
-    this.#clear();
-    this.#requestDone = false;
-    this.minor = 1;
-    this.startedAt = this.parts.clock.monotonic();
-    this.#keepAlive = false;
-    this.#phase = phase.trying;
+    this.#begin(null, false);
     this.parts.metrics.refuse(localReplies[failure].status);
     this.#reply(localReplies[failure]);
   }
 
   /** The next piece of the request's body, or of the client's bytes in a tunnel. */
   requestPiece(bytes: Buffer, from: number, to: number): void {
-    this.bytesReceived += to - from;
+    this.facts.bytesReceived += to - from;
     if (this.#phase === phase.none) return;
     const up = this.#upstream;
     if (this.#phase === phase.trying) this.#replay.add(bytes, from, to, up === null);
@@ -121,7 +82,7 @@ export class Exchange implements ResponseHandler {
   requestEnded(): void {
     this.#requestDone = true;
     if (this.#phase === phase.none) return;
-    const timeoutMs = this.decision.route?.timeoutMs ?? null;
+    const timeoutMs = this.facts.decision.route?.timeoutMs ?? null;
     if (timeoutMs !== null) this.parts.deadlines.of(timeoutMs).arm(this.#timeout);
     this.#armTryTimeout();
   }
@@ -135,7 +96,7 @@ export class Exchange implements ResponseHandler {
   clientGone(): void {
     if (this.#phase === phase.none) return;
     this.#dropUpstream();
-    if (this.#phase !== phase.tunnel) this.#note('DC', 'downstream_remote_disconnect');
+    if (this.#phase !== phase.tunnel) this.facts.note('DC', 'downstream_remote_disconnect');
     this.#finish();
   }
 
@@ -159,62 +120,31 @@ export class Exchange implements ResponseHandler {
     this.#upstream?.resume();
   }
 
-  #reset(head: RequestHead, keepAlive: boolean): void {
-    this.#clear();
+  #begin(head: RequestHead | null, keepAlive: boolean): void {
+    this.facts.begin(head, this.parts.clock.monotonic(), this.parts.logsAccess());
     this.#phase = phase.trying;
     this.#keepAlive = keepAlive;
-    this.method = head.method;
-    this.target = head.target;
-    this.authority = head.authority;
-    this.minor = head.minor;
-    this.wantsTunnel = head.websocket;
-    this.dataOnly = head.minor === 0;
-    this.#requestDone = head.body === 0;
-    this.startedAt = this.parts.clock.monotonic();
-    if (!this.parts.logsAccess()) return;
-    this.userAgent = head.value(field.userAgent);
-    this.forwardedFor = head.value(field.forwardedFor);
-  }
-
-  #clear(): void {
-    const { decision } = this;
-    decision.cluster = null;
-    decision.route = null;
-    decision.requests = null;
-    decision.head = '';
-    decision.requestId = '';
-    this.endpoint = null;
-    this.method = '';
-    this.target = '';
-    this.authority = '';
-    this.wantsTunnel = false;
-    this.status = 0;
-    this.flag = '-';
-    this.details = '';
-    this.transportFailure = '';
-    this.serviceTime = '';
-    this.bytesReceived = 0;
-    this.bytesSent = 0;
-    this.attempt = 0;
+    this.wantsTunnel = head?.websocket ?? false;
+    this.dataOnly = head?.minor === 0;
+    this.#requestDone = head?.body === 0;
     this.#enchunk = false;
     this.#staleTried = false;
-    this.#replay.clear();
   }
 
   /** Sends the request to an endpoint, another one than before where there is one. */
   #try(): void {
-    const { cluster } = this.decision;
+    const { cluster } = this.facts.decision;
     if (cluster === null) {
       this.#fail('no-cluster');
       return;
     }
-    const endpoint = cluster.pick(this.endpoint);
+    const endpoint = cluster.pick(this.facts.endpoint);
     if (endpoint === null) {
       this.#fail('no-healthy-upstream');
       return;
     }
-    this.endpoint = endpoint;
-    this.attempt++;
+    this.facts.endpoint = endpoint;
+    this.facts.attempt++;
     this.#onEndpoint = true;
     endpoint.active++;
     const pooled = endpoint.take();
@@ -239,17 +169,17 @@ export class Exchange implements ResponseHandler {
   }
 
   #connectFailed(failure: ConnectFailure, detail: string): void {
-    this.transportFailure = failure === 'timeout' ? 'connection_timeout' : `${failure}:${detail}`.replaceAll(' ', '_');
+    this.facts.transportFailure = failure === 'timeout' ? 'connection_timeout' : `${failure}:${detail}`.replaceAll(' ', '_');
     this.#lost(failure === 'timeout' ? 'connect-timeout' : 'connect-failed');
   }
 
   #send(connection: UpstreamConnection): void {
     this.#upstream = connection;
     connection.use(this);
-    const count = this.client.role.callerSide ? `x-envoy-attempt-count: ${this.attempt}\r\n\r\n` : '\r\n';
-    connection.writer.text(this.decision.head + count);
+    const count = this.client.role.callerSide ? `x-envoy-attempt-count: ${this.facts.attempt}\r\n\r\n` : '\r\n';
+    connection.writer.text(this.facts.decision.head + count);
     this.#replay.send(connection.writer);
-    this.#triedAt = this.attempt === 1 ? this.startedAt : this.parts.clock.monotonic();
+    this.#triedAt = this.facts.attempt === 1 ? this.facts.startedAt : this.parts.clock.monotonic();
     if (this.#requestDone) {
       connection.writer.flush();
       this.#armTryTimeout();
@@ -257,12 +187,12 @@ export class Exchange implements ResponseHandler {
   }
 
   #armTryTimeout(): void {
-    const ms = this.decision.route?.retry?.perTryTimeoutMs ?? null;
+    const ms = this.facts.decision.route?.retry?.perTryTimeoutMs ?? null;
     if (ms !== null && this.#upstream !== null) this.parts.deadlines.of(ms).arm(this.#tryTimeout);
   }
 
   interim(head: ResponseHead): void {
-    if (this.minor === 1) this.client.writer.text(`${head.forward(lengthFields, '')}\r\n`);
+    if (this.facts.minor === 1) this.client.writer.text(`${head.forward(lengthFields, '')}\r\n`);
   }
 
   tunnelOpened(head: ResponseHead): void {
@@ -270,8 +200,8 @@ export class Exchange implements ResponseHandler {
     this.#tryTimeout.disarm();
     this.#phase = phase.tunnel;
     this.#keepAlive = false;
-    this.#note('-', 'via_upstream');
-    this.status = 101;
+    this.facts.note('-', 'via_upstream');
+    this.facts.status = 101;
     this.client.writer.text(`${head.forward(lengthFields, 'Connection: Upgrade\r\nUpgrade: websocket\r\n')}\r\n`);
     this.client.tunnel();
     this.client.resumeReading();
@@ -279,36 +209,36 @@ export class Exchange implements ResponseHandler {
 
   response(head: ResponseHead): BodyLength {
     const { status } = head;
-    const retry = this.decision.route?.retry ?? null;
-    if (retry !== null && status >= 400 && retriesStatus(retry, this.method, status)) {
+    const retry = this.facts.decision.route?.retry ?? null;
+    if (retry !== null && status >= 400 && retriesStatus(retry, this.facts.method, status)) {
       if (this.#mayTryAgain(retry.attempts)) {
         this.#dropUpstream();
         this.#tryAgain();
         return abandoned;
       }
-      if (this.attempt > 1) this.flag = 'URX';
+      if (this.facts.attempt > 1) this.facts.flag = 'URX';
     }
     this.#tryTimeout.disarm();
     this.#phase = phase.answering;
     this.#replay.clear();
-    this.status = status;
-    this.details = 'via_upstream';
+    this.facts.status = status;
+    this.facts.details = 'via_upstream';
     if (!this.#requestDone) this.#keepAlive = false;
-    const empty = status === 204 || status === 304 || this.method === 'HEAD';
+    const empty = status === 204 || status === 304 || this.facts.method === 'HEAD';
     const length = empty ? 0 : head.body;
-    this.#enchunk = length === untilClose && this.minor === 1;
+    this.#enchunk = length === untilClose && this.facts.minor === 1;
     let extra = '';
     if (this.#enchunk || length === chunkedBody) {
-      if (this.minor === 1) extra = 'Transfer-Encoding: chunked\r\n';
+      if (this.facts.minor === 1) extra = 'Transfer-Encoding: chunked\r\n';
       else this.#keepAlive = false;
     } else if (length === untilClose) this.#keepAlive = false;
     if (this.client.role.callerSide) {
-      this.serviceTime = String(Math.round(this.parts.clock.monotonic() - this.#triedAt));
-      extra += `x-envoy-upstream-service-time: ${this.serviceTime}\r\n`;
+      this.facts.serviceTime = String(Math.round(this.parts.clock.monotonic() - this.#triedAt));
+      extra += `x-envoy-upstream-service-time: ${this.facts.serviceTime}\r\n`;
     }
     if (this.parts.draining()) this.#keepAlive = false;
     if (!this.#keepAlive) extra += 'Connection: close\r\n';
-    else if (this.minor === 0) extra += 'Connection: keep-alive\r\n';
+    else if (this.facts.minor === 0) extra += 'Connection: keep-alive\r\n';
     const cut = (this.client.role.callerSide ? bit(field.serviceTime) : 0) | (status === 204 ? lengthFields : 0);
     this.client.writer.text(`${head.forward(cut, extra)}\r\n`);
     return length;
@@ -316,7 +246,7 @@ export class Exchange implements ResponseHandler {
 
   piece(bytes: Buffer, from: number, to: number): void {
     const { writer } = this.client;
-    this.bytesSent += to - from;
+    this.facts.bytesSent += to - from;
     if (this.#enchunk) {
       writer.text(`${(to - from).toString(16)}\r\n`);
       writer.piece(bytes, from, to);
@@ -340,7 +270,7 @@ export class Exchange implements ResponseHandler {
 
   responseEnded(reusable: boolean): void {
     const connection = this.#upstream;
-    const { endpoint } = this;
+    const { endpoint } = this.facts;
     this.#upstream = null;
     this.#leaveEndpoint();
     if (connection !== null) {
@@ -366,7 +296,7 @@ export class Exchange implements ResponseHandler {
     ) {
       // The server ended an idle connection while the request was on its way: not the endpoint's fault, and nothing was done twice.
       this.#staleTried = true;
-      const { endpoint } = this;
+      const { endpoint } = this.facts;
       if (endpoint !== null) {
         this.#connect(endpoint);
         return;
@@ -389,7 +319,7 @@ export class Exchange implements ResponseHandler {
   }
 
   #isSafeRepeat(): boolean {
-    return !this.#staleTried && this.#replay.complete && isIdempotent(this.method);
+    return !this.#staleTried && this.#replay.complete && isIdempotent(this.facts.method);
   }
 
   /** This try is over without an answer. */
@@ -399,17 +329,18 @@ export class Exchange implements ResponseHandler {
       this.#truncated(failure);
       return;
     }
-    const retry = this.decision.route?.retry ?? null;
-    if (retry !== null && retriesFailure(retry, this.method, failure) && this.#mayTryAgain(retry.attempts)) this.#tryAgain();
+    const retry = this.facts.decision.route?.retry ?? null;
+    if (retry !== null && retriesFailure(retry, this.facts.method, failure) && this.#mayTryAgain(retry.attempts))
+      this.#tryAgain();
     else this.#fail(failure);
   }
 
   #mayTryAgain(attempts: number): boolean {
-    return this.attempt <= attempts && this.#replay.complete;
+    return this.facts.attempt <= attempts && this.#replay.complete;
   }
 
   #tryAgain(): void {
-    const policy = this.decision.route?.retry ?? null;
+    const policy = this.facts.decision.route?.retry ?? null;
     if (policy === null) return;
     this.#tryTimeout.disarm();
     const again = (): void => {
@@ -417,14 +348,14 @@ export class Exchange implements ResponseHandler {
       this.#try();
       this.flushRequest();
     };
-    const ms = backoffMs(policy, this.attempt, this.parts.random.next());
+    const ms = backoffMs(policy, this.facts.attempt, this.parts.random.next());
     this.#giveUp = this.parts.clock.after(ms, () => this.parts.guard(this.client, again));
   }
 
   /** The answer began and cannot be completed. */
   #truncated(failure: Failure): void {
     const wasTunnel = this.#phase === phase.tunnel;
-    if (!wasTunnel) this.#note(localReplies[failure].flag, localReplies[failure].details);
+    if (!wasTunnel) this.facts.note(localReplies[failure].flag, localReplies[failure].details);
     this.client.writer.flush();
     this.#finish();
     if (wasTunnel) this.client.exchangeEnded(false);
@@ -449,21 +380,16 @@ export class Exchange implements ResponseHandler {
   }
 
   #reply(answer: LocalReply): void {
-    this.status = answer.status;
-    this.#note(answer.flag, answer.details);
+    this.facts.status = answer.status;
+    this.facts.note(answer.flag, answer.details);
     // The rest of a half-read request must not be taken for the next one.
     const close = answer.close || !this.#keepAlive || !this.#requestDone || this.parts.draining();
-    const http10 = this.minor === 0 && !close ? 'Connection: keep-alive\r\n' : '';
-    this.client.writer.text(replyText(answer, close, this.method === 'HEAD', http10));
-    this.bytesSent = answer.body.length;
+    const http10 = this.facts.minor === 0 && !close ? 'Connection: keep-alive\r\n' : '';
+    this.client.writer.text(replyText(answer, close, this.facts.method === 'HEAD', http10));
+    this.facts.bytesSent = answer.body.length;
     this.client.writer.flush();
     this.#finish();
     this.client.exchangeEnded(!close);
-  }
-
-  #note(flag: ResponseFlag, details: string): void {
-    this.flag = flag;
-    this.details = details;
   }
 
   /** Takes this exchange off its endpoint. */
@@ -476,7 +402,7 @@ export class Exchange implements ResponseHandler {
   }
 
   #leaveEndpoint(): void {
-    if (this.#onEndpoint && this.endpoint !== null) this.endpoint.active--;
+    if (this.#onEndpoint && this.facts.endpoint !== null) this.facts.endpoint.active--;
     this.#onEndpoint = false;
   }
 
@@ -485,6 +411,7 @@ export class Exchange implements ResponseHandler {
     this.#timeout.disarm();
     this.#tryTimeout.disarm();
     this.#replay.clear();
-    recordExchange(this);
+    recordExchange(this.facts, this.client, this.parts);
+    this.facts.release();
   }
 }

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { Deadline } from '../../async/deadline.ts';
 import type { Downstream } from '../data-plane.ts';
-import { Exchange, type ExchangeClient } from '../exchange.ts';
+import { Exchange } from '../exchange.ts';
+import type { ExchangeClient } from '../exchange-client.ts';
 import type { ExchangeParts } from '../exchange-parts.ts';
 import type { ExchangeRole } from '../exchange-role.ts';
 import { refusal } from '../failure.ts';
@@ -266,8 +267,8 @@ export class DownstreamConnection implements ExchangeClient, BodySink {
         return;
       case state.length:
       case state.chunks: {
-        const moved = this.#exchange.bytesReceived - this.#bodyMark;
-        this.#bodyMark = this.#exchange.bytesReceived;
+        const moved = this.#exchange.facts.bytesReceived - this.#bodyMark;
+        this.#bodyMark = this.#exchange.facts.bytesReceived;
         // Paused by us: the server is the slow one.
         if (moved >= minBodyBytes || this.#paused) this.#parts.deadlines.of(bodyMs).arm(this.#deadline);
         else this.#refuseSlow();

@@ -1,0 +1,71 @@
+import type { ResponseFlag } from '../telemetry/response-flag.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
+import type { Decision } from './exchange-role.ts';
+import { field } from './http1/known-field.ts';
+import type { RequestHead } from './http1/request-head.ts';
+
+/** What is known about an exchange, for its way through the proxy and for its record. Used again for every exchange of a connection. */
+export class ExchangeFacts {
+  readonly decision: Decision = { cluster: null, route: null, head: '', requestId: '', requests: null };
+  method = '';
+  target = '';
+  authority = '';
+  userAgent = '';
+  forwardedFor = '';
+  /** Minor version of the client's HTTP/1. */
+  minor = 1;
+  /** 0 until the answer begins. */
+  status = 0;
+  flag: ResponseFlag = '-';
+  details = '';
+  transportFailure = '';
+  serviceTime = '';
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Monotonic ms. */
+  startedAt = 0;
+  /** Tries so far. */
+  attempt = 0;
+  /** The endpoint of the last try. */
+  endpoint: EndpointPool | null = null;
+
+  /** Begins the facts of a new exchange. */
+  begin(head: RequestHead | null, startedAt: number, forLog: boolean): void {
+    this.startedAt = startedAt;
+    this.method = head?.method ?? '';
+    this.target = head?.target ?? '';
+    this.authority = head?.authority ?? '';
+    this.minor = head?.minor ?? 1;
+    this.status = 0;
+    this.flag = '-';
+    this.details = '';
+    this.transportFailure = '';
+    this.serviceTime = '';
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.attempt = 0;
+    if (!forLog || head === null) return;
+    this.userAgent = head.value(field.userAgent);
+    this.forwardedFor = head.value(field.forwardedFor);
+  }
+
+  note(flag: ResponseFlag, details: string): void {
+    this.flag = flag;
+    this.details = details;
+  }
+
+  /** Lets go of everything that would keep memory while the connection is idle. */
+  release(): void {
+    const { decision } = this;
+    decision.cluster = null;
+    decision.route = null;
+    decision.requests = null;
+    decision.head = '';
+    decision.requestId = '';
+    this.endpoint = null;
+    this.target = '';
+    this.authority = '';
+    this.userAgent = '';
+    this.forwardedFor = '';
+  }
+}
