@@ -1,4 +1,4 @@
-import type { Position, YamlNode } from './yaml-node.ts';
+import type { Position, YamlNode, YamlPath } from './yaml-node.ts';
 
 /** Finds a variable; `undefined` = not set (the empty string is set). */
 export type Lookup = (name: string) => string | undefined;
@@ -14,6 +14,9 @@ export interface Substituted {
   readonly text: string;
   readonly problems: readonly VariableProblem[];
 }
+
+/** Told of each problem with the place of its value. */
+export type OnProblem = (problem: VariableProblem, at: Position, path: YamlPath) => void;
 
 /** Nested defaults deeper than this are refused as invalid; compose files use one or two. */
 const maxNesting = 20;
@@ -32,12 +35,13 @@ export function substitute(text: string, lookup: Lookup): Substituted {
 export function interpolateNode(
   node: YamlNode,
   lookup: Lookup,
-  onProblem: (problem: VariableProblem, at: Position) => void,
+  onProblem: OnProblem,
+  path: YamlPath = [],
   seen: Map<YamlNode, YamlNode> = new Map(),
 ): YamlNode {
   const done = seen.get(node);
   if (done !== undefined) return done;
-  const result = replaceIn(node, lookup, onProblem, seen);
+  const result = replaceIn(node, lookup, onProblem, path, seen);
   seen.set(node, result);
   return result;
 }
@@ -54,20 +58,21 @@ export function describeProblem(problem: VariableProblem): string {
 function replaceIn(
   node: YamlNode,
   lookup: Lookup,
-  onProblem: (problem: VariableProblem, at: Position) => void,
+  onProblem: OnProblem,
+  path: YamlPath,
   seen: Map<YamlNode, YamlNode>,
 ): YamlNode {
-  if (node.kind === 'list') return { ...node, items: node.items.map(item => interpolateNode(item, lookup, onProblem, seen)) };
+  const inside = (child: YamlNode, step: string | number) => interpolateNode(child, lookup, onProblem, [...path, step], seen);
+  if (node.kind === 'list') return { ...node, items: node.items.map(inside) };
   if (node.kind === 'map') {
     const entries = [...node.entries].map(([key, entry]) => {
-      const value = interpolateNode(entry.value, lookup, onProblem, seen);
-      return [key, { ...entry, value }] as const;
+      return [key, { ...entry, value: inside(entry.value, key) }] as const;
     });
     return { ...node, entries: new Map(entries) };
   }
   if (typeof node.value !== 'string' || !node.value.includes('$')) return node;
   const { text, problems } = substitute(node.value, lookup);
-  for (const problem of problems) onProblem(problem, node.at);
+  for (const problem of problems) onProblem(problem, node.at, path);
   return { ...node, value: node.quoted ? text : retype(text), source: text };
 }
 

@@ -12,7 +12,7 @@ import { Report } from './resolve/report.ts';
 import { nameFromFolder, resolve } from './resolve/resolve.ts';
 import { checkShape } from './schema/check.ts';
 import type { ComposeLoader } from './service-source.ts';
-import type { Position, YamlNode, YamlPath } from './yaml-node.ts';
+import { dotted, type Position, type YamlNode, type YamlPath } from './yaml-node.ts';
 
 /** What a load came to. Errors: `config` is null. Warnings may accompany a config. */
 export interface LoadResult {
@@ -64,7 +64,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const root = interpolateNode(
     parsed.root,
     name => env[name],
-    (problem, at) => unset.push(variableProblem(problem, at)),
+    (problem, at, path) => unset.push(variableProblem(problem, at, dotted(path))),
   );
   const checked = checkShape(root);
   const found = [...parsed.diagnostics, ...envDiagnostics, ...valueDiagnostics(root), ...checked.diagnostics];
@@ -157,13 +157,13 @@ function place({ file, line, column }: Diagnostic): string {
   return `${file}:${line}:${column}`;
 }
 
-function variableProblem(problem: VariableProblem, at: Position): Diagnostic {
+function variableProblem(problem: VariableProblem, at: Position, path: string): Diagnostic {
   if (problem.kind === 'invalid') {
     const hint = 'write `$$` for a dollar sign, `${NAME}` for a variable';
-    return errorAt({ code: 'bad-variable', at, message: describeProblem(problem), hint });
+    return errorAt({ code: 'bad-variable', at, path, message: describeProblem(problem), hint });
   }
   const hint = `set ${problem.name} in the shell or in .env, or give a default: \`\${${problem.name}:-…}\``;
-  return errorAt({ code: 'unset-variable', at, message: describeProblem(problem), hint });
+  return errorAt({ code: 'unset-variable', at, path, message: describeProblem(problem), hint });
 }
 
 function emptyFile(file: string): Diagnostic {

@@ -17,6 +17,14 @@ export function explainYamlError(
   if (error.code === 'TAB_AS_INDENT') {
     return syntax('tab-indent', `line ${here.line} is indented with a tab`, 'use spaces, two for each level');
   }
+  if (text.startsWith('${', offset - 1) && offset > 0) {
+    return syntax(
+      'unquoted-variable',
+      'a `${…}` inside `{ }` or `[ ]` reads as a mapping',
+      'quote it: `{port: "${PORT}"}`',
+      at(offset - 1),
+    );
+  }
   if (/^Flow (map|sequence)|flow collection/i.test(error.message) || text[offset] === undefined) {
     const open = openFlow(document, text, offset);
     if (open !== null) {

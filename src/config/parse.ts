@@ -45,7 +45,13 @@ export function parseYaml(text: string, file: string, options: ParseOptions = {}
   const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
   const [document, second] = [...composer.compose(syntax)] as Document.Parsed[];
   if (document === undefined) return { root: null, diagnostics: [] };
-  const errors = document.errors.map(error => explainYamlError(error, document, text, at));
+  // One mistake makes the parser stumble several times over a line: the first is the one to read.
+  const stumbled = document.errors.map(error => explainYamlError(error, document, text, at));
+  const plain = (one: Diagnostic): boolean => one.code === 'yaml-syntax';
+  const errors = stumbled.filter((one, index) => {
+    const same = stumbled.filter(other => other.line === one.line);
+    return (same.find(other => !plain(other)) ?? same[0]) === stumbled[index];
+  });
   for (const warning of document.warnings) {
     const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1] ?? '';
     if (warning.code === 'TAG_RESOLVE_FAILED' && !options.tags?.includes(tag)) errors.push(unknownTag(tag, at(warning.pos[0])));

@@ -60,7 +60,7 @@ function form(schema: JsonSchema): string {
   if (schema['type'] === 'object') return 'mapping';
   const [example] = (schema['examples'] ?? []) as string[];
   if (example !== undefined) return `\`${example}\``;
-  if (schema['type'] === 'integer') return `${schema['minimum']} to ${schema['maximum']}`;
+  if (schema['maximum'] !== undefined) return `${schema['minimum']} to ${schema['maximum']}`;
   return schema['type'] === undefined ? '' : 'text';
 }
 

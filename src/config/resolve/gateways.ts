@@ -8,7 +8,7 @@ import type { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { checkName } from './services.ts';
 
-/** The edge of the mesh: names, ports on the host, rules. Sorted by name. */
+/** The edge of the mesh: names, ports on the host, rules. In the order of the file. */
 export function resolveGateways(
   spec: MeshSpec,
   services: readonly ServiceConfig[],
@@ -16,27 +16,25 @@ export function resolveGateways(
   report: Report,
 ): GatewayConfig[] {
   const names = new Set(services.map(service => service.name));
-  return Object.entries(spec.gateways ?? {})
-    .map(([name, gateway]): GatewayConfig => {
-      const path = ['gateways', name];
-      checkName(name, path, 'gateway', report);
-      if (names.has(name)) {
-        const message = `gateway \`${name}\` has the name of a service`;
-        const hint = `both would have one identity; call it \`${name}-gateway\``;
-        report.error(path, { code: 'name-clash', key: true, message, hint });
-      }
-      const protocol = gateway.protocol ?? 'http';
-      const rules = resolveRules(gateway.routes, null, name, [...path, 'routes'], destinations, report);
-      if (protocol === 'tcp') checkTcp(gateway.routes, path, report);
-      return {
-        name,
-        hostAddress: gateway.address ?? '127.0.0.1',
-        port: gateway.port,
-        protocol,
-        routes: rules.map((rule, index) => ({ ...rule, hosts: [...(gateway.routes[index]?.hosts ?? [])].sort(compareText) })),
-      };
-    })
-    .sort((a, b) => compareText(a.name, b.name));
+  return Object.entries(spec.gateways ?? {}).map(([name, gateway]): GatewayConfig => {
+    const path = ['gateways', name];
+    checkName(name, path, 'gateway', report);
+    if (names.has(name)) {
+      const message = `gateway \`${name}\` has the name of a service`;
+      const hint = `both would have one identity; call it \`${name}-gateway\``;
+      report.error(path, { code: 'name-clash', key: true, message, hint });
+    }
+    const protocol = gateway.protocol ?? 'http';
+    const rules = resolveRules(gateway.routes, null, name, [...path, 'routes'], destinations, report);
+    if (protocol === 'tcp') checkTcp(gateway.routes, path, report);
+    return {
+      name,
+      hostAddress: gateway.address ?? '127.0.0.1',
+      port: gateway.port,
+      protocol,
+      routes: rules.map((rule, index) => ({ ...rule, hosts: [...(gateway.routes[index]?.hosts ?? [])].sort(compareText) })),
+    };
+  });
 }
 
 /** A port of the host belongs to one: gateways and published ports must not meet. */

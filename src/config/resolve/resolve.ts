@@ -57,7 +57,7 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
     baseDir: input.baseDir,
     files: [...new Set(input.files)].sort(compareText),
     services,
-    gateways,
+    gateways: gateways.toSorted((a, b) => compareText(a.name, b.name)),
     volumes: load.volumes,
     secrets: load.secrets,
     mtls: spec.mtls ?? 'strict',

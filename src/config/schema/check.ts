@@ -21,18 +21,15 @@ export function checkShape(root: YamlNode): Checked {
   if (isObject(value)) for (const key of Object.keys(value)) if (key.startsWith('x-')) delete value[key];
   const first = meshSchema.safeParse(value);
   if (first.success) return { spec: first.data, diagnostics: [], removed: [] };
-  const diagnostics = explainIssues(first.error.issues, root);
+  const explained = explainIssues(first.error.issues, root);
+  const diagnostics = explained.map(one => one.diagnostic);
   const removed: YamlPath[] = [];
-  let issues = first.error.issues;
+  let wrong: readonly YamlPath[] = explained.map(one => one.path);
   for (let round = 0; round < maxRounds; round++) {
-    for (const issue of issues) {
-      const path = issue.path.map(step => (typeof step === 'number' ? step : String(step)));
-      const inner = issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...path, key]) : [path];
-      for (const one of inner) removed.push(takeOut(value, one));
-    }
+    for (const path of wrong) removed.push(takeOut(value, path));
     const next = meshSchema.safeParse(value);
     if (next.success) return { spec: next.data, diagnostics, removed };
-    issues = next.error.issues;
+    wrong = explainIssues(next.error.issues, root).map(one => one.path);
   }
   return { spec: null, diagnostics, removed };
 }

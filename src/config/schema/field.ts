@@ -83,14 +83,17 @@ export function oneOf<const W extends readonly string[]>(words: W): z.ZodType<W[
 /** A whole number within limits. */
 export function integer(min: number, max: number, what: string, example: number): z.ZodType<number, unknown> {
   return field<number>(
-    value =>
-      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
-        ? value
+    value => {
+      // Quoted numbers are taken: `{port: "${PORT}"}` cannot be written otherwise.
+      const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+      return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max
+        ? number
         : {
             problem: `${shown(value)} is not ${what}`,
-            hint: `a whole number from ${min} to ${max}, at most ${max}, e.g. \`${example}\``,
-          },
-    { type: 'integer', minimum: min, maximum: max },
+            hint: `a whole number from ${min}, at most ${max}, e.g. \`${example}\``,
+          };
+    },
+    { type: ['integer', 'string'], minimum: min, maximum: max, pattern: '^(\\d+|.*\\$.*)$' },
   );
 }
 

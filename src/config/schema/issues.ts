@@ -7,12 +7,18 @@ import { refusedKeys } from './refused-keys.ts';
 
 type Issue = z.core.$ZodIssue;
 
+/** What is wrong, and the path of the part that is. */
+export interface Explained {
+  readonly diagnostic: Diagnostic;
+  readonly path: YamlPath;
+}
+
 /** Says what zod found in our words, at its place in the file. */
-export function explainIssues(issues: readonly Issue[], root: YamlNode): Diagnostic[] {
+export function explainIssues(issues: readonly Issue[], root: YamlNode): Explained[] {
   return issues.flatMap(issue => explain(issue, [], root));
 }
 
-function explain(issue: Issue, before: YamlPath, root: YamlNode): Diagnostic[] {
+function explain(issue: Issue, before: YamlPath, root: YamlNode): Explained[] {
   const path = [...before, ...issue.path.map(step => (typeof step === 'number' ? step : String(step)))];
   if (issue.code === 'invalid_union') return bestBranch(issue, path, root).flatMap(inner => explain(inner, path, root));
   if (issue.code === 'unrecognized_keys')
@@ -23,15 +29,14 @@ function explain(issue: Issue, before: YamlPath, root: YamlNode): Diagnostic[] {
   const value = nodeAt(root, path);
   // A masked field is masked wherever its value might be repeated.
   const said = value?.kind === 'scalar' && shown('', name) === '`***`' ? 'the value does not fit' : problem;
-  return [
-    errorAt({
-      code: missing ? 'missing-field' : codeOf(issue),
-      at: positionAt(root, path),
-      path: dotted(path),
-      message: missing ? `\`${name}\` is missing` : said,
-      hint,
-    }),
-  ];
+  const diagnostic = errorAt({
+    code: missing ? 'missing-field' : codeOf(issue),
+    at: positionAt(root, path),
+    path: dotted(path),
+    message: missing ? `\`${name}\` is missing` : said,
+    hint,
+  });
+  return [{ diagnostic, path }];
 }
 
 /** The reading of a union that the writer had in mind: the one that fits the value's type, with the fewest complaints. */
@@ -59,15 +64,16 @@ function codeOf(issue: Issue): string {
   return issue.code === 'too_small' ? 'empty-list' : 'bad-value';
 }
 
-function unknownField(path: YamlPath, known: readonly string[], root: YamlNode): Diagnostic {
+function unknownField(path: YamlPath, known: readonly string[], root: YamlNode): Explained {
   const name = String(path.at(-1));
   const value = nodeAt(root, path);
   const found = value?.kind === 'scalar' && value.value !== null ? ` (${shown(value.value, name)})` : '';
-  return errorAt({
+  const diagnostic = errorAt({
     code: 'unknown-field',
     at: positionAt(root, path, 'key'),
     path: dotted(path),
     message: `unknown field ${shown(name)}${found}`,
     hint: refusedKeys.get(name) ?? suggest(name, known),
   });
+  return { diagnostic, path };
 }

@@ -5,14 +5,14 @@ import { field, integer } from './field.ts';
 /** Milliseconds from `2s`. */
 export const duration = field<number>(parseDuration, {
   type: 'string',
-  pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
+  pattern: '^((\\d+(\\.\\d+)?(ms|s|m|h|d))+|.*\\$.*)$',
   examples: ['2s', '500ms'],
 });
 
 /** Bytes from `64m`. */
 export const size = field<number>(parseSize, {
   type: 'string',
-  pattern: '^\\d+(\\.\\d+)?\\s*[bkmgBKMG]i?[bB]?$',
+  pattern: '^(\\d+(\\.\\d+)?\\s*[bkmgBKMG]i?[bB]?|.*\\$.*)$',
   examples: ['64m'],
 });
 
@@ -26,7 +26,7 @@ export const weight = field<number>(
     if (typeof value === 'string') return parsePercent(value);
     return { problem: `${shown(value)} is not a weight`, hint: 'a whole number from 0, e.g. `90`, or a percentage, `90%`' };
   },
-  { type: ['integer', 'string'], minimum: 0, pattern: '^\\d+(\\.\\d+)?%$' },
+  { type: ['integer', 'string'], minimum: 0, pattern: '^(\\d+(\\.\\d+)?%|.*\\$.*)$' },
 );
 
 /** An HTTP method in upper case. */
