@@ -36,9 +36,19 @@ function fromEnvironment(): Pick<SidecarOptions, 'workload' | 'service' | 'kind'
   };
 }
 
+/** A pod without the file has no nameserver: mesh names cannot be asked for, addresses work. */
+function readResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch (error) {
+    log.warn('resolv.conf cannot be read', { error });
+    return '';
+  }
+}
+
 async function main(): Promise<void> {
   const settings = fromEnvironment();
-  const { nameservers, search } = parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8'));
+  const { nameservers, search } = parseResolvConf(readResolvConf());
   // A gateway has no app: nothing to intercept.
   if (settings.kind === 'sidecar') intercept(nameservers);
   dropPrivileges();
