@@ -18,8 +18,9 @@ import type {
 import { oldestApi } from './docker.ts';
 import { demultiplex, engineError, jsonLines, refusal } from './engine-answer.ts';
 import type { EndpointInputs, EngineEndpoint } from './engine-endpoint.ts';
-import { findEndpoints } from './engine-endpoint.ts';
+import { dockerFolder, findEndpoints } from './engine-endpoint.ts';
 import { containerFacts, portHolders } from './engine-facts.ts';
+import { registryLogin } from './registry-login.ts';
 import { EngineTooOld, EngineUnreachable, ImageMissing, RuntimeError } from './runtime-error.ts';
 
 /** A quick call (list, inspect, create) that takes longer means an engine that hangs. */
@@ -34,7 +35,7 @@ export async function connectDocker(inputs: EndpointInputs): Promise<Docker> {
   const { candidates, notes } = await findEndpoints(inputs);
   const tried = [...notes];
   for (const endpoint of candidates) {
-    const docker = await openDocker(endpoint, inputs.platform);
+    const docker = await openDocker(endpoint, inputs.platform, dockerFolder(inputs));
     try {
       await docker.info();
       return docker;
@@ -46,13 +47,14 @@ export async function connectDocker(inputs: EndpointInputs): Promise<Docker> {
   throw new EngineUnreachable(tried);
 }
 
-/** The port for one endpoint, without asking whether it answers. */
-export async function openDocker(endpoint: EngineEndpoint, platform: NodeJS.Platform = process.platform): Promise<Docker> {
+/** The port for one endpoint, without asking whether it answers. `configDir`: docker's own folder, for logins. */
+export async function openDocker(endpoint: EngineEndpoint, platform: NodeJS.Platform, configDir: string): Promise<Docker> {
   const { default: Client } = await import('dockerode');
   return new DockerodeAdapter(
     new Client(clientOptions(endpoint)),
     endpoint.url,
     platform === 'linux' && endpoint.url.startsWith('unix://'),
+    configDir,
   );
 }
 
@@ -74,9 +76,11 @@ class DockerodeAdapter implements Docker {
   readonly endpoint: string;
   readonly sharesHost: boolean;
   readonly #client: Dockerode;
+  readonly #configDir: string;
 
-  constructor(client: Dockerode, endpoint: string, sharesHost: boolean) {
+  constructor(client: Dockerode, endpoint: string, sharesHost: boolean, configDir: string) {
     this.#client = client;
+    this.#configDir = configDir;
     this.endpoint = endpoint;
     this.sharesHost = sharesHost;
   }
@@ -227,8 +231,10 @@ class DockerodeAdapter implements Docker {
         'Is the name right, are you online and logged in (`docker login`)? Or build it: `build: .`',
       );
     try {
+      const login = await registryLogin(ref, this.#configDir);
       const stream = (await this.#client.pull(ref, {
         ...(platform === null ? {} : { platform }),
+        ...(login === null ? {} : { authconfig: login }),
         abortSignal: signal,
       })) as Stream;
       for await (const line of jsonLines(stream)) {

@@ -34,7 +34,7 @@ export async function findEndpoints(
     return { candidates: [{ url, from: 'DOCKER_HOST', tls }], notes: [] };
   }
   const notes = ['DOCKER_HOST is not set'];
-  const configDir = env['DOCKER_CONFIG'] ?? join(home, '.docker');
+  const configDir = dockerFolder(inputs);
   const name = env['DOCKER_CONTEXT'] ?? (await readJson(join(configDir, 'config.json')))?.['currentContext'];
   if (typeof name === 'string' && name !== '' && name !== 'default') {
     const found = await contextEndpoint(configDir, name);
@@ -50,6 +50,11 @@ export async function findEndpoints(
     else candidates.push({ url, from: 'well-known socket', tls: null });
   }
   return { candidates, notes };
+}
+
+/** Docker's own folder of settings and logins. */
+export function dockerFolder({ env, home }: EndpointInputs): string {
+  return env['DOCKER_CONFIG'] ?? join(home, '.docker');
 }
 
 function wellKnown({ platform, home, uid, env }: EndpointInputs): readonly string[] {

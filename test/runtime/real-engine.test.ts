@@ -30,6 +30,13 @@ const serve = {
   command: ['/bin/busybox', 'sh', '-c', 'trap "exit 0" TERM; echo serving; while :; do /bin/busybox sleep 0.1; done'],
 };
 const never = new AbortController().signal;
+/** A port that is free now. */
+const gatewayPort = await new Promise<number>(resolve => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const address = server.address();
+    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+  });
+});
 const quiet = { tty: false, user: null, workingDir: null, environment: {}, stdin: null, onOutput: () => {}, signal: never };
 
 describe('the runtime on a real engine', { skip }, () => {
@@ -70,7 +77,7 @@ describe('the runtime on a real engine', { skip }, () => {
         }),
       ],
       {
-        gateways: [gatewayConfig('web', 18_999)],
+        gateways: [gatewayConfig('web', gatewayPort)],
         volumes: [{ name: 'data', engineName: `${project}_data`, external: false, driver: null, driverOpts: {} }],
       },
     );
@@ -302,7 +309,7 @@ describe('the runtime on a real engine', { skip }, () => {
     await assert.rejects(up(other, gateway), error => error instanceof PortTaken && error.owner.includes(`pid ${process.pid}`));
     server.close();
     await assert.rejects(
-      up(other, meshConfig([], { gateways: [gatewayConfig('edge', 18_999)] })),
+      up(other, meshConfig([], { gateways: [gatewayConfig('edge', gatewayPort)] })),
       error => error instanceof PortTaken && error.owner === `container ${project}-web-1-pod`,
     );
   });
