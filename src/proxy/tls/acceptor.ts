@@ -80,6 +80,8 @@ export class TlsAcceptor {
       return;
     }
     carriedBy(socket, taken.transport);
+    // Whoever takes it may turn it away at once: a late reset must not be an uncaught error then.
+    socket.on('error', () => {});
     socket.pause();
     taken.waiting.accepted(socket, peer);
   }
