@@ -1,0 +1,161 @@
+/** Client and server over a real unix socket, with an API that answers as told. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { connectApi, isAlive } from '../../src/api/client.ts';
+import { MeshError } from '../../src/api/mesh-error.ts';
+import { createApiServer } from '../../src/api/server.ts';
+import type { MeshApi, MeshEvent, StatusDocument } from '../../src/api/types.ts';
+
+let dir: string;
+let servers: Server[] = [];
+const bugs: unknown[] = [];
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'mesh-api-'));
+});
+after(() => rm(dir, { recursive: true, force: true }));
+afterEach(() => {
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+  servers = [];
+});
+
+const unexpected = (): never => {
+  throw new Error('not asked for in this test');
+};
+
+async function serve(api: Partial<MeshApi>): Promise<string> {
+  const socket = join(dir, `${Math.floor(performance.now() * 1000)}.sock`);
+  const rest: MeshApi = {
+    status: unexpected,
+    plan: unexpected,
+    events: unexpected,
+    config: unexpected,
+    query: unexpected,
+    reload: unexpected,
+    stop: unexpected,
+    down: unexpected,
+    metrics: unexpected,
+  };
+  const server = createApiServer({ ...rest, ...api }, error => bugs.push(error)).listen(socket);
+  servers.push(server);
+  await once(server, 'listening');
+  return socket;
+}
+
+const event = (seq: number): MeshEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', kind: 'healthy' });
+
+test('documents arrive as they were made', async () => {
+  const status = { apiVersion: 1, kind: 'Status', project: 'shop' } as StatusDocument;
+  const api = connectApi(await serve({ status: async () => status, metrics: async () => 'up 1\n' }));
+  assert.deepEqual(await api.status(), status);
+  assert.equal(await api.metrics(), 'up 1\n');
+});
+
+test('names with odd characters reach the query whole', async () => {
+  const api = connectApi(await serve({ query: async (workload, what) => [workload, what] }));
+  assert.deepEqual(await api.query('a&b=c/ä', 'stats'), ['a&b=c/ä', 'stats']);
+});
+
+test('a failure keeps its code, message and hint', async () => {
+  const query = async (): Promise<never> => {
+    throw new MeshError('unknown-workload', 'no such thing', 'try another');
+  };
+  const api = connectApi(await serve({ query }));
+  await assert.rejects(api.query('x', 'config'), { code: 'unknown-workload', message: 'no such thing', hint: 'try another' });
+  assert.equal(bugs.length, 0);
+});
+
+test('a bug is told to the daemon and answered without a stack', async () => {
+  const api = connectApi(await serve({}));
+  await assert.rejects(
+    api.config(),
+    error => error instanceof MeshError && error.code === 'internal' && !error.message.includes('\n'),
+  );
+  assert.equal(bugs.length, 1);
+});
+
+test('events stream, start after the number given, and end with the reader', async () => {
+  const after: number[] = [];
+  const api = connectApi(
+    await serve({
+      async *events(from, signal) {
+        after.push(from);
+        yield event(from + 1);
+        yield event(from + 2);
+        await new Promise(resolve => signal.addEventListener('abort', resolve));
+        after.push(-1);
+      },
+    }),
+  );
+  const seen: number[] = [];
+  for await (const { seq } of api.events(7, new AbortController().signal)) {
+    seen.push(seq);
+    if (seen.length === 2) break;
+  }
+  assert.deepEqual(seen, [8, 9]);
+  assert.equal(after[0], 7);
+});
+
+test('the end of the daemon ends the stream without an error', async () => {
+  const socket = await serve({
+    async *events() {
+      yield event(1);
+      await new Promise(() => undefined);
+    },
+  });
+  const seen: number[] = [];
+  for await (const { seq } of connectApi(socket).events(0, new AbortController().signal)) {
+    seen.push(seq);
+    servers[0]?.closeAllConnections();
+  }
+  assert.deepEqual(seen, [1]);
+});
+
+test('down tells its lines, then its end or its failure', async () => {
+  const lines: string[] = [];
+  const good = connectApi(await serve({ down: async ({ volumes }, onLine) => onLine(`volumes ${volumes}`) }));
+  await good.down({ volumes: true }, line => lines.push(line));
+  assert.deepEqual(lines, ['volumes true']);
+  const down = async (): Promise<never> => {
+    throw new MeshError('engine-error', 'refused');
+  };
+  await assert.rejects(
+    connectApi(await serve({ down })).down({ volumes: false }, () => undefined),
+    /refused/,
+  );
+});
+
+test('nobody there is one clear error', async () => {
+  const dead = join(dir, 'nobody.sock');
+  await assert.rejects(connectApi(dead).status(), { code: 'no-daemon' });
+  assert.equal(await isAlive(dead), false);
+  const file = join(dir, 'file.sock');
+  await writeFile(file, '');
+  assert.equal(await isAlive(file), false);
+});
+
+for (const [what, method, path, body, status] of [
+  ['an unknown path', 'GET', '/v2/status', '', 404],
+  ['a wrong method', 'POST', '/v1/status', '', 405],
+  ['a body that is no object', 'POST', '/v1/stop', '[1]', 409],
+  ['a body that is too large', 'POST', '/v1/stop', `{"x":"${'y'.repeat(70_000)}"}`, 409],
+  ['an unknown query', 'GET', '/v1/proxy?workload=a&what=secrets', '', 409],
+] as const) {
+  test(`${what} is refused with a document`, async () => {
+    const socketPath = await serve({});
+    const outgoing = request({ socketPath, method, path, agent: false });
+    outgoing.end(body);
+    const [response] = await once(outgoing, 'response');
+    assert.equal(response.statusCode, status);
+    const chunks: Buffer[] = await response.toArray();
+    assert.equal(JSON.parse(Buffer.concat(chunks).toString()).kind, 'Error');
+  });
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { MeshEvent, MeshEventBody } from '../../src/api/types.ts';
+import { LogPainter } from '../../src/cli/log-painter.ts';
+import { harmless, Output, wantsColour } from '../../src/cli/output.ts';
+import { createPresenter } from '../../src/cli/progress.ts';
+import { age, table } from '../../src/cli/table.ts';
+
+class Sink {
+  text = '';
+  readonly isTTY: boolean;
+  readonly columns = 80;
+  constructor(isTTY: boolean) {
+    this.isTTY = isTTY;
+  }
+  write(text: string): boolean {
+    this.text += text;
+    return true;
+  }
+}
+
+function output(tty = false): { out: Sink; err: Sink; output: Output } {
+  const out = new Sink(tty);
+  const err = new Sink(tty);
+  return { out, err, output: new Output(out, err, { stdout: false, stderr: false }) };
+}
+
+const at = (body: MeshEventBody): MeshEvent => ({ seq: 1, at: '', ...body });
+const operation = { kind: 'create-pod', target: 'web-1', cause: 'new' };
+
+describe('colour', () => {
+  const cases: readonly (readonly [
+    what: string,
+    ansi: 'auto' | 'never' | 'always',
+    tty: boolean,
+    env: Record<string, string>,
+    wanted: boolean,
+  ])[] = [
+    ['a terminal', 'auto', true, {}, true],
+    ['a pipe', 'auto', false, {}, false],
+    ['NO_COLOR', 'auto', true, { NO_COLOR: '1' }, false],
+    ['an empty NO_COLOR counts as none', 'auto', true, { NO_COLOR: '' }, true],
+    ['a dumb terminal', 'auto', true, { TERM: 'dumb' }, false],
+    ['FORCE_COLOR in a pipe', 'auto', false, { FORCE_COLOR: '1' }, true],
+    ['--ansi never', 'never', true, { FORCE_COLOR: '1' }, false],
+    ['--ansi always', 'always', false, { NO_COLOR: '1' }, true],
+  ];
+  for (const [what, ansi, tty, env, wanted] of cases)
+    test(`${what}: ${wanted}`, () => assert.equal(wantsColour(ansi, new Sink(tty), env), wanted));
+});
+
+describe('text of others', () => {
+  test('cannot move a cursor, set a title or turn the direction', () => {
+    assert.equal(harmless('a\u001b]0;title\u0007\rb\u202ec'), 'a\\u001b]0;title\\u0007\\u000db\\u202ec');
+  });
+
+  test('of an app keeps its colours on a terminal and nothing else', () => {
+    const { out, output: to } = output(true);
+    new LogPainter(to, ['web-1']).print({
+      workload: 'web-1',
+      container: 'app',
+      stream: 'stdout',
+      text: '\u001b[31mred\u001b[0m\u001b[2J',
+    });
+    assert.equal(out.text, 'web-1 | \u001b[31mred\u001b[0m\\u001b[2J\n');
+  });
+
+  test('of an app reaches a pipe as it is', () => {
+    const { out, output: to } = output(false);
+    new LogPainter(to, ['web-1'], false).print({ workload: 'web-1', container: 'app', stream: 'stdout', text: 'x\u001b[2J' });
+    assert.equal(out.text, 'x\u001b[2J\n');
+  });
+});
+
+describe('tables', () => {
+  test('are aligned, without blanks at the end, whatever the colours', () => {
+    assert.deepEqual(
+      table(
+        ['A', 'B'],
+        [
+          ['\u001b[32mlonger\u001b[39m', 'x'],
+          ['s', ''],
+        ],
+      ),
+      ['A       B', '\u001b[32mlonger\u001b[39m  x', 's'],
+    );
+  });
+
+  test('ages have one unit', () => {
+    assert.deepEqual([0, 119_000, 120_000, 7_200_000, 172_800_000].map(age), ['0s', '119s', '2m', '2h', '2d']);
+  });
+});
+
+describe('progress', () => {
+  const done = at({ kind: 'operation', phase: 'done', operation, detail: '' });
+  const failed = at({ kind: 'operation', phase: 'failed', operation, detail: 'no image' });
+
+  test('plain: one line per finished operation on stderr', () => {
+    const { out, err, output: to } = output();
+    const presenter = createPresenter({ output: to, progress: 'plain' });
+    presenter.show(at({ kind: 'operation', phase: 'start', operation, detail: '' }));
+    presenter.show(done);
+    presenter.show(failed);
+    assert.equal(err.text, '✔ create-pod web-1 (new)\n✘ create-pod web-1 (new) no image\n');
+    assert.equal(out.text, '');
+  });
+
+  test('quiet: failures only', () => {
+    const { err, output: to } = output();
+    const presenter = createPresenter({ output: to, progress: 'quiet' });
+    presenter.show(done);
+    presenter.show(failed);
+    assert.equal(err.text, '✘ create-pod web-1 (new) no image\n');
+  });
+
+  test('json: every event is a line', () => {
+    const { err, output: to } = output();
+    const presenter = createPresenter({ output: to, progress: 'json' });
+    presenter.show(done);
+    assert.deepEqual(JSON.parse(err.text), done);
+  });
+
+  test('tty: what is under way stands below and goes when it is done', () => {
+    const { err, output: to } = output(true);
+    const presenter = createPresenter({ output: to, progress: 'tty' });
+    presenter.show(at({ kind: 'operation', phase: 'start', operation, detail: '' }));
+    assert.equal(err.text, '· create-pod web-1 (new)\n');
+    presenter.show(done);
+    assert.equal(err.text, '· create-pod web-1 (new)\n\u001b[1A\u001b[J✔ create-pod web-1 (new)\n');
+    presenter.end();
+  });
+
+  test('a reload says what changed and who took it', () => {
+    const { err, output: to } = output();
+    const result = {
+      ok: true,
+      at: '',
+      durationMs: 38,
+      kind: 'routing',
+      summary: '2 routes changed, acked by 9 sidecars in 38 ms',
+    } as const;
+    createPresenter({ output: to, progress: 'plain' }).show(at({ kind: 'reload', file: 'mesh.yaml', result }));
+    assert.equal(err.text, '✔ mesh.yaml: 2 routes changed, acked by 9 sidecars in 38 ms\n');
+  });
+});
