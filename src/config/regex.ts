@@ -12,7 +12,8 @@ export function regexProblem(source: string): Problem | null {
   if (source.length > maxLength)
     return { problem: `the regex is ${source.length} characters long`, hint: `at most ${maxLength}` };
   try {
-    new RegExp(`^(?:${source})$`, 'u');
+    // By itself: `a)|(b` would compile inside the anchors and mean something else.
+    new RegExp(source, 's');
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split(': ').at(-1) ?? '') : '';
     return {

@@ -146,7 +146,16 @@ for (const [what, facts, protocol, from] of [
     assert.deepEqual(chooseProtocol({ ...unknown, ...facts }), { protocol, protocolFrom: from }));
 }
 
-for (const source of ['/v[0-9]+', '(a|b)+c', 'jason|jane', '[a-z]+@example\\.com', '(?:abc)*', '\\(\\?=', '[(a+)+]']) {
+for (const source of [
+  '/v[0-9]+',
+  '(a|b)+c',
+  'jason|jane',
+  '[a-z]+@example\\.com',
+  '(?:abc)*',
+  '\\(\\?=',
+  '[(a+)+]',
+  'end\\-user',
+]) {
   test(`regex allowed: ${source}`, () => assert.equal(regexProblem(source), null));
 }
 
