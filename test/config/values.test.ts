@@ -161,6 +161,7 @@ for (const source of [
 
 for (const source of [
   '[',
+  'a)|(b',
   '(a+)+',
   '(a|a)*',
   '(a|ab)+',
