@@ -72,7 +72,7 @@ describe('routing', () => {
     const one = 'GET / HTTP/1.1\r\nHost: any\r\n\r\n';
     const answers = await exchangeRaw(plane.port, one.repeat(499) + get('/'));
     const hits = answers.split('HTTP/1.1 200').length - 1;
-    const toB = answers.match(/\r\nb(?=HTTP|$)/g)?.length ?? answers.split('\r\n\r\nb').length - 1;
+    const toB = answers.split('\r\n\r\nb').length - 1;
     assert.equal(hits, 500);
     // 500 draws at 10 %: five standard deviations either way; the seed is fixed anyway.
     assert.ok(toB > 17 && toB < 84, `${toB} of 500`);

@@ -80,7 +80,10 @@ export class DownstreamConnection implements ExchangeClient, BodySink {
 
   /** Ends the connection as soon as no exchange is in the way. */
   drain(): void {
-    if (this.#state === state.head && this.#input === null) this.#socket.end(() => this.#socket.destroy());
+    if (this.#state !== state.head || this.#input !== null) return;
+    // A request that crosses the end on its way is not read, so its sender may repeat it.
+    this.#state = state.lingering;
+    this.#socket.end(() => this.#socket.destroy());
   }
 
   /** Ends the connection now. */
