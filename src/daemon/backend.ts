@@ -3,13 +3,16 @@ import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Backend, Project } from '../api/backend.ts';
+import { isAlive } from '../api/client.ts';
 import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import { createApiServer } from '../api/server.ts';
+import { stateFolder } from '../api/socket-path.ts';
 import { version } from '../api/version.ts';
 import { systemClock } from '../async/clock.ts';
 import { createRandom } from '../async/random.ts';
 import { watchFiles } from '../config/watch.ts';
 import { Authority } from '../pki/authority.ts';
+import { PkiError } from '../pki/pki-error.ts';
 import { claimSocket } from './claim.ts';
 import { readConfig } from './config-source.ts';
 import { createControlLink } from './control-link.ts';
@@ -92,6 +95,7 @@ async function compose(
       text,
     );
   }
+  await refuseTwin(project, config.name);
   // Before anything is made: `down` must find it even if the next line is our last.
   const startedAt = new Date(clock.now()).toISOString();
   const docker = await connectEngine(project.env);
@@ -104,7 +108,7 @@ async function compose(
   });
   const runtime = await openRuntime(docker, project, config.name, clock);
   // One root per state folder: it outlives daemons and `down`, so that adopted sidecars go on trusting the next daemon.
-  const authority = await Authority.open({ directory: join(project.stateDir, 'pki'), trustDomain: config.trustDomain, clock });
+  const authority = await openAuthority(project, config.trustDomain);
   const random = createRandom(randomBytes(4).readUInt32LE());
   const control = createControlLink({ authority, clock, random, runtime, version: version() });
   const daemon = new Daemon(
@@ -126,6 +130,22 @@ async function compose(
   daemon.begin();
   daemon.watch(files);
   return daemon;
+}
+
+async function openAuthority(project: Project, trustDomain: string): Promise<Authority> {
+  try {
+    return await Authority.open({ directory: join(project.stateDir, 'pki'), trustDomain, clock: systemClock });
+  } catch (error) {
+    throw error instanceof PkiError ? new MeshError('pki', error.message) : error;
+  }
+}
+
+/** The same containers under two state folders (with and without `-p`) would have two daemons and two roots. */
+async function refuseTwin(project: Project, name: string): Promise<void> {
+  const stateDir = stateFolder(project.dir, project.name === null ? name : null);
+  const twin = await readRecord(stateDir);
+  if (twin?.project !== name || !(await isAlive(twin.socket))) return;
+  throw await alreadyRunning({ ...project, stateDir, socket: twin.socket });
 }
 
 /** Calls that come before the daemon is put together wait for it. */

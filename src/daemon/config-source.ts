@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Project } from '../api/backend.ts';
 import type { PrintedDiagnostic } from '../api/types.ts';
@@ -13,16 +14,29 @@ export interface ReadConfig {
   readonly diagnostics: readonly PrintedDiagnostic[];
   /** Absolute; what to watch, also when the configuration is broken. */
   readonly files: readonly string[];
+  /** When the newest of them was saved, ms since epoch; `null` where none is there. */
+  readonly savedAtMs: number | null;
 }
 
 /** Reads the project's files. Never throws for bad input. */
 export async function readConfig(project: Project): Promise<ReadConfig> {
   const { file, env, profiles, name } = project;
   const { config, diagnostics, sources, files } = await load({ file, env, profiles, project: name, composeLoader: loadCompose });
+  const all = [...new Set([file, ...files])];
+  const times = await Promise.all(
+    all.map(each =>
+      stat(each).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  const newest = Math.max(...times);
   return {
     config,
     diagnostics: diagnostics.map(each => ({ ...each, text: printDiagnostic(each, { sources, cwd: project.dir }).trimEnd() })),
-    files: [...new Set([file, ...files])],
+    files: all,
+    savedAtMs: newest > 0 ? newest : null,
   };
 }
 

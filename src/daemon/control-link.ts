@@ -1,7 +1,9 @@
+import { MeshError } from '../api/mesh-error.ts';
 import type { ProxyStatus } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import type { RandomSource } from '../async/random.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import { ControlError } from '../control/control-error.ts';
 import { controlKeysIn } from '../control/control-key.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import type { PodView } from '../control/registry.ts';
@@ -44,8 +46,8 @@ export function createControlLink({ authority, clock, random, runtime, version }
       sidecars = new Map(pods.flatMap(({ workload, sidecar }) => (sidecar === null ? [] : [[workload, sidecar] as const])));
       plane.setPods(pods.map(podView));
     },
-    whenReady: (workload, signal) => plane.whenReady(workload, signal),
-    whenAppListening: (workload, signal) => plane.whenAppListening(workload, 'any', signal),
+    whenReady: (workload, signal) => told(plane.whenReady(workload, signal)),
+    whenAppListening: (workload, signal) => told(plane.whenAppListening(workload, 'any', signal)),
     async settled(signal) {
       const aborted = Promise.withResolvers<never>();
       const onAbort = (): void => aborted.reject(signal.reason);
@@ -58,7 +60,7 @@ export function createControlLink({ authority, clock, random, runtime, version }
     },
     status: () =>
       new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
-    query: (workload, what) => plane.query(workload, what),
+    query: (workload, what) => told(plane.query(workload, what)),
     sidecarEnvironment: ({ workload, service, kind }) => ({
       [sidecarEnv.workload]: workload,
       [sidecarEnv.service]: service,
@@ -70,6 +72,17 @@ export function createControlLink({ authority, clock, random, runtime, version }
       plane.close();
     },
   };
+}
+
+/** What the control plane could not do is no bug: it is told to the user. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof ControlError
+      ? new MeshError(error.code, error.message, '`mesh proxy-status` shows every sidecar')
+      : error;
+  }
 }
 
 function podView(pod: ObservedPod): PodView {

@@ -23,9 +23,7 @@ import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
 import { allHealthy, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { RepairSchedule } from './repair-schedule.ts';
-
-/** Tells that a newer intention took the place of the work under way. */
-class Superseded extends Error {}
+import { Superseded, WorkQueue } from './work-queue.ts';
 
 /** All sidecars of a laptop mesh ack in tens of ms; who needs longer shows as STALE. */
 const ackTimeoutMs = 5_000;
@@ -64,14 +62,14 @@ export class Daemon implements RunningDaemon {
   #config: MeshConfig;
   #diagnostics: readonly PrintedDiagnostic[];
   #lastReload: ReloadResult | null = null;
+  #savedAtMs: number | null = null;
   #phase: Phase = 'starting';
   #reason = '';
   #engine: { readonly state: 'connected' | 'lost'; readonly reason: string } = { state: 'connected', reason: '' };
   /** Whether everything that the configuration asks for was made once; until then every edit goes through a plan. */
   #converged = false;
   #healthySaid = false;
-  #work: Promise<void> = Promise.resolve();
-  #working: AbortController | null = null;
+  readonly #work = new WorkQueue(this.#ending.signal);
   #reading: Promise<unknown> = Promise.resolve();
   readonly #repairs: RepairSchedule;
 
@@ -96,15 +94,17 @@ export class Daemon implements RunningDaemon {
     if (this.#diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics: this.#diagnostics });
     control.setConfig(this.#config, null);
     const startedMs = clock.monotonic();
-    this.#serially(async signal => {
-      const plan = await runtime.plan(this.#config, { build: this.#options.build, initial: true, sidecarEnvironment });
-      // What runs already is connected first: its sidecars need the daemon more than new pods do.
-      await this.#convergence.refresh();
-      await this.#convergence.execute(this.#config, plan, { build: this.#options.build, cause: 'mesh up', signal });
-      this.#settle(clock.monotonic() - startedMs);
-    }).catch(error => {
-      if (!(error instanceof Superseded)) this.#fail(error);
-    });
+    this.#work
+      .add(async signal => {
+        const plan = await runtime.plan(this.#config, { build: this.#options.build, initial: true, sidecarEnvironment });
+        // What runs already is connected first: its sidecars need the daemon more than new pods do.
+        await this.#convergence.refresh();
+        await this.#convergence.execute(this.#config, plan, { build: this.#options.build, cause: 'mesh up', signal });
+        this.#settle(clock.monotonic() - startedMs);
+      })
+      .catch(error => {
+        if (!(error instanceof Superseded)) this.#fail(error);
+      });
     this.#watches.push(
       runtime.watch(
         () => this.#onEngineEvent(),
@@ -217,6 +217,7 @@ export class Daemon implements RunningDaemon {
   /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
   async #take(read: ReadConfig, startedMs: number): Promise<ReloadResult> {
     this.watch(read.files);
+    this.#savedAtMs = read.savedAtMs;
     const before = this.#config;
     const hadErrors = this.#diagnostics.some(each => each.severity === 'error');
     const diagnostics =
@@ -250,9 +251,9 @@ export class Daemon implements RunningDaemon {
   async #applyServices(config: MeshConfig, change: ConfigChange, startedMs: number): Promise<ReloadResult> {
     const { runtime, control } = this.#parts;
     const before = this.#config;
-    this.#working?.abort(new Superseded());
+    this.#work.supersede();
     try {
-      const operations = await this.#serially(async signal => {
+      const operations = await this.#work.add(async signal => {
         const plan = await runtime.plan(config, { sidecarEnvironment: pod => control.sidecarEnvironment(pod) });
         this.#use(config);
         await this.#convergence.execute(config, plan, { build: false, cause: change.text, signal });
@@ -307,7 +308,13 @@ export class Daemon implements RunningDaemon {
   #reloaded(outcome: Pick<ReloadResult, 'ok' | 'kind' | 'summary'>, startedMs: number, tell = true): ReloadResult {
     const { clock, project } = this.#parts;
     const durationMs = clock.monotonic() - startedMs;
-    const result = { ...outcome, at: new Date(clock.now()).toISOString(), durationMs: Math.round(durationMs * 10) / 10 };
+    const sinceSavedMs = this.#savedAtMs === null ? null : Math.round(clock.now() - this.#savedAtMs);
+    const result = {
+      ...outcome,
+      at: new Date(clock.now()).toISOString(),
+      durationMs: Math.round(durationMs * 10) / 10,
+      sinceSavedMs,
+    };
     this.#metrics.reloaded(result.ok, durationMs);
     // A save without a change is no reload, unless it ends a time of errors.
     if (result.kind !== 'none' || tell) this.#lastReload = result;
@@ -336,7 +343,7 @@ export class Daemon implements RunningDaemon {
 
   #repairNow(): void {
     if (this.#ending.signal.aborted || this.#engine.state === 'lost') return;
-    this.#serially(signal => this.#repair(signal)).catch(error => this.#onTrouble(error));
+    this.#work.add(signal => this.#repair(signal)).catch(error => this.#onTrouble(error));
   }
 
   async #repair(signal: AbortSignal): Promise<void> {
@@ -386,27 +393,6 @@ export class Daemon implements RunningDaemon {
     this.#events.emit({ kind: 'phase', phase, reason, hint });
   }
 
-  /** One piece of work at a time, in order; the newest may abort the one under way through `#working`. */
-  #serially<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const result = this.#work.then(async () => {
-      this.#ending.signal.throwIfAborted();
-      const working = new AbortController();
-      this.#working = working;
-      try {
-        return await work(AbortSignal.any([working.signal, this.#ending.signal]));
-      } catch (error) {
-        throw working.signal.aborted ? working.signal.reason : error;
-      } finally {
-        this.#working = null;
-      }
-    });
-    this.#work = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
-  }
-
   /** The first start failed, or a bug: the daemon ends, containers stay as they are. */
   #fail(error: unknown): void {
     if (this.#ending.signal.aborted) return;
@@ -420,7 +406,7 @@ export class Daemon implements RunningDaemon {
   async #beginEnd(): Promise<void> {
     if (this.#phase !== 'failed') this.#setPhase('stopping', '', '');
     this.#ending.abort(new Superseded('the daemon ends'));
-    await this.#work;
+    await this.#work.idle();
   }
 
   async #finish(removed: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MeshError } from '../api/mesh-error.ts';
 
@@ -23,9 +23,7 @@ export async function openStateFolder(folder: string): Promise<void> {
     }
     await writeAtomically(join(folder, '.gitignore'), '*\n');
   } catch (error) {
-    if (error instanceof MeshError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new MeshError('state-folder', `the state folder cannot be written: ${why}`, `make ${folder} writable for this user`);
+    throw unwritable(folder, error);
   }
 }
 
@@ -49,9 +47,23 @@ export async function writeAtomically(path: string, text: string): Promise<void>
   await folder.sync().finally(() => folder.close());
 }
 
-/** Writes `daemon.json`. */
+/** Writes `daemon.json`. @throws MeshError with the path and what to do */
 export async function writeRecord(folder: string, record: DaemonRecord): Promise<void> {
-  await writeAtomically(join(folder, 'daemon.json'), `${JSON.stringify(record, null, 2)}\n`);
+  try {
+    await writeAtomically(join(folder, 'daemon.json'), `${JSON.stringify(record, null, 2)}\n`);
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
+function unwritable(folder: string, error: unknown): MeshError {
+  if (error instanceof MeshError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new MeshError(
+    'state-folder',
+    `the state folder cannot be written: ${why}`,
+    `make room, or make ${folder} writable for this user`,
+  );
 }
 
 /** Reads `daemon.json`; a missing or damaged one is `null`, because everything in it can be found out again. */
@@ -68,6 +80,8 @@ export async function readRecord(folder: string): Promise<DaemonRecord | null> {
 export async function forgetRun(folder: string): Promise<void> {
   await rm(join(folder, 'daemon.json'), { force: true });
   await rm(join(folder, 'run'), { recursive: true, force: true });
+  // A folder that never ran a mesh is left as it was found; one with keys is not empty and stays.
+  await rmdir(folder).catch(() => undefined);
 }
 
 function isRecord(value: unknown): value is DaemonRecord {

@@ -65,7 +65,7 @@ export class TestDaemon implements AsyncDisposable {
   #onChange: () => void = () => undefined;
 
   constructor(runtime: Runtime, config: MeshConfig) {
-    this.#read = { config, diagnostics: [], files: [project.file] };
+    this.#read = { config, diagnostics: [], files: [project.file], savedAtMs: null };
     this.daemon = new Daemon(
       {
         project,
@@ -100,8 +100,8 @@ export class TestDaemon implements AsyncDisposable {
   save(config: MeshConfig | PrintedDiagnostic): void {
     this.#read =
       'code' in config
-        ? { config: null, diagnostics: [config], files: [project.file] }
-        : { config, diagnostics: [], files: [project.file] };
+        ? { config: null, diagnostics: [config], files: [project.file], savedAtMs: null }
+        : { config, diagnostics: [], files: [project.file], savedAtMs: null };
     this.#onChange();
   }
 
