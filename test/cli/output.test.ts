@@ -136,6 +136,7 @@ describe('progress', () => {
       ok: true,
       at: '',
       durationMs: 38,
+      sinceSavedMs: null,
       kind: 'routing',
       summary: '2 routes changed, acked by 9 sidecars in 38 ms',
     } as const;
