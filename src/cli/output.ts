@@ -58,7 +58,8 @@ export class Output {
 
   /** Width of the terminal that shows progress. */
   get columns(): number {
-    return this.#stderr.columns ?? 80;
+    // A terminal that does not know its size says 0.
+    return this.#stderr.columns || 80;
   }
 
   /** Colours text for stdout, where colours are on. */

@@ -80,7 +80,7 @@ async function followLogs(
   presenter: Presenter,
   signal: AbortSignal,
 ): Promise<void> {
-  const { project, workloads } = await daemon.status();
+  const { project, workloads, daemon: own } = await daemon.status();
   const painter = new LogPainter(
     invocation.output,
     workloads.map(workload => workload.name),
@@ -92,7 +92,8 @@ async function followLogs(
     container: 'app',
     follow: true,
     tail: null,
-    since: null,
+    // What adopted apps wrote before is history.
+    since: own.startedAt,
     timestamps: false,
     signal,
     onLine,
