@@ -99,6 +99,7 @@ export interface ContainerConfig {
   readonly pidsLimit: number | null;
   readonly shmBytes: number | null;
   readonly platform: string | null;
+  /** `driver` `''`: the engine's default one. `null`: bounded, as the mesh thinks best. */
   readonly logging: { readonly driver: string; readonly options: Readonly<Record<string, string>> } | null;
   readonly devices: readonly string[];
   readonly groupAdd: readonly string[];
@@ -107,7 +108,7 @@ export interface ContainerConfig {
 export interface BuildConfig {
   /** Absolute. */
   readonly context: string;
-  /** Relative to the context. */
+  /** Relative to the context, and maybe outside of it (`../shared/Dockerfile`), or absolute. */
   readonly dockerfile: string;
   readonly args: Readonly<Record<string, string>>;
   readonly target: string | null;

@@ -1,7 +1,7 @@
 /** The real engine behind the port `Docker`. The only file that knows dockerode; it is loaded when the first engine is looked for. */
-import { readdir } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
+import { buildContext } from './build-context.ts';
 import type {
   BuildRequest,
   ContainerBody,
@@ -249,14 +249,10 @@ class DockerodeAdapter implements Docker {
   }
 
   async buildImage(request: BuildRequest, onProgress: (line: string) => void, signal: AbortSignal): Promise<string> {
-    const src = await readdir(request.context).catch((cause: unknown) => {
-      throw new RuntimeError('build-failed', `The build context ${request.context} cannot be read.`, 'Correct `build.context`.', {
-        cause,
-      });
-    });
+    const { tar, dockerfile } = await buildContext(request.context, request.dockerfile);
     const options = {
       t: request.tag,
-      dockerfile: request.dockerfile,
+      dockerfile,
       buildargs: { ...request.args },
       labels: { ...request.labels },
       rm: true,
@@ -267,7 +263,7 @@ class DockerodeAdapter implements Docker {
     };
     const said: string[] = [];
     try {
-      for await (const line of jsonLines((await this.#client.buildImage({ context: request.context, src }, options)) as Stream)) {
+      for await (const line of jsonLines((await this.#client.buildImage(tar as NodeJS.ReadableStream, options)) as Stream)) {
         if (typeof line['error'] === 'string') {
           throw new RuntimeError(
             'build-failed',

@@ -1,20 +1,22 @@
 /** The runtime on a real engine, with a sidecar that only waits: what only real containers can show. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import type { MeshConfig } from '../../src/config/mesh-config.ts';
+import type { ContainerConfig, MeshConfig } from '../../src/config/mesh-config.ts';
+import { appBody } from '../../src/runtime/app-body.ts';
 import type { Docker, LogChunk } from '../../src/runtime/docker.ts';
 import { connectDocker } from '../../src/runtime/dockerode-adapter.ts';
 import { labelKeys } from '../../src/runtime/labels.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { ContainerFailed, PortTaken, RuntimeError } from '../../src/runtime/runtime-error.ts';
 import { hasBusybox, importBusybox } from '../support/busybox-image.ts';
+import { engineJson } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { gatewayConfig, meshConfig, oneContainer } from './configs.ts';
+import { containerConfig, gatewayConfig, meshConfig, oneContainer } from './configs.ts';
 import { bundleFolder, idleHooks, testRuntime, up } from './test-runtime.ts';
 
 const project = `meshrt${process.pid}`;
@@ -350,6 +352,61 @@ describe('the runtime on a real engine', { skip }, () => {
       failed,
       error => error instanceof RuntimeError && error.code === 'build-failed' && /absent/.test(error.message),
     );
+  });
+
+  it('builds by a Dockerfile outside the context, which COPY does not see', async t => {
+    const root = await mkdtemp(join(tmpdir(), 'mesh-build-'));
+    t.after(() => rm(root, { recursive: true, force: true }));
+    await mkdir(join(root, 'web'));
+    await writeFile(join(root, 'Dockerfile'), `FROM ${image}\nCOPY . /app/\nRUN ["/bin/busybox", "ls", "-a", "/app"]\n`);
+    await writeFile(join(root, 'web/hello'), 'x');
+    const tag = `${project}-outside:1`;
+    made.push(tag);
+    const said: string[] = [];
+    const build = { context: join(root, 'web'), dockerfile: '../Dockerfile', args: {}, target: null, labels: {}, platform: null };
+    await engine.buildImage({ ...build, tag }, line => said.push(...line.split('\n')), never);
+    assert.deepEqual(
+      said.filter(line => /^(hello|\..*file.*|\.dockerignore)$/.test(line)),
+      ['hello'],
+    );
+  });
+
+  it('keeps an image’s entrypoint, replaces it, or drops it; options of the default log driver arrive', async () => {
+    const base = await engine.createContainer(`${project}-entry`, {
+      Image: image,
+      Labels: {},
+      HostConfig: { NetworkMode: 'none' },
+    });
+    const ref = `${project}-entry:1`;
+    made.push(ref);
+    await engine.commitContainer(base, ref, [
+      'ENTRYPOINT ["/bin/busybox","echo","entry"]',
+      'CMD ["/bin/busybox","echo","command"]',
+    ]);
+    await engine.removeContainer(base);
+    const outcome = async (more: Partial<ContainerConfig>) => {
+      const { body } = appBody(containerConfig(ref, { logging: { driver: '', options: { 'max-size': '1m' } }, ...more }), [], []);
+      const id = await engine.createContainer(`${project}-entry`, {
+        ...body,
+        Labels: {},
+        HostConfig: { ...body.HostConfig, NetworkMode: 'none' },
+      });
+      await engine.startContainer(id);
+      await engine.waitContainer(id, 'not-running', never);
+      const { HostConfig } = (await engineJson('GET', `/containers/${id}/json`)) as { HostConfig: { LogConfig: object } };
+      let said = '';
+      const all = { follow: false, since: '', tail: null, timestamps: false, signal: never };
+      for await (const { data } of engine.logs(id, all)) said += data.toString();
+      await engine.removeContainer(id);
+      return { said, log: HostConfig.LogConfig };
+    };
+    assert.equal((await outcome({ entrypoint: null })).said, 'entry /bin/busybox echo command\n');
+    assert.equal((await outcome({ entrypoint: [] })).said, 'command\n');
+    const mine = await outcome({ entrypoint: [], command: ['/bin/busybox', 'echo', 'mine'] });
+    assert.equal(mine.said, 'mine\n');
+    const { Type, Config } = mine.log as { Type: string; Config: Record<string, string> };
+    assert.notEqual(Type, '');
+    assert.equal(Config['max-size'], '1m');
   });
 
   it('goes down without a configuration, leaves named volumes unless told, and is idempotent', async () => {
