@@ -6,6 +6,7 @@ import { sidecarEnv } from '../snapshot/channel.ts';
 import { LineWriter } from '../telemetry/line-writer.ts';
 import { createLog } from '../telemetry/log.ts';
 import { kernelListeningPorts } from './app-probe.ts';
+import { hostAddress } from './host-address.ts';
 import { intercept } from './interception/intercept.ts';
 import { originalDestination } from './interception/original-destination.ts';
 import { dropPrivileges } from './privileges.ts';
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
     nameservers: nameservers.map(address => ({ address, port: dnsPort })),
     search,
     originalDestination,
+    hostAddress: hostAddress(readFileSync('/proc/self/net/route', 'latin1')),
     listeningPorts: kernelListeningPorts,
     clock: systemClock,
     random: createRandom(),

@@ -53,6 +53,8 @@ export interface SidecarOptions {
   /** Domains of resolv.conf's search list. */
   readonly search: readonly string[];
   readonly originalDestination: OriginalDestination;
+  /** The host as this pod sees it; it may call published ports without mTLS. `null`: nobody is. */
+  readonly hostAddress: string | null;
   readonly listeningPorts: ListeningPorts;
   readonly clock: Clock;
   readonly random: RandomSource;
@@ -110,6 +112,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const inbound = new InboundAcceptor(
     { ...shared, refuse: createRefusal('inbound', stats, log, clock) },
     new TlsAcceptor(identity, clock),
+    options.hostAddress,
   );
   const gateways = new GatewayListeners(dataPlane, hosts.gateway);
 

@@ -1,5 +1,5 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
-import { list, nullable, object, oneOf, type Shape, SnapshotError, share, text, whole } from './shape.ts';
+import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   AccessPolicy,
   AccessRule,
@@ -68,6 +68,7 @@ const inbound = object<InboundListener>({
   port,
   protocol,
   mtls: oneOf('strict', 'permissive', 'disabled'),
+  published: flag,
   cluster: name,
   access: nullable(accessPolicy),
 });

@@ -50,6 +50,12 @@ export function oneOf<const T extends string>(...words: readonly T[]): Shape<T> 
   };
 }
 
+/** `true` or `false`. */
+export const flag: Shape<boolean> = (value, path) => {
+  if (typeof value !== 'boolean') throw new SnapshotError(path, `expected true or false, found ${kindOf(value)}`);
+  return value;
+};
+
 /** `null` or the shape. */
 export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return (value, path) => (value === null ? null : shape(value, path));

@@ -40,6 +40,8 @@ export interface InboundListener {
   readonly port: number;
   readonly protocol: ListenerProtocol;
   readonly mtls: MtlsMode;
+  /** The port is published on the host: plaintext from the host itself is admitted, whatever `mtls` asks of everybody else. */
+  readonly published: boolean;
   /** Name for metrics and logs: `inbound|9080||reviews`. */
   readonly cluster: string;
   /** `null`: no access rules, everybody whom mTLS admits may call. */

@@ -5,6 +5,7 @@ import type {
   DestinationConfig,
   GatewayRouteConfig,
   MeshConfig,
+  PublishConfig,
   RouteRuleConfig,
   ServiceConfig,
 } from '../../src/config/mesh-config.ts';
@@ -22,6 +23,7 @@ export interface ServiceShort extends Partial<Omit<ServiceConfig, 'ports' | 'ver
   readonly ports?: readonly (number | { port: number; protocol: 'http' | 'tcp' | 'auto' })[];
   readonly versions?: Readonly<Record<string, string>>;
   readonly routes?: readonly RouteShort[];
+  readonly publish?: readonly PublishConfig[];
 }
 /** A rule; `split` entries need a service and may leave the rest out. */
 export interface RouteShort extends Partial<Omit<RouteRuleConfig, 'split' | 'matches'>> {
@@ -69,7 +71,7 @@ export function mesh(short: MeshShort): MeshConfig {
       })),
     },
     services: Object.entries(short.services ?? {})
-      .map(([name, { ports, versions, routes, ...rest }]) => ({
+      .map(([name, { ports, versions, routes, publish, ...rest }]) => ({
         name,
         aliases: [],
         mtls: 'strict' as const,
@@ -85,7 +87,7 @@ export function mesh(short: MeshShort): MeshConfig {
           name: version,
           composeService,
           replicas: 1,
-          container: {} as ContainerConfig,
+          container: { publish: publish ?? [] } as unknown as ContainerConfig,
         })),
         routes: (routes ?? []).map((item, index) => {
           const { hosts: _, ...rest } = rule(item, index);

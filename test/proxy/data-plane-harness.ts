@@ -91,7 +91,17 @@ export function outboundSnapshot(
 export function inboundSnapshot(port: number, more: Partial<Snapshot['inbound'][number]> = {}): Snapshot {
   return {
     ...emptySnapshot,
-    inbound: [{ port, protocol: 'http', mtls: 'permissive', cluster: `inbound|${port}||reviews`, access: null, ...more }],
+    inbound: [
+      {
+        port,
+        protocol: 'http',
+        mtls: 'permissive',
+        published: false,
+        cluster: `inbound|${port}||reviews`,
+        access: null,
+        ...more,
+      },
+    ],
   };
 }
 

@@ -23,7 +23,12 @@ export async function startOnLoopback(
   service: string,
   ca: TestCa,
   destination: (socket: Socket, sidecar: Sidecar | null) => Destination | null,
-  options: { readonly clock?: Clock; readonly kind?: 'sidecar' | 'gateway'; readonly onDrained?: () => void } = {},
+  options: {
+    readonly hostAddress?: string;
+    readonly clock?: Clock;
+    readonly kind?: 'sidecar' | 'gateway';
+    readonly onDrained?: () => void;
+  } = {},
 ): Promise<StartedSidecar> {
   const lines: string[] = [];
   let sidecar: Sidecar | null = null;
@@ -44,6 +49,7 @@ export async function startOnLoopback(
     ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0 },
     nameservers: [],
     search: [],
+    hostAddress: options.hostAddress ?? null,
     originalDestination: socket => destination(socket, sidecar),
     listeningPorts: async () => new Set(),
     clock: options.clock ?? systemClock,
@@ -77,7 +83,15 @@ export function snapshotOf(service: string, parts: Partial<Snapshot> & { readonl
 
 /** The server's side: one port of its app. */
 export function inboundOf(port: number, service: string, parts: Partial<InboundListener> = {}): InboundListener {
-  return { port, protocol: 'tcp', mtls: 'strict', cluster: `inbound|${port}||${service}`, access: null, ...parts };
+  return {
+    port,
+    protocol: 'tcp',
+    mtls: 'strict',
+    published: false,
+    cluster: `inbound|${port}||${service}`,
+    access: null,
+    ...parts,
+  };
 }
 
 /** The client's side: one virtual address that leads to `inboundPort` of another sidecar. */

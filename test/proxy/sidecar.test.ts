@@ -256,6 +256,20 @@ describe('one sidecar', () => {
     assert.equal(String(chunk), '220 ready');
   });
 
+  test('admits plaintext from the host on a published port, and from nobody else', async () => {
+    for (const [hostAddress, published, expected] of [
+      ['127.0.0.1', true, '220 ready'],
+      ['127.0.0.1', false, ''],
+      ['172.18.0.1', true, ''],
+    ] as const) {
+      const app = await listening(createServer(socket => socket.end('220 ready')));
+      const one = await started(startOnLoopback('reviews', ca, () => ({ address: '127.0.0.1', port: app }), { hostAddress }));
+      const daemon = await daemonOf(one);
+      await applied(daemon, snapshotOf('reviews', { version: '1', inbound: [inboundOf(app, 'reviews', { published })] }));
+      assert.equal((await exchange(one.sidecar.ports.inbound, 'hello\r\n')).text, expected, `${hostAddress} ${published}`);
+    }
+  });
+
   test('keeps the last good snapshot when one cannot run', async () => {
     const taken = await listening(createServer());
     const one = await started(startOnLoopback('web', ca, () => null, { kind: 'gateway' }));

@@ -13,6 +13,7 @@ export const fixture: Snapshot = {
       port: 9080,
       protocol: 'http',
       mtls: 'strict',
+      published: false,
       cluster: 'inbound|9080||storefront',
       access: {
         default: 'deny',

@@ -107,11 +107,13 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   if (workload.kind === 'gateway') return [];
   const service = config.services.find(item => item.name === workload.service);
   if (service === undefined) return null;
+  const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
   return service.ports
     .map(({ port, protocol }) => ({
       port,
       protocol,
       mtls: service.mtls,
+      published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: compileAccess(config, service.name, protocol),
     }))

@@ -17,13 +17,16 @@ const serverFirstMs = 100;
 export class InboundAcceptor {
   readonly #deps: ListenerDeps;
   readonly #tls: TlsAcceptor;
+  readonly #hostAddress: string | null;
   /** `null` before the first snapshot. */
   #listeners: ReadonlyMap<number, InboundListener> | null = null;
   #strict = true;
 
-  constructor(deps: ListenerDeps, tls: TlsAcceptor) {
+  /** `hostAddress`: whose plaintext published ports admit. */
+  constructor(deps: ListenerDeps, tls: TlsAcceptor, hostAddress: string | null) {
     this.#deps = deps;
     this.#tls = tls;
+    this.#hostAddress = hostAddress;
   }
 
   /** New connections see `snapshot`. */
@@ -56,9 +59,10 @@ export class InboundAcceptor {
     tcpProxy(downstreamOf(socket, socket, nothingRead, destination, null), upstream);
   }
 
-  #peek(socket: Socket, { mtls, protocol, port }: InboundListener, destination: Destination): void {
+  #peek(socket: Socket, { mtls, protocol, port, published }: InboundListener, destination: Destination): void {
     const { clock, refuse } = this.#deps;
-    const plaintextAllowed = mtls === 'permissive';
+    // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
+    const plaintextAllowed = mtls === 'permissive' || (published && this.#isHost(socket));
     const waitMs = plaintextAllowed && protocol !== 'http' ? serverFirstMs : firstByteMs;
     firstBytes(socket, clock, waitMs, bytes => {
       if (beginsTls(bytes)) {
@@ -68,6 +72,10 @@ export class InboundAcceptor {
       else if (bytes.length > 0) refuse(socket, { reason: 'plaintext', detail: 'mTLS is strict on this port', port });
       else refuse(socket, { reason: 'tls_handshake', detail: 'the client sent nothing', port });
     });
+  }
+
+  #isHost(socket: Socket): boolean {
+    return this.#hostAddress !== null && socket.remoteAddress?.replace(/^::ffff:/, '') === this.#hostAddress;
   }
 
   #plain(socket: Socket, bytes: Buffer, destination: Destination): void {
