@@ -76,6 +76,14 @@ export interface SourceService {
   readonly path: string;
   /** Positions of single keys for later diagnostics: `volumes[0]`, `privileged`, `depends_on` → where. Missing: `at`. */
   readonly positions: ReadonlyMap<string, Position>;
+  /** Where each mount is written, by its target: an entry of `volumes`, `secrets` or `configs`. */
+  readonly mountPlaces: ReadonlyMap<string, Place>;
+}
+
+/** A place in a file, and its dotted path there. */
+export interface Place {
+  readonly at: Position;
+  readonly path: string;
 }
 
 export interface SourcePort {

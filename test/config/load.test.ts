@@ -37,7 +37,7 @@ test('a missing file is a diagnostic, and still a file to watch', async () => {
 });
 
 test('the name: -p, then mesh.yaml, then compose, then the folder', async () => {
-  const compose = { 'c/compose.yaml': 'name: from-compose\nservices: {web: {image: x, build: .}}\n' };
+  const compose = { 'c/compose.yaml': 'name: from-compose\nservices: {web: {image: x}}\n' };
   const withCompose = 'compose: c/compose.yaml\n';
   const names = async (mesh: string, options: Partial<LoadOptions> = {}, files: Readonly<Record<string, string>> = compose) =>
     (await loaded({ 'mesh.yaml': mesh, ...files }, options)).config?.name;
@@ -51,9 +51,36 @@ test('a name found in the compose file reaches volumes and image tags', async ()
   const { config } = await loaded({
     'mesh.yaml': 'compose: compose.yaml\n',
     'compose.yaml': 'name: shop\nservices: {db: {build: ., volumes: ["data:/data"]}}\nvolumes: {data: {}}\n',
+    Dockerfile: 'FROM scratch\n',
   });
   assert.equal(config?.volumes[0]?.engineName, 'shop_data');
   assert.match(config?.services[0]?.versions[0]?.container.image ?? '', /^shop/);
+});
+
+test('a build without its folder or its Dockerfile is told where that is written', async () => {
+  const compose = `services:
+  a: {build: ./absent}
+  b:
+    build:
+      context: ./b
+      dockerfile: ../shared/Dockerfile
+  c: {build: {context: ./b, dockerfile: ../shared/Dockerfiel}}
+  d: {build: ./b}
+`;
+  const { diagnostics } = await loaded({
+    'mesh.yaml': 'compose: compose.yaml\n',
+    'compose.yaml': compose,
+    'b/x': '',
+    'shared/Dockerfile': 'FROM scratch\n',
+  });
+  assert.deepEqual(
+    diagnostics.map(one => [one.line, one.column, one.code, one.message.replace(/ was not found: .*\/(?=[^/]+$)/, ' ')]),
+    [
+      [2, 7, 'file-not-found', 'the folder to build from absent'],
+      [7, 29, 'file-not-found', 'the Dockerfile Dockerfiel'],
+      [8, 7, 'file-not-found', 'the Dockerfile Dockerfile'],
+    ],
+  );
 });
 
 test('the shell goes before .env, which is watched', async () => {

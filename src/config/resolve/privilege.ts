@@ -1,7 +1,7 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { type Diagnostic, errorAt, warningAt } from '../diagnostic.ts';
-import type { ContainerConfig, MountConfig } from '../mesh-config.ts';
-import type { SourceService } from '../service-source.ts';
+import type { ContainerConfig } from '../mesh-config.ts';
+import type { Place, SourceService } from '../service-source.ts';
 import { shown } from '../shown.ts';
 
 /** What judging a mount needs to know of the machine. */
@@ -22,25 +22,25 @@ const grants = 'to allow it, start with `--allow-privileged`';
 /** What a container asks for that reaches beyond its pod: each is an error unless the user said yes on the command line. */
 export function privilegeDiagnostics(source: SourceService, facts: PrivilegeFacts): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
-  const say = (key: string, code: string, message: string, hint: string, fixed = false): void => {
-    const at = source.positions.get(key) ?? source.positions.get(key.replace(/\[.*/, '')) ?? source.at;
-    const parts = { code, at, path: `${source.path}.${key}`, message, hint };
+  const keyPlace = (key: string): Place => ({ at: source.positions.get(key) ?? source.at, path: `${source.path}.${key}` });
+  const say = (place: Place, code: string, message: string, hint: string, fixed = false): void => {
+    const parts = { code, ...place, message, hint };
     diagnostics.push(facts.allowed && !fixed ? warningAt(parts) : errorAt(parts));
   };
   const { container } = source;
   if (container.privileged)
-    say('privileged', 'privileged', 'a privileged container is root on the host', `remove \`privileged\`; ${grants}`);
+    say(keyPlace('privileged'), 'privileged', 'a privileged container is root on the host', `remove \`privileged\`; ${grants}`);
   for (const capability of hostCapabilities(container)) {
-    say('cap_add', 'privileged', `capability ${shown(capability)} reaches the host`, `remove it; ${grants}`);
+    say(keyPlace('cap_add'), 'privileged', `capability ${shown(capability)} reaches the host`, `remove it; ${grants}`);
   }
   for (const mount of container.mounts) {
     if (mount.kind !== 'bind') continue;
-    const key = mountKey(mount, source);
+    const place = source.mountPlaces.get(mount.target) ?? keyPlace('volumes');
     const real = facts.realPath(mount.source);
     const socket = sockets.find(one => contains(mount.source, one) || contains(real, one) || contains(real, facts.realPath(one)));
     if (isStateFolder(mount.source) || isStateFolder(real)) {
       say(
-        key,
+        place,
         'state-mount',
         'the `.mesh` folder holds the keys of the mesh: it cannot be mounted',
         'mount another folder',
@@ -48,17 +48,17 @@ export function privilegeDiagnostics(source: SourceService, facts: PrivilegeFact
       );
     } else if (socket !== undefined && mount.source === '/') {
       say(
-        key,
+        place,
         'host-mount',
         'mounting `/` gives the container the whole host, docker.sock with it',
         `mount the folder it needs; ${grants}`,
       );
     } else if (socket !== undefined) {
       const how = mount.source === socket ? '' : ` (${shown(mount.source)} contains docker.sock)`;
-      say(key, 'docker-socket', `docker.sock makes the container root on the host${how}`, `remove the mount; ${grants}`);
+      say(place, 'docker-socket', `docker.sock makes the container root on the host${how}`, `remove the mount; ${grants}`);
     } else if (!facts.projectDirs.some(dir => contains(dir, real)) && !(mount.readOnly && harmless.has(mount.source))) {
       const message = `${shown(mount.source)} is outside the project folder`;
-      say(key, 'host-mount', message, `mount something below ${facts.projectDirs[0] ?? ''}, or a named volume; ${grants}`);
+      say(place, 'host-mount', message, `mount something below ${facts.projectDirs[0] ?? ''}, or a named volume; ${grants}`);
     }
   }
   return diagnostics;
@@ -78,12 +78,6 @@ function hostCapabilities(container: ContainerConfig): readonly string[] {
     'SYS_BOOT',
   ]);
   return container.capAdd.filter(capability => dangerous.has(capability.toUpperCase().replace(/^CAP_/, '')));
-}
-
-/** The place in the file is by index among `volumes`; the canonical list may have lost the order, so the target decides. */
-function mountKey(mount: MountConfig, source: SourceService): string {
-  const index = source.container.mounts.indexOf(mount);
-  return source.positions.has(`volumes[${index}]`) ? `volumes[${index}]` : 'volumes';
 }
 
 function isStateFolder(path: string): boolean {

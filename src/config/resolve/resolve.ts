@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve as resolvePath } from 'node:path';
 import { compareText, type Diagnostic, errorAt, sortDiagnostics } from '../diagnostic.ts';
 import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
@@ -49,7 +49,7 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
   for (const source of load.services) {
-    report.add(...privilegeDiagnostics(source, input.privilege), ...missingBuildContext(source, input.exists));
+    report.add(...privilegeDiagnostics(source, input.privilege), ...missingBuildFiles(source, input.exists));
   }
   const config: MeshConfig = {
     name: input.name,
@@ -102,20 +102,24 @@ function withRoutes(
   });
 }
 
-function missingBuildContext(source: SourceService, exists: ResolveInput['exists']): Diagnostic[] {
-  const context = source.container.build?.context;
-  if (context === undefined || /:\/\/|^git@/.test(context) || exists(context)) return [];
-  const at = source.positions.get('build.context') ?? source.positions.get('build') ?? source.at;
-  const message = `the folder to build from was not found: ${context}`;
-  return [
-    errorAt({
-      code: 'file-not-found',
-      at,
-      path: `${source.path}.build`,
-      message,
-      hint: 'correct the path; it starts at the file it is written in',
-    }),
-  ];
+function missingBuildFiles(source: SourceService, exists: ResolveInput['exists']): Diagnostic[] {
+  const { build } = source.container;
+  if (build === null || /:\/\/|^git@/.test(build.context)) return [];
+  const missing = (key: string, what: string, hint: string): Diagnostic[] => {
+    const at = source.positions.get(`build.${key}`) ?? source.positions.get('build') ?? source.at;
+    return [errorAt({ code: 'file-not-found', at, path: `${source.path}.build`, message: what, hint })];
+  };
+  if (!exists(build.context)) {
+    const what = `the folder to build from was not found: ${build.context}`;
+    return missing('context', what, 'correct the path; it starts at the file it is written in');
+  }
+  const dockerfile = resolvePath(build.context, build.dockerfile);
+  if (exists(dockerfile)) return [];
+  return missing(
+    'dockerfile',
+    `the Dockerfile was not found: ${dockerfile}`,
+    'correct `build.dockerfile`; it starts at the context',
+  );
 }
 
 /** `reviews/v1` and a service `reviews-v1` would both run as `reviews-v1-1`. */

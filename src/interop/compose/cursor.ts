@@ -1,3 +1,4 @@
+import type { Place } from '../../config/service-source.ts';
 import type { Position, YamlMap, YamlNode, YamlScalar } from '../../config/yaml-node.ts';
 
 /** A value together with its dotted path in the document, for diagnostics. */
@@ -29,6 +30,11 @@ export function entriesOf(cursor: Cursor): readonly { readonly name: string; rea
 export function itemsOf(cursor: Cursor): readonly Cursor[] {
   if (cursor.node.kind === 'list') return cursor.node.items.map((node, index) => ({ node, path: `${cursor.path}[${index}]` }));
   return isNull(cursor) ? [] : [cursor];
+}
+
+/** Where a value stands, for later. */
+export function placeOf({ node, path }: Cursor): Place {
+  return { at: node.at, path };
 }
 
 /** Whether nothing is written (`key:` or `key: null`). */

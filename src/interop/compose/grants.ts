@@ -1,7 +1,8 @@
 import type { MountConfig } from '../../config/mesh-config.ts';
+import type { Place } from '../../config/service-source.ts';
 import { printable } from '../../config/shown.ts';
 import type { Context } from './context.ts';
-import { at, type Cursor, entriesOf, itemsOf } from './cursor.ts';
+import { at, type Cursor, entriesOf, itemsOf, placeOf } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { readText } from './scalar.ts';
 
@@ -10,25 +11,34 @@ export const CONFIG_PREFIX = 'config.';
 
 const FIELDS = ['source', 'target', 'uid', 'gid', 'mode'];
 
-/** Reads `secrets` and `configs` of a service (short and long forms) as mounts. */
-export function readGrants(service: Cursor, context: Context): readonly MountConfig[] {
+/** Reads `secrets` and `configs` of a service (short and long forms) as mounts; the places go by target. */
+export function readGrants(
+  service: Cursor,
+  context: Context,
+): { readonly mounts: readonly MountConfig[]; readonly places: ReadonlyMap<string, Place> } {
   const mounts: MountConfig[] = [];
-  for (const { source, target } of grants(at(service, 'secrets'), 'secret', context.secrets, context)) {
-    mounts.push({ kind: 'secret', source, target: inFolder(target ?? source, '/run/secrets/') });
+  const places = new Map<string, Place>();
+  const add = (mount: MountConfig, place: Place): void => {
+    mounts.push(mount);
+    places.set(mount.target, place);
+  };
+  for (const { source, target, place } of grants(at(service, 'secrets'), 'secret', context.secrets, context)) {
+    add({ kind: 'secret', source, target: inFolder(target ?? source, '/run/secrets/') }, place);
   }
-  for (const { source, target } of grants(at(service, 'configs'), 'config', context.configs, context)) {
+  for (const { source, target, place } of grants(at(service, 'configs'), 'config', context.configs, context)) {
     const from = context.configs.get(source);
     const path = inFolder(target ?? source, '/');
     if (from?.kind === 'file')
-      mounts.push({ kind: 'bind', source: from.path, target: path, readOnly: true, createHostPath: false });
-    else if (from !== undefined) mounts.push({ kind: 'secret', source: `${CONFIG_PREFIX}${source}`, target: path });
+      add({ kind: 'bind', source: from.path, target: path, readOnly: true, createHostPath: false }, place);
+    else if (from !== undefined) add({ kind: 'secret', source: `${CONFIG_PREFIX}${source}`, target: path }, place);
   }
-  return mounts;
+  return { mounts, places };
 }
 
 interface Grant {
   readonly source: string;
   readonly target: string | null;
+  readonly place: Place;
 }
 
 function grants(
@@ -65,7 +75,7 @@ function grants(
         `${item.path} uses the ${what} \`${printable(source)}\`, which is not declared`,
         hint,
       );
-    } else found.push({ source, target: long ? readText(at(item, 'target'), report) : null });
+    } else found.push({ source, target: long ? readText(at(item, 'target'), report) : null, place: placeOf(item) });
   }
   return found;
 }

@@ -1,7 +1,8 @@
 import type { MountConfig } from '../../config/mesh-config.ts';
+import type { Place } from '../../config/service-source.ts';
 import { printable } from '../../config/shown.ts';
 import { absolutePath, type Context } from './context.ts';
-import { at, type Cursor, entriesOf, itemsOf } from './cursor.ts';
+import { at, type Cursor, entriesOf, itemsOf, placeOf } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { readBoolean, readInteger, readText } from './scalar.ts';
 import { readBytes } from './units.ts';
@@ -10,6 +11,8 @@ import { readBytes } from './units.ts';
 export interface Mounts {
   readonly mounts: readonly MountConfig[];
   readonly tmpfs: readonly string[];
+  /** Where each is written, by its target. */
+  readonly places: ReadonlyMap<string, Place>;
 }
 
 /** Modes of the short form that change nothing on Linux engines of today. */
@@ -19,15 +22,18 @@ const IGNORED_MODES = new Set(['z', 'Z', 'nocopy', 'copy', 'shared', 'rshared', 
 /** Reads `volumes` of a service. A later entry for the same target replaces an earlier one. */
 export function readMounts(volumes: Cursor | null, context: Context): Mounts {
   const mounts = new Map<string, MountConfig>();
+  const places = new Map<string, Place>();
   const tmpfs: string[] = [];
   if (volumes?.node.kind === 'map') context.report.expected(volumes, 'a list');
   else {
     for (const item of volumes === null ? [] : itemsOf(volumes)) {
       const mount = item.node.kind === 'map' ? longForm(item, context, tmpfs) : shortForm(item, context);
-      if (mount !== null) mounts.set(mount.target, mount);
+      if (mount === null) continue;
+      mounts.set(mount.target, mount);
+      places.set(mount.target, placeOf(item));
     }
   }
-  return { mounts: [...mounts.values()], tmpfs };
+  return { mounts: [...mounts.values()], tmpfs, places };
 }
 
 /** `source:target:mode` cut at its colons, but not at that of a Windows drive: `C:\src:/app` and `C:/src:/app`. `d:/data` is the volume d. */

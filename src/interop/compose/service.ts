@@ -28,9 +28,12 @@ export function readService(name: string, service: Cursor, position: Position, c
   checkServiceKeys(service, report);
   const ports = readPorts(at(service, 'ports'), at(service, 'expose'), report);
   const networkAliases = readNetwork(service, report);
+  const volumes = readMounts(at(service, 'volumes'), context);
+  const grants = readGrants(service, context);
+  const mounts = { mounts: [...volumes.mounts, ...grants.mounts], tmpfs: volumes.tmpfs };
   return {
     name,
-    container: readContainer(name, service, ports.publish, context),
+    container: readContainer(name, service, ports.publish, mounts, context),
     ports: ports.listen,
     aliases: readAliases(name, service, networkAliases, report),
     dependsOn: readDependsOn(at(service, 'depends_on'), at(service, 'links'), report),
@@ -38,15 +41,21 @@ export function readService(name: string, service: Cursor, position: Position, c
     at: position,
     path: service.path,
     positions: positionsOf(service),
+    mountPlaces: new Map([...volumes.places, ...grants.places]),
   };
 }
 
-function readContainer(name: string, service: Cursor, publish: ContainerConfig['publish'], context: Context): ContainerConfig {
+function readContainer(
+  name: string,
+  service: Cursor,
+  publish: ContainerConfig['publish'],
+  { mounts, tmpfs }: Pick<ContainerConfig, 'mounts' | 'tmpfs'>,
+  context: Context,
+): ContainerConfig {
   const { report } = context;
   const text = (key: string) => readText(at(service, key), report);
   const texts = (key: string) => readTexts(at(service, key), report);
   const flag = (key: string) => readBoolean(at(service, key), report) ?? false;
-  const { mounts, tmpfs } = readMounts(at(service, 'volumes'), context);
   const build = readBuild(at(service, 'build'), context);
   return {
     image: readImage(name, service, context),
@@ -59,7 +68,7 @@ function readContainer(name: string, service: Cursor, publish: ContainerConfig['
     user: readUser(at(service, 'user'), report),
     hostname: text('hostname'),
     domainname: text('domainname'),
-    mounts: [...mounts, ...readGrants(service, context)],
+    mounts,
     tmpfs: [...texts('tmpfs'), ...tmpfs],
     publish,
     extraHosts: readExtraHosts(at(service, 'extra_hosts'), report),

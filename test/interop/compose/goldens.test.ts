@@ -110,7 +110,7 @@ function golden(loaded: ComposeLoad): unknown {
   };
 }
 
-function shortService({ name: _, container, positions: __, path, at, ...service }: SourceService): unknown {
+function shortService({ name: _, container, positions: __, mountPlaces: ___, path, at, ...service }: SourceService): unknown {
   return {
     at: `${at.line}:${at.column} ${path}`,
     ...service,

@@ -76,8 +76,9 @@ describe('volumes', () => {
   });
 
   test('a later volume for the same place replaces the earlier one', async () => {
-    const found = await container('volumes: ["./a:/x", "./b:/x"]');
-    assert.deepEqual(found.mounts, [bind('/project/shop/b', '/x')]);
+    const { container, mountPlaces } = await app('volumes: ["./a:/x", "./b:/x"]');
+    assert.deepEqual(container.mounts, [bind('/project/shop/b', '/x')]);
+    assert.equal(mountPlaces.get('/x')?.path, 'services.app.volumes[1]');
   });
 });
 
