@@ -14,6 +14,8 @@ export interface Project {
   /** `-p`; `null` where the name comes from the file. */
   readonly name: string | null;
   readonly profiles: readonly string[];
+  /** `--allow-privileged`: docker.sock, mounts of the host and the like are warnings, also at every reload. */
+  readonly allowPrivileged: boolean;
   /** Variables for `${VAR}`: the process's, and those of `--env-file`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where keys, socket and records lie. */

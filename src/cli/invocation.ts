@@ -7,6 +7,8 @@ export interface GlobalOptions {
   readonly projectName?: string;
   readonly profile?: readonly string[];
   readonly envFile?: readonly string[];
+  /** Only of commands that read the configuration. */
+  readonly allowPrivileged?: boolean;
   readonly progress?: ProgressStyle;
   readonly ansi?: 'auto' | 'never' | 'always';
 }

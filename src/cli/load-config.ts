@@ -12,6 +12,7 @@ export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<Lo
     file: project.file,
     env: project.env,
     profiles: project.profiles,
+    allowPrivileged: project.allowPrivileged,
     project: project.name,
     composeLoader: loadCompose,
   });

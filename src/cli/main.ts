@@ -8,6 +8,9 @@ import { locateProject } from './project.ts';
 
 type Module<Options> = Promise<{ readonly run: MeshCommand<Options> }>;
 
+/** Of the commands that read the configuration. */
+const allowPrivileged = ['--allow-privileged', 'let containers have docker.sock, mounts of the host and privileges'] as const;
+
 /** Runs one command line and sets the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', onBrokenPipe);
@@ -38,6 +41,7 @@ export function build(): Command {
     .option('-d, --detach', 'leave it running in the background')
     .option('--wait', 'with -d (implied): end when everything is ready')
     .option('--build', 'build images even when they exist')
+    .option(...allowPrivileged)
     .option('--dry-run', 'print the plan and do nothing')
     .option('--no-logs', 'do not follow the services’ logs')
     .option('--timeout <seconds>', 'give up when not ready by then', seconds)
@@ -68,10 +72,12 @@ export function build(): Command {
   add('restart [services...]', 'restart apps; sidecars keep running').action(does(() => import('./commands/restart.ts')));
   add('config', 'print the configuration with every default filled in')
     .option('--json', 'as JSON')
+    .option(...allowPrivileged)
     .action(does(() => import('./commands/config.ts')));
   add('validate', 'check mesh.yaml and all it leads to')
     .alias('analyze')
     .option('--json', 'as JSON')
+    .option(...allowPrivileged)
     .addOption(
       new Option('--failure-threshold <severity>', 'least severity to exit 2 for').choices(['error', 'warning']).default('error'),
     )
@@ -98,6 +104,7 @@ export function build(): Command {
   );
   globals(program.command('daemon', { hidden: true }).exitOverride(), 'daemon')
     .option('--build')
+    .option(...allowPrivileged)
     .action(does(() => import('./commands/daemon.ts')));
   return globals(program, '');
 }

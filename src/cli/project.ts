@@ -39,6 +39,7 @@ export function locateProject(cwd: string, options: GlobalOptions, env: Readonly
     dir,
     file,
     name,
+    allowPrivileged: options.allowPrivileged ?? false,
     profiles: options.profile ?? env['COMPOSE_PROFILES']?.split(',').filter(Boolean) ?? [],
     env: { ...readEnvFiles(cwd, options.envFile ?? []), ...env },
     stateDir,

@@ -20,8 +20,9 @@ export interface ReadConfig {
 
 /** Reads the project's files. Never throws for bad input. */
 export async function readConfig(project: Project): Promise<ReadConfig> {
-  const { file, env, profiles, name } = project;
-  const { config, diagnostics, sources, files } = await load({ file, env, profiles, project: name, composeLoader: loadCompose });
+  const { file, env, profiles, name, allowPrivileged } = project;
+  const options = { file, env, profiles, allowPrivileged, project: name, composeLoader: loadCompose };
+  const { config, diagnostics, sources, files } = await load(options);
   const all = [...new Set([file, ...files])];
   const times = await Promise.all(
     all.map(each =>

@@ -18,6 +18,7 @@ routes:
   web:
     - split: {v1: 90, v2: 10}
 `;
+const away = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
 let dir: string;
 
 before(async () => {
@@ -211,8 +212,30 @@ describe('completion', () => {
   }
 });
 
+describe('--allow-privileged', () => {
+  const risky = 'name: risky\nservices: {agent: {image: a, port: 80, volumes: ["/var/run/docker.sock:/s"]}}\n';
+  test('without it docker.sock is an error that names it', async () => {
+    const { code, stdout } = await mesh(['validate'], await withFile(risky));
+    assert.equal(code, 2);
+    assert.match(stdout, /error \[docker-socket\][\s\S]*--allow-privileged/);
+  });
+
+  test('with it a warning, for validate, config and every way of up', async () => {
+    const folder = await withFile(risky);
+    const validate = await mesh(['validate', '--allow-privileged'], folder);
+    assert.equal(validate.code, 0);
+    assert.match(validate.stdout, /warning \[docker-socket\]/);
+    assert.match((await mesh(['config', '--allow-privileged'], folder)).stdout, /docker\.sock/);
+    for (const args of [['up'], ['up', '-d'], ['up', '--dry-run']]) {
+      assert.equal((await mesh(args, folder, away)).code, 2, args.join(' '));
+      const { code, stderr } = await mesh([...args, '--allow-privileged'], folder, away);
+      assert.equal(code, 1, `${args.join(' ')}: ${stderr}`);
+      assert.match(stderr, /\/nonexistent\/docker\.sock/);
+    }
+  });
+});
+
 describe('without an engine', () => {
-  const away = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
   for (const args of [['up', '-d'], ['ps'], ['down'], ['up', '--dry-run'], ['logs']]) {
     test(`${args.join(' ')} says what was tried, exit 1`, async () => {
       const { code, stderr } = await mesh(args, await withFile(good), away);

@@ -50,6 +50,7 @@ const project: Project = {
   file: '/shop/mesh.yaml',
   name: null,
   profiles: [],
+  allowPrivileged: false,
   env: {},
   stateDir: '/shop/.mesh',
   socket: '/shop/.mesh/run/daemon.sock',

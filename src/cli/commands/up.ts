@@ -113,7 +113,10 @@ async function detached(invocation: Invocation, options: UpOptions): Promise<num
       exitCodes.alreadyRunning,
     );
   }
-  const api = await startDetached(invocation, options.build ? ['--build'] : []);
+  const api = await startDetached(invocation, [
+    ...(options.build ? ['--build'] : []),
+    ...(project.allowPrivileged ? ['--allow-privileged'] : []),
+  ]);
   const presenter = createPresenter(invocation);
   const ending = new AbortController();
   using _signals = followSignals(code => {
