@@ -1,5 +1,5 @@
 /** Requests that keep coming while something is done to the mesh: `workers` at a time, each waiting for its answer. */
-export class SteadyLoad {
+export class SteadyLoad implements AsyncDisposable {
   readonly failures: string[] = [];
   answers = 0;
   #running = true;
@@ -21,6 +21,10 @@ export class SteadyLoad {
   async more(count: number): Promise<void> {
     const goal = this.answers + count;
     while (this.answers < goal) await new Promise(resolve => setImmediate(resolve));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /** Lets what is under way finish. */
