@@ -20,7 +20,13 @@ export function composePart(root: YamlNode, baseDir: string, report: Report): Co
   const add = (name: string, path: YamlPath, node: YamlMap): void => {
     const { entries, ports } = withoutOwn(node, path, report);
     if (ports.length > 0) appPorts.set(name, [...(appPorts.get(name) ?? []), ...ports]);
-    if (entries.size > 0) services.push({ name, path: dotted(path), node: { ...node, entries } });
+    if (entries.size === 0) return;
+    const other = services.find(one => one.name === name);
+    if (other === undefined) services.push({ name, path: dotted(path), node: { ...node, entries } });
+    else {
+      const message = `${dotted(path)} and ${other.path} would both run as \`${name}\``;
+      report.error(path, { code: 'name-clash', key: true, message, hint: 'rename one of the two, or write both in one place' });
+    }
   };
   for (const [name, { value }] of entriesOf(nodeAt(root, ['services']))) {
     if (value.kind !== 'map') continue;

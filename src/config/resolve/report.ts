@@ -34,6 +34,11 @@ export class Report {
     this.diagnostics.push(...diagnostics);
   }
 
+  /** Whether mesh.yaml has anything at `path`. */
+  has(path: YamlPath): boolean {
+    return nodeAt(this.#root, path) !== null;
+  }
+
   /** Whether mesh.yaml has a list at `path`. */
   isList(path: YamlPath): boolean {
     return nodeAt(this.#root, path)?.kind === 'list';

@@ -45,7 +45,7 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
   const gateways = resolveGateways(spec, services, destinations, report);
   const access = resolveAccess(spec.access, gateways, destinations, report);
   checkHostPorts(gateways, services, sources, report);
-  checkWorkloadNames(services, gateways, report);
+  checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
   for (const source of load.services) {
@@ -123,7 +123,12 @@ function missingBuildFiles(source: SourceService, exists: ResolveInput['exists']
 }
 
 /** `reviews/v1` and a service `reviews-v1` would both run as `reviews-v1-1`. */
-function checkWorkloadNames(services: readonly ServiceConfig[], gateways: MeshConfig['gateways'], report: Report): void {
+function checkWorkloadNames(
+  services: readonly ServiceConfig[],
+  gateways: MeshConfig['gateways'],
+  sources: ReadonlyMap<string, SourceService>,
+  report: Report,
+): void {
   const owners = new Map(gateways.map(gateway => [gateway.name, `gateway ${gateway.name}`]));
   for (const service of services) {
     for (const version of service.versions) {
@@ -133,7 +138,10 @@ function checkWorkloadNames(services: readonly ServiceConfig[], gateways: MeshCo
       const already = report.diagnostics.some(one => one.code === 'name-clash' && one.path.endsWith(`.${service.name}`));
       if (owner !== undefined && !already) {
         const message = `${dotted(path)} and ${owner} would run under the same name, \`${stem}\``;
-        report.error(path, { code: 'name-clash', key: true, message, hint: 'rename one of the two' });
+        const finding = { code: 'name-clash', message, hint: 'rename one of the two' };
+        const source = report.has(path) ? undefined : sources.get(version.composeService);
+        if (source === undefined) report.error(path, { ...finding, key: true });
+        else report.add(errorAt({ ...finding, at: source.at, path: source.path }));
       }
       owners.set(stem, version.name === '' ? `service ${service.name}` : `version ${service.name}/${version.name}`);
     }
