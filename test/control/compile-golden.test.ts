@@ -47,7 +47,7 @@ for (const name of readdirSync(folder).filter(entry => entry !== 'README.md')) {
     }
     const text = `${JSON.stringify(Object.fromEntries(snapshots), null, 2)}\n`;
     const file = join(folder, name, 'snapshots.json');
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+    if (process.env['UPDATE_GOLDENS'] === '1') writeFileSync(file, text);
     assert.equal(text, readFileSync(file, 'utf8'));
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Real compose files, each to a golden: what the mesh makes of it, and what it says. `UPDATE_GOLDEN=1` writes them anew.
+ * Real compose files, each to a golden: what the mesh makes of it, and what it says. `UPDATE_GOLDENS=1` writes them anew.
  * Fields of a container that have their default are left out; `service.test.ts` holds the defaults.
  */
 import assert from 'node:assert/strict';
@@ -82,8 +82,8 @@ describe('real compose files load', () => {
       });
       const written = `${JSON.stringify(golden(loaded), null, 2).replaceAll(shared, '<shared>')}\n`;
       const path = join(goldens, `${name}.json`);
-      if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, written);
-      assert.ok(existsSync(path), `${path} is missing; UPDATE_GOLDEN=1 writes it`);
+      if (process.env['UPDATE_GOLDENS'] === '1') writeFileSync(path, written);
+      assert.ok(existsSync(path), `${path} is missing; UPDATE_GOLDENS=1 writes it`);
       assert.deepEqual(written.split('\n'), readFileSync(path, 'utf8').split('\n'));
     });
   }
