@@ -59,6 +59,15 @@ export interface ImageFacts {
   readonly exposedPorts: readonly number[];
 }
 
+/** An image as listed. */
+export interface ListedImage {
+  readonly id: string;
+  /** `name:tag`; none for one that lost its name. */
+  readonly tags: readonly string[];
+  /** Ms since epoch, by the engine's clock. */
+  readonly createdAtMs: number;
+}
+
 /** `POST /containers/create`, the part that is used; names are the engine's own. */
 export interface ContainerBody {
   readonly Image: string;
@@ -220,7 +229,9 @@ export interface Docker {
   pullImage(ref: string, platform: string | null, onProgress: (line: string) => void, signal: AbortSignal): Promise<void>;
   /** The id. @throws RuntimeError `build-failed` */
   buildImage(request: BuildRequest, onProgress: (line: string) => void, signal: AbortSignal): Promise<string>;
-  /** Absent: no error. */
+  /** Images with the labels. */
+  listImages(labels: LabelFilter): Promise<readonly ListedImage[]>;
+  /** Absent, or in use by any container: no error. */
   removeImage(ref: string): Promise<void>;
 
   listNetworks(labels: LabelFilter): Promise<readonly NetworkFacts[]>;

@@ -285,6 +285,15 @@ class DockerodeAdapter implements Docker {
     return (await this.inspectImage(request.tag))?.id ?? '';
   }
 
+  async listImages(labels: LabelFilter) {
+    const found = await this.#ask(() => this.#client.listImages({ filters: JSON.stringify({ label: labelFilter(labels) }) }));
+    return found.map(({ Id, RepoTags, Created }) => ({
+      id: Id,
+      tags: (RepoTags ?? []).filter(tag => tag !== '<none>:<none>'),
+      createdAtMs: Created * 1000,
+    }));
+  }
+
   async removeImage(ref: string): Promise<void> {
     await this.#ask(() => accepting([404, 409], () => this.#client.getImage(ref).remove()));
   }

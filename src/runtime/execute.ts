@@ -12,6 +12,7 @@ import { inOrder } from './pod-order.ts';
 import type { PodRunner } from './pod-runner.ts';
 import { bringUp, logTail, removePod, stopPod } from './pod-runner.ts';
 import { checkPorts, checkSecrets } from './preflight.ts';
+import { pruneSidecarImages } from './prune-images.ts';
 import { imageMayChange } from './reconcile.ts';
 import type { ExecuteOptions, Operation, Plan } from './runtime.ts';
 import { ContainerFailed, ImageMissing, RuntimeError } from './runtime-error.ts';
@@ -113,7 +114,12 @@ async function fetchImage(execution: Execution, operation: Operation, signal: Ab
   const { docker, options, config } = execution;
   const onLine = (detail: string) => options.onProgress({ kind: 'progress', operation, detail });
   if (operation.kind === 'make-pause-image') return makePauseImage(docker, execution.engine);
-  if (operation.kind === 'make-sidecar-image') return execution.sidecar.make();
+  if (operation.kind === 'make-sidecar-image') {
+    const id = await execution.sidecar.make();
+    // Tidying up is no reason to fail.
+    const removed = await pruneSidecarImages(docker, execution.sidecar.ref, execution.clock.now()).catch(() => 0);
+    return removed === 0 ? id : `${id}, removed ${removed} older and unused`;
+  }
   const container = config.services
     .flatMap(service => service.versions)
     .find(one => one.container.image === operation.target)?.container;

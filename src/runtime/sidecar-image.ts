@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import type { Docker, EngineInfo } from './docker.ts';
 import type { TarEntry } from './image-tar.ts';
 import { tarBuffer, tarStream } from './image-tar.ts';
+import { imageLabel, sidecarRepository } from './prune-images.ts';
 import { ImageMissing, RuntimeError } from './runtime-error.ts';
 
 /** What an image is made from. */
@@ -48,9 +49,9 @@ export async function sidecarImage(docker: Docker, engine: EngineInfo, inputs: S
   const entries = [...(await nodeEntries(engine, inputs)), ...bundle];
   const changes = [
     `ENTRYPOINT ${JSON.stringify(['/bin/node', ...nodeFlags, '/mesh/sidecar.cjs'])}`,
-    'LABEL dev.localmesh.image=sidecar',
+    `LABEL ${imageLabel.key}=${imageLabel.sidecar}`,
   ];
-  const ref = `localmesh-sidecar:${await hashOf(entries, changes.join('\n'))}`;
+  const ref = `${sidecarRepository}:${await hashOf(entries, changes.join('\n'))}`;
   return { ref, make: () => docker.importImage(tarStream(entries), ref, changes) };
 }
 
@@ -66,9 +67,9 @@ async function onBase(docker: Docker, base: string, bundle: readonly TarEntry[])
     'CMD []',
     'USER 0',
     'WORKDIR /',
-    'LABEL dev.localmesh.image=sidecar',
+    `LABEL ${imageLabel.key}=${imageLabel.sidecar}`,
   ];
-  const ref = `localmesh-sidecar:${await hashOf(bundle, `${image.id}\n${changes.join('\n')}`)}`;
+  const ref = `${sidecarRepository}:${await hashOf(bundle, `${image.id}\n${changes.join('\n')}`)}`;
   const make = async () => {
     const name = `localmesh-build-${ref.slice(ref.indexOf(':') + 1)}`;
     await docker.removeContainer(name); // left by an interrupted run

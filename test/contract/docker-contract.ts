@@ -212,6 +212,27 @@ export function dockerContract(name: string, subject: () => DockerUnderTest): vo
       assert.equal(await docker.inspectImage(`${prefix}-imported:1`), null);
     });
 
+    it('lists images by label, and keeps one that a container uses', async () => {
+      const { docker, prefix } = subject();
+      const ref = `${prefix}-labelled:1`;
+      const id = await docker.importImage(Readable.from([await tarBuffer([])]), ref, [
+        `LABEL test=${prefix}`,
+        'ENTRYPOINT ["/x"]',
+      ]);
+      const listed = await docker.listImages(label());
+      assert.deepEqual(
+        listed.map(one => [one.id, one.tags]),
+        [[id, [ref]]],
+      );
+      assert.ok((listed[0]?.createdAtMs ?? 0) > Date.UTC(2020));
+      const user = await create('image-user', '', { Image: ref });
+      await docker.removeImage(ref);
+      assert.equal((await docker.inspectImage(ref))?.id, id);
+      await docker.removeContainer(user);
+      await docker.removeImage(ref);
+      assert.deepEqual(await docker.listImages(label()), []);
+    });
+
     it('keeps networks and volumes apart by label', async () => {
       const { docker, prefix } = subject();
       const network = await docker.createNetwork(`${prefix}-net`, label());

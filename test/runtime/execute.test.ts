@@ -207,6 +207,20 @@ describe('carrying a plan out, on the engine in memory', () => {
     );
   });
 
+  it('removes sidecar images of former versions when it makes a new one, and not before', async () => {
+    const { docker, runtime } = fresh('a:1');
+    const config = meshConfig([oneContainer('a', 'a:1', 80)]);
+    const former = () =>
+      docker.addImage('localmesh-sidecar:former', { labels: { 'dev.localmesh.image': 'sidecar' }, createdAtMs: 0 });
+    former();
+    await up(runtime, config);
+    assert.ok(!docker.images.has('localmesh-sidecar:former'));
+    assert.equal([...docker.images.keys()].filter(ref => ref.startsWith('localmesh-sidecar:')).length, 1);
+    former();
+    await up(runtime, config);
+    assert.ok(docker.images.has('localmesh-sidecar:former'));
+  });
+
   it('does not recreate a pod for a build that gave the same image', async () => {
     const { docker, runtime } = fresh('a:1');
     const config = meshConfig([

@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import { systemClock } from '../../src/async/clock.ts';
 import type {
   ContainerBody,
   ContainerFacts,
@@ -31,12 +32,18 @@ interface FakeContainer {
   ends: number;
 }
 
+interface FakeImage extends ImageFacts {
+  readonly ref: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
 /** See the module. `calls` lists what was asked, for tests about order; `unreachable` makes every call fail. */
 export class FakeDocker implements Docker {
   readonly endpoint = 'fake://engine';
   readonly sharesHost = false;
   readonly calls: string[] = [];
-  readonly images = new Map<string, ImageFacts>();
+  readonly images = new Map<string, FakeImage>();
   unreachable = false;
   readonly #containers = new Map<string, FakeContainer>();
   readonly #networks = new Map<string, NetworkFacts>();
@@ -184,14 +191,14 @@ export class FakeDocker implements Docker {
     return this.images.get(ref) ?? null;
   }
 
-  async importImage(tar: Readable, ref: string, _changes: readonly string[]) {
+  async importImage(tar: Readable, ref: string, changes: readonly string[]) {
     this.calls.push(`import ${ref}`);
     await buffer(tar);
-    return this.addImage(ref);
+    return this.addImage(ref, { labels: labelsOf(changes) });
   }
 
-  async commitContainer(_id: string, ref: string, _changes: readonly string[]) {
-    return this.addImage(ref);
+  async commitContainer(_id: string, ref: string, changes: readonly string[]) {
+    return this.addImage(ref, { labels: labelsOf(changes) });
   }
 
   async pullImage(ref: string, _platform: string | null, onProgress: (line: string) => void, _signal: AbortSignal) {
@@ -207,7 +214,15 @@ export class FakeDocker implements Docker {
     return this.addImage(tag);
   }
 
+  async listImages(labels: LabelFilter) {
+    return [...this.images.values()]
+      .filter(one => matches(one.labels, labels))
+      .map(({ id, ref, createdAtMs }) => ({ id, tags: [ref], createdAtMs }));
+  }
+
   async removeImage(ref: string) {
+    const id = this.images.get(ref)?.id;
+    if ([...this.#containers.values()].some(one => one.facts.imageId === id)) return;
     this.images.delete(ref);
   }
 
@@ -265,9 +280,10 @@ export class FakeDocker implements Docker {
   }
 
   /** Puts an image there. */
-  addImage(ref: string): string {
+  addImage(ref: string, more: Partial<FakeImage> = {}): string {
     const id = this.#id('sha256:i');
-    this.images.set(ref, { id, arch: 'amd64', os: 'linux', exposedPorts: [] });
+    const createdAtMs = systemClock.now();
+    this.images.set(ref, { id, ref, arch: 'amd64', os: 'linux', exposedPorts: [], labels: {}, createdAtMs, ...more });
     return id;
   }
 
@@ -355,6 +371,12 @@ export class FakeDocker implements Docker {
   #reach(): void {
     if (this.unreachable) throw new EngineUnreachable(['fake://engine: switched off']);
   }
+}
+
+/** Of Dockerfile lines such as `LABEL a=b`. */
+function labelsOf(changes: readonly string[]): Readonly<Record<string, string>> {
+  const found = changes.map(line => /^LABEL ([^=]+)=(.*)$/.exec(line));
+  return Object.fromEntries(found.flatMap(match => (match === null ? [] : [[match[1] ?? '', match[2] ?? '']])));
 }
 
 function matches(labels: Readonly<Record<string, string>>, filter: LabelFilter): boolean {
