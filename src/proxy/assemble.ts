@@ -6,11 +6,11 @@ import type { Cluster, InboundListener, Snapshot } from '../snapshot/snapshot.ts
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
-import { isConnectionAllowed } from './access-policy.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster-runtime.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy } from './data-plane.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRole } from './exchange-role.ts';
+import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './roles.ts';

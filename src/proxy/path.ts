@@ -21,3 +21,9 @@ export function normalPath(path: string): string | null {
   const folder = out.length > 0 && (last === '' || last === '.' || last === '..');
   return `/${out.join('/')}${folder ? '/' : ''}`;
 }
+
+/** The path of a request target, without query. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.substring(0, query);
+}

@@ -1,12 +1,12 @@
 import type { RandomSource } from '../async/random.ts';
 import type { EdgeRequests } from '../telemetry/mesh-metrics.ts';
-import { isAllowed } from './access-policy.ts';
 import type { Downstream } from './data-plane.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 import type { Failure } from './failure.ts';
+import type { Caller } from './filters/filter.ts';
 import { bit, field } from './http1/known-field.ts';
 import type { RequestHead } from './http1/request-head.ts';
-import { normalPath } from './path.ts';
+import { pathOf } from './path.ts';
 import type { RouteTableRuntime } from './route-table.ts';
 import type { InboundRuntime, Tables } from './tables.ts';
 
@@ -99,7 +99,7 @@ export class InboundRole implements ExchangeRole {
   readonly unrouted: EdgeRequests;
   readonly keepAliveMs: number;
   readonly #port: number;
-  readonly #principal: string | null;
+  readonly #caller: Caller;
   readonly #identityLine: string;
   readonly #parts: RoleParts;
 
@@ -109,7 +109,7 @@ export class InboundRole implements ExchangeRole {
     this.unrouted = requests;
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
-    this.#principal = peer?.spiffeId ?? null;
+    this.#caller = { principal: peer?.spiffeId ?? null };
     this.#identityLine =
       peer === null ? '' : `x-forwarded-client-cert: By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}\r\n`;
     this.#parts = parts;
@@ -120,19 +120,9 @@ export class InboundRole implements ExchangeRole {
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;
     decision.cluster = inbound.cluster;
-    const { access } = inbound.listener;
-    if (access !== null && head.target !== '*') {
-      const path = normalPath(pathOf(head.target));
-      if (path === null) return 'bad-path';
-      if (!isAllowed(access, { principal: this.#principal, method: head.method, path, authority: head.authority }))
-        return 'access-denied';
-      // The app gets the path that was judged, not one that it may read in another way.
-      if (path !== pathOf(head.target)) head.setPath(path);
-    } else if (
-      access !== null &&
-      !isAllowed(access, { principal: this.#principal, method: head.method, path: '*', authority: head.authority })
-    ) {
-      return 'access-denied';
+    for (const filter of inbound.filters) {
+      const failure = filter(head, this.#caller);
+      if (failure !== null) return failure;
     }
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : this.#parts.random.uuid();
@@ -142,9 +132,4 @@ export class InboundRole implements ExchangeRole {
     );
     return null;
   }
-}
-
-function pathOf(target: string): string {
-  const query = target.indexOf('?');
-  return query < 0 ? target : target.substring(0, query);
 }

@@ -1,5 +1,7 @@
 import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
+import type { RequestFilter } from './filters/filter.ts';
+import { inboundFilters } from './filters/order.ts';
 import { compileSplit, RouteTableRuntime, type Split } from './route-table.ts';
 
 /** An inbound port as it runs. */
@@ -7,6 +9,8 @@ export interface InboundRuntime {
   readonly listener: InboundListener;
   /** The app. */
   readonly cluster: ClusterRuntime;
+  /** For HTTP, in order. */
+  readonly filters: readonly RequestFilter[];
 }
 
 /** A port whose requests are routed, as it runs. */
@@ -46,7 +50,9 @@ export function buildTables(
   return {
     snapshot,
     outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener)])),
-    inbound: new Map(snapshot.inbound.map(listener => [listener.port, { listener, cluster: app(listener) }])),
+    inbound: new Map(
+      snapshot.inbound.map(listener => [listener.port, { listener, cluster: app(listener), filters: inboundFilters(listener) }]),
+    ),
     gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener)])),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isAllowed, isConnectionAllowed } from '../../src/proxy/access-policy.ts';
 import { createBalancer } from '../../src/proxy/balancer.ts';
+import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
 import { normalPath } from '../../src/proxy/path.ts';
 import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/retry.ts';

@@ -1,5 +1,7 @@
-import type { AccessPolicy, AccessRule } from '../snapshot/snapshot.ts';
-import { hostOf } from './http1/authority.ts';
+import type { AccessPolicy, AccessRule } from '../../snapshot/snapshot.ts';
+import { hostOf } from '../http1/authority.ts';
+import { pathOf } from '../path.ts';
+import type { RequestFilter } from './filter.ts';
 
 /** The facts that an access rule judges. */
 export interface AccessRequest {
@@ -10,6 +12,14 @@ export interface AccessRequest {
   readonly path: string;
   /** With or without port. */
   readonly authority: string;
+}
+
+/** Refuses with 403 whom the policy does not let through. Comes after `normalisePath`: a path has to be judged in the form that the app gets. */
+export function accessFilter(policy: AccessPolicy): RequestFilter {
+  return (head, { principal }) => {
+    const { method, authority, target } = head;
+    return isAllowed(policy, { principal, method, path: pathOf(target), authority }) ? null : 'access-denied';
+  };
 }
 
 /** Whether the policy lets the request through: deny rules first, then allow rules, then the default. */

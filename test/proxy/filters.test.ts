@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { inboundFilters } from '../../src/proxy/filters/order.ts';
+import { RequestHead } from '../../src/proxy/http1/request-head.ts';
+import type { AccessPolicy, InboundListener } from '../../src/snapshot/snapshot.ts';
+
+const noAdmin: AccessPolicy = {
+  default: 'allow',
+  rules: [{ name: 'no admin', action: 'deny', principals: [], methods: [], paths: ['/admin*'], hosts: [] }],
+};
+
+function listener(access: AccessPolicy | null): InboundListener {
+  return { port: 80, protocol: 'http', mtls: 'strict', published: false, cluster: 'inbound|80||a', access };
+}
+
+/** Sends a request through the chain: why it was stopped (`null`: it passed) and the target that the app would get. */
+function pass(access: AccessPolicy | null, target: string, method = 'GET'): readonly [string | null, string] {
+  const bytes = Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, 'latin1');
+  const head = new RequestHead();
+  assert.equal(head.read(bytes, 0, bytes.length), bytes.length);
+  for (const filter of inboundFilters(listener(access))) {
+    const failure = filter(head, { principal: null });
+    if (failure !== null) return [failure, head.target];
+  }
+  return [null, head.target];
+}
+
+describe('filters of inbound requests', () => {
+  test('without rules there is no filter and the app gets the path as it was sent', () => {
+    assert.deepEqual(inboundFilters(listener(null)), []);
+    assert.deepEqual(pass(null, '/a/%61//b?c=/../d'), [null, '/a/%61//b?c=/../d']);
+  });
+
+  test('the path is brought to its one form before it is judged, and the app gets that form', () => {
+    assert.deepEqual(pass(noAdmin, '/%61dmin'), ['access-denied', '/admin']);
+    assert.deepEqual(pass(noAdmin, '/x/..//admin/users?y=1'), ['access-denied', '/admin/users?y=1']);
+    assert.deepEqual(pass(noAdmin, '/x/../%61?y=%61'), [null, '/a?y=%61']);
+  });
+
+  test('a path that servers read in different ways is refused before anybody judges it', () => {
+    assert.deepEqual(pass(noAdmin, '/a%2fadmin'), ['bad-path', '/a%2fadmin']);
+  });
+
+  test('OPTIONS * has no path to judge; rules about everything hold for it too', () => {
+    assert.deepEqual(pass(noAdmin, '*', 'OPTIONS'), [null, '*']);
+    assert.deepEqual(pass({ default: 'deny', rules: [] }, '*', 'OPTIONS'), ['access-denied', '*']);
+  });
+});
