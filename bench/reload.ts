@@ -72,4 +72,5 @@ const row = [
 const note = `From saving mesh.yaml to the last ack, beyond the watcher's hold-off of ${holdOffMs} ms; 8 requests at a time through the gateway for ${values.seconds} s. Run: \`node bench/reload.ts --write\`.`;
 for (const line of [heading, row]) process.stdout.write(`${line.join('\t')}\n`);
 if (values.write) writeTable(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), 'reload', heading, [row], note);
+for (const failure of new Set(load.failures)) process.stderr.write(`failed: ${failure}\n`);
 process.exitCode = load.failures.length === 0 ? 0 : 1;

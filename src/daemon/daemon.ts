@@ -21,8 +21,9 @@ import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
-import { allHealthy, gatewayStatuses, workloadStatus } from './pod-report.ts';
+import { gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { RepairSchedule } from './repair-schedule.ts';
+import { ServingWatch } from './serving-watch.ts';
 import { Superseded, WorkQueue } from './work-queue.ts';
 
 /** All sidecars of a laptop mesh ack in tens of ms; who needs longer shows as STALE. */
@@ -68,7 +69,7 @@ export class Daemon implements RunningDaemon {
   #engine: { readonly state: 'connected' | 'lost'; readonly reason: string } = { state: 'connected', reason: '' };
   /** Whether everything that the configuration asks for was made once; until then every edit goes through a plan. */
   #converged = false;
-  #healthySaid = false;
+  readonly #serving: ServingWatch;
   readonly #work = new WorkQueue(this.#ending.signal);
   #reading: Promise<unknown> = Promise.resolve();
   readonly #repairs: RepairSchedule;
@@ -84,6 +85,12 @@ export class Daemon implements RunningDaemon {
     this.#convergence = new Convergence({ ...parts, events: this.#events });
     this.#config = parts.config;
     this.#diagnostics = parts.diagnostics;
+    this.#serving = new ServingWatch({
+      control: parts.control,
+      ending: this.#ending.signal,
+      onServing: () => this.#events.emit({ kind: 'healthy' }),
+      onTrouble: error => this.#onTrouble(error),
+    });
     this.#repairs = new RepairSchedule(parts.clock, () => this.#repairNow());
   }
 
@@ -327,7 +334,7 @@ export class Daemon implements RunningDaemon {
     if (this.#ending.signal.aborted) return;
     this.#convergence.refresh().then(
       () => {
-        this.#tellHealthy();
+        this.#serving.look(this.#convergence.pods);
         if (this.#converged) this.#repairs.request();
       },
       error => this.#onTrouble(error),
@@ -374,16 +381,9 @@ export class Daemon implements RunningDaemon {
     const first = !this.#converged;
     this.#converged = true;
     if (this.#phase !== 'running') this.#setPhase('running', '', '');
-    this.#healthySaid = false;
     const workloads = this.#convergence.pods.length;
     if (first) this.#events.emit({ kind: 'ready', gateways: gatewayStatuses(this.#config), workloads, durationMs });
-    this.#tellHealthy();
-  }
-
-  #tellHealthy(): void {
-    if (!this.#converged || this.#healthySaid || !allHealthy(this.#convergence.pods)) return;
-    this.#healthySaid = true;
-    this.#events.emit({ kind: 'healthy' });
+    this.#serving.again(this.#convergence.pods);
   }
 
   #setPhase(phase: Phase, reason: string, hint: string): void {
