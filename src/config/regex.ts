@@ -8,9 +8,11 @@ const maxLength = 512;
  * What is wrong with a regular expression, `null` for a good one. Only what RE2 knows is allowed (no look-around, no back references),
  * and nothing whose matching time can explode: every request would pay for it.
  */
-export function regexProblem(source: string): Problem | null {
-  if (source.length > maxLength)
-    return { problem: `the regex is ${source.length} characters long`, hint: `at most ${maxLength}` };
+export function regexProblem(written: string): Problem | null {
+  if (written.length > maxLength)
+    return { problem: `the regex is ${written.length} characters long`, hint: `at most ${maxLength}` };
+  // RE2's leading `(?i)`: sidecars know it, JavaScript does not.
+  const source = written.replace(/^\(\?i\)/, '');
   try {
     // By itself: `a)|(b` would compile inside the anchors and mean something else.
     new RegExp(source, 's');
@@ -29,7 +31,8 @@ export function regexProblem(source: string): Problem | null {
   }
   if (/\\[1-9]|\\k</.test(source))
     return { problem: 'the regex refers back to a group', hint: 'RE2 has no back references; use two matches' };
-  if (!safe(source) || hasAmbiguousRepeat(source)) {
+  // Where case does not count, `(a|A)*` begins alike.
+  if (!safe(source) || hasAmbiguousRepeat(source === written ? source : source.toLowerCase())) {
     return {
       problem: 'the regex can take exponential time',
       hint: 'do not repeat what already repeats or has alternatives: `a+`, not `(a+)+`',

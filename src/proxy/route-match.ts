@@ -1,3 +1,4 @@
+import { compilePattern } from '../snapshot/pattern.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../snapshot/snapshot.ts';
 import type { RequestHead } from './http1/request-head.ts';
 
@@ -19,12 +20,6 @@ export function compileMatch(match: RouteMatch): Matcher {
   return (head, path) => tests.every(test => test(head, path));
 }
 
-/** A whole-match test. RE2's leading `(?i)` is understood. @throws SyntaxError */
-export function wholeMatch(pattern: string): RegExp {
-  const insensitive = pattern.startsWith('(?i)');
-  return new RegExp(`^(?:${insensitive ? pattern.slice(4) : pattern})$`, insensitive ? 'is' : 's');
-}
-
 function compilePath({ kind, value }: PathMatch): Matcher {
   switch (kind) {
     case 'exact':
@@ -35,7 +30,7 @@ function compilePath({ kind, value }: PathMatch): Matcher {
         path.startsWith(segments) && (path.length === segments.length || path.charCodeAt(segments.length) === 47);
     }
     case 'regex': {
-      const pattern = wholeMatch(value);
+      const pattern = compilePattern(value);
       return (_, path) => pattern.test(path);
     }
   }
@@ -62,7 +57,7 @@ function compileValue({ kind, value }: NamedMatch): (found: string | null) => bo
     case 'prefix':
       return found => found?.startsWith(value) ?? false;
     case 'regex': {
-      const pattern = wholeMatch(value);
+      const pattern = compilePattern(value);
       return found => found !== null && pattern.test(found);
     }
     case 'present':
@@ -73,7 +68,7 @@ function compileValue({ kind, value }: NamedMatch): (found: string | null) => bo
 }
 
 /** First value of a query parameter, decoded where it decodes; `null` when it does not occur. */
-export function queryValue(target: string, name: string): string | null {
+function queryValue(target: string, name: string): string | null {
   const query = target.indexOf('?');
   if (query < 0) return null;
   for (const pair of target.slice(query + 1).split('&')) {

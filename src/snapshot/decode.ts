@@ -1,4 +1,5 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
+import { compilePattern } from './pattern.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   AccessPolicy,
@@ -191,7 +192,7 @@ function checkedRegex<T extends PathMatch | NamedMatch>(shape: Shape<T>): Shape<
     const match = shape(value, path);
     if (match.kind === 'regex') {
       try {
-        new RegExp(match.value);
+        compilePattern(match.value);
       } catch {
         throw new SnapshotError(`${path}.value`, `not a regular expression: ${JSON.stringify(match.value)}`);
       }

@@ -98,6 +98,19 @@ export function object<T extends object>(fields: { readonly [K in keyof T]-?: Sh
   };
 }
 
+/** One of several objects, told apart by their field `kind`. The type forces a shape for every kind of `T`. */
+export function tagged<T extends { readonly kind: string }>(
+  shapes: {
+    readonly [K in T['kind']]: Shape<Extract<T, { readonly kind: K }>>;
+  },
+): Shape<T> {
+  const kind = oneOf(...(Object.keys(shapes) as T['kind'][]));
+  return (value, path) => {
+    const given = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+    return shapes[kind(given, join(path, 'kind'))](value, path);
+  };
+}
+
 function join(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }

@@ -155,6 +155,7 @@ for (const source of [
   '\\(\\?=',
   '[(a+)+]',
   'end\\-user',
+  '(?i)jason|[Z-a]',
 ]) {
   test(`regex allowed: ${source}`, () => assert.equal(regexProblem(source), null));
 }
@@ -166,6 +167,8 @@ for (const source of [
   '(a|a)*',
   '(a|ab)+',
   '(\\w|\\d)*',
+  '(?i)(a|A)*',
+  'a(?i)',
   'a(?=b)',
   '(?<!a)b',
   '(a)\\1',
