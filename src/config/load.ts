@@ -2,17 +2,19 @@ import { existsSync, realpathSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { valueDiagnostics } from './check-values.ts';
+import { withoutConsequences } from './consequences.ts';
 import { compareText, type Diagnostic, errorAt, sortDiagnostics } from './diagnostic.ts';
 import { parseEnvFile } from './env-file.ts';
 import { describeProblem, interpolateNode, type VariableProblem } from './interpolate.ts';
 import type { MeshConfig } from './mesh-config.ts';
+import { placeMissingCompose } from './missing-compose.ts';
 import { maxFileBytes, parseYaml, tooLarge } from './parse.ts';
 import { composePart } from './resolve/overlay.ts';
 import { Report } from './resolve/report.ts';
 import { nameFromFolder, resolve } from './resolve/resolve.ts';
 import { checkShape } from './schema/check.ts';
 import type { ComposeLoader } from './service-source.ts';
-import { dotted, type Position, type YamlNode, type YamlPath } from './yaml-node.ts';
+import { dotted, type Position, type YamlNode } from './yaml-node.ts';
 
 /** What a load came to. Errors: `config` is null. Warnings may accompany a config. */
 export interface LoadResult {
@@ -89,8 +91,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const projectDirs = [...new Set([baseDir, ...composeFiles.map(one => dirname(one))].map(realPath))];
   const privilege = { projectDirs, allowed: options.allowPrivileged ?? false, realPath };
   const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege, exists: existsSync });
-  const late = [...overlayReport.diagnostics, ...services.diagnostics, ...resolved.diagnostics];
-  const diagnostics = sortDiagnostics([...unset, ...withoutConsequences([...found, ...late], unset, checked.removed)]);
+  const fromCompose = placeMissingCompose(services.diagnostics, composeFiles, root);
+  const late = [...overlayReport.diagnostics, ...fromCompose, ...resolved.diagnostics];
+  const composeMissing = fromCompose.some(one => one.code === 'compose-missing-file' && one.path.startsWith('compose'));
+  const causes = { unset, removed: checked.removed, composeMissing };
+  const diagnostics = sortDiagnostics([...unset, ...withoutConsequences([...found, ...late], causes)]);
   const broken = diagnostics.some(one => one.severity === 'error');
   return { config: broken ? null : resolved.config, diagnostics, sources, files: [...looked].sort(compareText) };
 }
@@ -133,28 +138,6 @@ async function environment(file: string, shell: LoadOptions['env']) {
   const { values, diagnostics } = parseEnvFile(text, file, name => shell[name]);
   const filled = Object.fromEntries([...values].filter(([name, value]) => value !== null && shell[name] === undefined));
   return { env: { ...shell, ...filled } as LoadOptions['env'], diagnostics, text };
-}
-
-/** One mistake, one message: what only follows from an unset variable or from a part that was taken out is left away. */
-function withoutConsequences(
-  diagnostics: readonly Diagnostic[],
-  unset: readonly Diagnostic[],
-  removed: readonly YamlPath[],
-): readonly Diagnostic[] {
-  const places = new Set(unset.map(place));
-  const named = removed.some(
-    path => ['services', 'gateways', 'compose'].includes(String(path[0])) && (path.length <= 2 || path[2] === 'versions'),
-  );
-  const errors = new Set(diagnostics.filter(one => one.severity === 'error').map(place));
-  const consequence = (one: Diagnostic): boolean =>
-    places.has(place(one)) ||
-    (one.severity === 'warning' && (removed.length > 0 || errors.has(place(one)))) ||
-    (named && ['unknown-service', 'unknown-version'].includes(one.code));
-  return diagnostics.filter(one => !consequence(one));
-}
-
-function place({ file, line, column }: Diagnostic): string {
-  return `${file}:${line}:${column}`;
 }
 
 function variableProblem(problem: VariableProblem, at: Position, path: string): Diagnostic {

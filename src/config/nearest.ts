@@ -1,27 +1,31 @@
 /** The known name closest to `name` (at most two edits, fewer for short names), or `null`. Ties: the first. */
 export function nearest(name: string, known: Iterable<string>): string | null {
-  const most = name.length <= 3 ? 1 : 2;
-  let best: string | null = null;
-  let bestDistance = most + 1;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
+  return closest(name, known)[0] ?? null;
 }
 
-/** `did you mean …?` with the nearest name, else what there is, at most ten of them. */
+/** `did you mean …?` with the nearest name or, where two are equally near, both; else what there is, at most ten of them. */
 export function suggest(name: string, known: Iterable<string>): string {
   const all = [...known];
-  const near = nearest(name, all);
-  if (near !== null) return `did you mean \`${near}\`?`;
+  const near = closest(name, all);
+  if (near.length === 1 || near.length === 2) return `did you mean ${near.map(one => `\`${one}\``).join(' or ')}?`;
   if (all.length === 0) return '';
   const more = all.length > 10 ? `, … (${all.length} in all)` : '';
   return `known: ${all.slice(0, 10).join(', ')}${more}`;
+}
+
+/** All names at the least distance. */
+function closest(name: string, known: Iterable<string>): readonly string[] {
+  let best: string[] = [];
+  let least = name.length <= 3 ? 1 : 2;
+  for (const candidate of new Set(known)) {
+    if (Math.abs(candidate.length - name.length) > least) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance > least) continue;
+    if (distance < least) best = [];
+    best.push(candidate);
+    least = distance;
+  }
+  return best;
 }
 
 /** Levenshtein distance where swapping two neighbours counts as one edit. */

@@ -1,3 +1,5 @@
+import { shown } from './shown.ts';
+
 /** A value that is not what a field takes: what is wrong, and what would be right. */
 export interface Problem {
   readonly problem: string;
@@ -36,7 +38,7 @@ export function parseSize(value: unknown): number | Problem {
   const hint = 'write a number with a unit, `64m` or `1g` (b, k, m, g)';
   if (typeof value === 'number') return { problem: `\`${value}\` has no unit`, hint };
   const match = typeof value === 'string' ? /^(\d{1,12}(?:\.\d{1,9})?)\s*([bkmg])(?:i?b)?$/i.exec(value.trim()) : null;
-  if (match === null) return { problem: 'not a size', hint };
+  if (match === null) return { problem: `${shown(value)} is not a size`, hint };
   const bytes = Math.round(Number(match[1]) * (sizeUnits[(match[2] ?? 'b').toLowerCase()] ?? 1));
   return bytes > 0 ? bytes : { problem: 'the size is zero', hint };
 }
@@ -45,7 +47,7 @@ export function parseSize(value: unknown): number | Problem {
 export function parsePercent(value: unknown): number | Problem {
   const hint = 'a percentage from 0% to 100%, e.g. `20%`';
   const match = typeof value === 'string' ? /^(\d{1,9}(?:\.\d{1,6})?)\s*%$/.exec(value.trim()) : null;
-  if (match === null) return { problem: 'not a percentage', hint };
+  if (match === null) return { problem: `${shown(value)} is not a percentage`, hint };
   const percent = Number(match[1]);
   return percent <= 100 ? percent : { problem: `\`${String(value).trim()}\` is above 100%`, hint };
 }

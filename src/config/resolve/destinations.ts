@@ -4,12 +4,22 @@ import { shown } from '../shown.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 
+/** Services that exist, but not in this run. */
+export interface AbsentServices {
+  /** Something is wrong with them; told already. */
+  readonly broken: ReadonlySet<string>;
+  /** Of profiles that are not enabled. */
+  readonly inactive: readonly string[];
+}
+
 /** Finds what `to` and the keys of `split` mean. */
 export class Destinations {
   readonly #services: ReadonlyMap<string, ServiceConfig>;
+  readonly #absent: AbsentServices;
   readonly #report: Report;
 
-  constructor(services: readonly ServiceConfig[], report: Report) {
+  constructor(services: readonly ServiceConfig[], absent: AbsentServices, report: Report) {
+    this.#absent = absent;
     this.#services = new Map(services.map(service => [service.name, service]));
     this.#report = report;
   }
@@ -17,7 +27,7 @@ export class Destinations {
   /** The service of that name, or an error at `path`. */
   service(name: string, path: YamlPath, key = false): ServiceConfig | null {
     const service = this.#services.get(name);
-    if (service === undefined) this.#unknown(name, path, this.#services.keys(), key);
+    if (service === undefined) this.#unknown(name, path, null, key);
     return service ?? null;
   }
 
@@ -41,8 +51,7 @@ export class Destinations {
     const ownVersion = second === undefined && home?.versions.some(version => version.name === first && first !== '');
     const service = ownVersion ? home : this.#services.get(first);
     if (service === null || service === undefined) {
-      const versions = home?.versions.map(version => version.name).filter(name => name !== '') ?? [];
-      this.#unknown(first, path, [...versions, ...this.#services.keys()], key);
+      this.#unknown(first, path, second === undefined ? home : null, key);
       return null;
     }
     const version = ownVersion ? first : (second ?? '');
@@ -91,12 +100,20 @@ export class Destinations {
     return undefined;
   }
 
-  #unknown(name: string, path: YamlPath, known: Iterable<string>, key: boolean): void {
-    this.#report.error(path, {
-      code: 'unknown-service',
-      key,
-      message: `${shown(name)} is not known`,
-      hint: suggest(name, known),
-    });
+  /** `home`: one of its versions may be meant. */
+  #unknown(name: string, path: YamlPath, home: ServiceConfig | null, key: boolean): void {
+    const code = 'unknown-service';
+    if (this.#absent.broken.has(name)) return;
+    if (this.#absent.inactive.includes(name)) {
+      const message = `\`${name}\` is in a compose profile that is not enabled`;
+      this.#report.error(path, { code, key, message, hint: 'enable it with `--profile`, or remove this line' });
+      return;
+    }
+    const versions = home?.versions.map(version => version.name).filter(version => version !== '') ?? [];
+    const message =
+      versions.length === 0
+        ? `${shown(name)} is not known`
+        : `${shown(name)} is neither a version of \`${home?.name}\` nor a service`;
+    this.#report.error(path, { code, key, message, hint: suggest(name, [...versions, ...this.#services.keys()]) });
   }
 }

@@ -40,7 +40,7 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
   const sources = new Map(load.services.map(source => [source.name, source]));
   const grouped = resolveServices(spec, load, input.appPorts, report);
   const ordered = resolveDependencies(grouped.services, { sources, homes: grouped.homes, inactive: load.inactive }, report);
-  const destinations = new Destinations(ordered, report);
+  const destinations = new Destinations(ordered, { broken: grouped.broken, inactive: load.inactive }, report);
   const services = withRoutes(spec, ordered, destinations, report);
   const gateways = resolveGateways(spec, services, destinations, report);
   const access = resolveAccess(spec.access, gateways, destinations, report);

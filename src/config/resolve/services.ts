@@ -23,6 +23,8 @@ export interface ResolvedServices {
   readonly services: readonly ServiceConfig[];
   /** By compose service. */
   readonly homes: ReadonlyMap<string, Home>;
+  /** Services of mesh.yaml that nothing runs as; told. */
+  readonly broken: ReadonlySet<string>;
 }
 
 interface Part {
@@ -62,9 +64,11 @@ export function resolveServices(
       parts.set(source.name, [{ version: '', source, replicas: undefined }]);
     }
   }
+  const broken = new Set<string>();
   for (const name of Object.keys(spec.services ?? {})) {
     // A service of mesh.yaml may be a version of another one.
     if (parts.has(name) || homes.has(name) || inactive.has(name)) continue;
+    broken.add(name);
     const near = suggest(name, sources.keys());
     report.error(['services', name], {
       code: 'unknown-service',
@@ -76,7 +80,7 @@ export function resolveServices(
   const services = [...parts]
     .map(([name, list]) => build(name, list, spec.services?.[name], spec, appPorts, report))
     .sort((a, b) => compareText(a.name, b.name));
-  return { services: withoutTakenAliases(services, homes), homes };
+  return { services: withoutTakenAliases(services, homes), homes, broken };
 }
 
 interface VersionFacts {

@@ -3,7 +3,7 @@ import { type Diagnostic, errorAt } from '../diagnostic.ts';
 import { suggest } from '../nearest.ts';
 import { shown } from '../shown.ts';
 import { dotted, nodeAt, positionAt, type YamlNode, type YamlPath } from '../yaml-node.ts';
-import { refusedKeys } from './refused-keys.ts';
+import { refusal } from './refused-keys.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -73,7 +73,7 @@ function unknownField(path: YamlPath, known: readonly string[], root: YamlNode):
     at: positionAt(root, path, 'key'),
     path: dotted(path),
     message: `unknown field ${shown(name)}${found}`,
-    hint: refusedKeys.get(name) ?? suggest(name, known),
+    hint: refusal(path) ?? suggest(name, known),
   });
   return { diagnostic, path };
 }

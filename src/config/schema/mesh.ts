@@ -7,7 +7,13 @@ import { gatewayRule, routes } from './route.ts';
 import { mtlsMode, service } from './service.ts';
 
 const version = field<1>(
-  value => (value === 1 ? 1 : { problem: `version ${shown(value)} is not known`, hint: 'write `version: 1`' }),
+  value =>
+    value === 1
+      ? 1
+      : {
+          problem: `version ${shown(value)} is not known`,
+          hint: 'the version of this format is 1: write `version: 1`, or nothing',
+        },
   {
     const: 1,
   },

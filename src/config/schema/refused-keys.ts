@@ -1,5 +1,7 @@
+import type { YamlPath } from '../yaml-node.ts';
+
 /** Fields people write that the mesh refuses on purpose, with what to do instead. */
-export const refusedKeys: ReadonlyMap<string, string> = new Map([
+const refused: ReadonlyMap<string, string> = new Map([
   ['identity', 'an identity is made from the service name; a service cannot choose the identity of another one'],
   ['sidecar', 'the proxy of a service cannot be replaced; the base image for all of them is `proxy.image`'],
   ['network', 'the mesh makes the network; the host network would bypass it'],
@@ -11,3 +13,29 @@ export const refusedKeys: ReadonlyMap<string, string> = new Map([
   ['traffic', 'traffic rules are written under `routes`, by service'],
   ['pathRegex', '`paths` takes `/a`, `/a/*` and `*.css`'],
 ]);
+
+/** Of a Kubernetes manifest, which Istio's are too. */
+const manifestKeys = new Set(['apiVersion', 'kind', 'metadata', 'spec']);
+/** Fields of a rule that people look for at the service. */
+const ruleKeys = new Set(['match', 'retries', 'split', 'timeout', 'to']);
+/** Other meshes' words in a rule. */
+const ruleWords: ReadonlyMap<string, string> = new Map([
+  ...['dest', 'destination', 'backend', 'backendRefs', 'service', 'route'].map((word): [string, string] => [
+    word,
+    'where requests go is `to: web/v1`, or `split: {web/v1: 90, web/v2: 10}`',
+  ]),
+  ...['weight', 'weights', 'subset'].map((word): [string, string] => [word, 'shares are written `split: {v1: 90, v2: 10}`']),
+  ['retry', 'the field is `retries`'],
+]);
+
+/** What to do instead of the unknown field at `path`; `null` where nothing special is known of it. */
+export function refusal(path: YamlPath): string | null {
+  const name = String(path.at(-1));
+  const [section, owner] = path;
+  if (path.length === 1 && manifestKeys.has(name))
+    return 'this is a Kubernetes or Istio manifest; mesh.yaml has a form of its own, which `mesh init` shows';
+  if (section === 'services' && path.length === 3 && ruleKeys.has(name))
+    return `rules are written under \`routes: {${String(owner)}: [{${name}: …}]}\``;
+  const inRule = section === 'routes' || (section === 'gateways' && path[2] === 'routes');
+  return (inRule ? ruleWords.get(name) : undefined) ?? refused.get(name) ?? null;
+}
