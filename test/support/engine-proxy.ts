@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 /** A second socket to the real engine that a test can close and open again: an engine that is lost while containers go on. */
 export class EngineProxy implements AsyncDisposable {
@@ -8,15 +10,24 @@ export class EngineProxy implements AsyncDisposable {
   #server: Server | null = null;
   readonly #sockets = new Set<Socket>();
 
-  constructor(path: string) {
+  private constructor(path: string) {
     this.path = path;
+  }
+
+  /** Makes the socket in a folder of its own and opens it. */
+  static async start(): Promise<EngineProxy> {
+    const proxy = new EngineProxy(join(await mkdtemp(join(tmpdir(), 'engine-proxy-')), 'engine.sock'));
+    await proxy.open();
+    return proxy;
   }
 
   get host(): string {
     return `unix://${this.path}`;
   }
 
+  /** Takes connections, from now on or still. */
   async open(): Promise<void> {
+    if (this.#server !== null) return;
     const server = createServer({ allowHalfOpen: true }, client => {
       const engine = connect({ path: '/var/run/docker.sock', allowHalfOpen: true });
       for (const [from, to] of [
@@ -24,7 +35,10 @@ export class EngineProxy implements AsyncDisposable {
         [engine, client],
       ] as const) {
         this.#sockets.add(from);
-        from.once('close', () => this.#sockets.delete(from));
+        from.once('close', () => {
+          this.#sockets.delete(from);
+          to.destroy();
+        });
         from.on('error', () => to.destroy());
         from.pipe(to);
       }
@@ -46,5 +60,6 @@ export class EngineProxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+    await rm(dirname(this.path), { recursive: true, force: true });
   }
 }

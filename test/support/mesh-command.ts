@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
+/** Nothing that tests ask for takes as long, on any machine. */
+const hangsMs = 180_000;
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'mesh.mjs');
 
 export interface CommandResult {
@@ -41,9 +43,14 @@ export class MeshCommand implements AsyncDisposable {
     return this.child.pid ?? -1;
   }
 
-  /** Resolves when the command has ended and its output was read. */
-  exited(): Promise<CommandResult> {
-    return this.#exit;
+  /** Resolves when the command has ended and its output was read. One that hangs is killed, and its output is the error. */
+  async exited(): Promise<CommandResult> {
+    const hangs = setTimeout(() => this.child.kill('SIGKILL'), hangsMs);
+    const result = await this.#exit;
+    clearTimeout(hangs);
+    if (result.code === null && this.child.signalCode === 'SIGKILL')
+      throw new Error(`${this.child.spawnargs.slice(2).join(' ')} was killed; it said: ${result.stdout}${result.stderr}`);
+    return result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
