@@ -108,6 +108,7 @@ test('--allow-privileged makes privileges warnings, but not the keys of the mesh
     socket.diagnostics.map(one => [one.severity, one.code]),
     [['warning', 'docker-socket']],
   );
+  assert.doesNotMatch(socket.diagnostics[0]?.hint ?? '', /allow-privileged/);
   assert.equal((await loaded(mesh('./.mesh:/s'), { allowPrivileged: true })).config, null);
 });
 

@@ -20,8 +20,14 @@ export async function run(invocation: Invocation, _args: readonly string[], opti
   } else if (diagnostics.length > 0) {
     output.data(printDiagnostics(diagnostics, { sources, color: output.colours.stdout, cwd: process.cwd() }).trimEnd());
   } else if (config !== null) {
-    output.note(`${config.name}: ${config.services.length} services, ${config.gateways.length} gateways, no issues`);
+    output.note(
+      `${config.name}: ${count(config.services.length, 'service')}, ${count(config.gateways.length, 'gateway')}, no issues`,
+    );
   }
   const fails = errors > 0 || config === null || (options.failureThreshold === 'warning' && warnings > 0);
   return fails ? exitCodes.issues : exitCodes.ok;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -17,21 +17,21 @@ export interface PrivilegeFacts {
 const sockets = ['/var/run/docker.sock', '/run/docker.sock', '/run/podman/podman.sock', '/run/containerd/containerd.sock'];
 /** Many images ask for the host's time zone; there is nothing to take and, read-only, nothing to break. */
 const harmless = new Set(['/etc/localtime', '/etc/timezone', '/usr/share/zoneinfo']);
-const grants = 'to allow it, start with `--allow-privileged`';
+const grants = '; to allow it, start with `--allow-privileged`';
 
 /** What a container asks for that reaches beyond its pod: each is an error unless the user said yes on the command line. */
 export function privilegeDiagnostics(source: SourceService, facts: PrivilegeFacts): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   const keyPlace = (key: string): Place => ({ at: source.positions.get(key) ?? source.at, path: `${source.path}.${key}` });
   const say = (place: Place, code: string, message: string, hint: string, fixed = false): void => {
-    const parts = { code, ...place, message, hint };
+    const parts = { code, ...place, message, hint: facts.allowed ? hint.replace(grants, '') : hint };
     diagnostics.push(facts.allowed && !fixed ? warningAt(parts) : errorAt(parts));
   };
   const { container } = source;
   if (container.privileged)
-    say(keyPlace('privileged'), 'privileged', 'a privileged container is root on the host', `remove \`privileged\`; ${grants}`);
+    say(keyPlace('privileged'), 'privileged', 'a privileged container is root on the host', `remove \`privileged\`${grants}`);
   for (const capability of hostCapabilities(container)) {
-    say(keyPlace('cap_add'), 'privileged', `capability ${shown(capability)} reaches the host`, `remove it; ${grants}`);
+    say(keyPlace('cap_add'), 'privileged', `capability ${shown(capability)} reaches the host`, `remove it${grants}`);
   }
   for (const mount of container.mounts) {
     if (mount.kind !== 'bind') continue;
@@ -51,14 +51,14 @@ export function privilegeDiagnostics(source: SourceService, facts: PrivilegeFact
         place,
         'host-mount',
         'mounting `/` gives the container the whole host, docker.sock with it',
-        `mount the folder it needs; ${grants}`,
+        `mount the folder it needs${grants}`,
       );
     } else if (socket !== undefined) {
       const how = mount.source === socket ? '' : ` (${shown(mount.source)} contains docker.sock)`;
-      say(place, 'docker-socket', `docker.sock makes the container root on the host${how}`, `remove the mount; ${grants}`);
+      say(place, 'docker-socket', `docker.sock makes the container root on the host${how}`, `remove the mount${grants}`);
     } else if (!facts.projectDirs.some(dir => contains(dir, real)) && !(mount.readOnly && harmless.has(mount.source))) {
       const message = `${shown(mount.source)} is outside the project folder`;
-      say(place, 'host-mount', message, `mount something below ${facts.projectDirs[0] ?? ''}, or a named volume; ${grants}`);
+      say(place, 'host-mount', message, `mount something below ${facts.projectDirs[0] ?? ''}, or a named volume${grants}`);
     }
   }
   return diagnostics;

@@ -1,10 +1,11 @@
-import { basename, resolve as resolvePath } from 'node:path';
+import { basename } from 'node:path';
 import { compareText, type Diagnostic, errorAt, sortDiagnostics } from '../diagnostic.ts';
 import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
+import { missingBuildFiles } from './build-files.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
 import { checkEnvironment } from './environment.ts';
@@ -48,9 +49,8 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
   checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
-  for (const source of load.services) {
-    report.add(...privilegeDiagnostics(source, input.privilege), ...missingBuildFiles(source, input.exists));
-  }
+  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege));
+  report.add(...missingBuildFiles(load.services, input.exists));
   const config: MeshConfig = {
     name: input.name,
     trustDomain: spec.trustDomain ?? `${input.name}.local`,
@@ -100,26 +100,6 @@ function withRoutes(
     }
     return { ...service, routes: resolveRules(written, service, service.name, path, destinations, report) };
   });
-}
-
-function missingBuildFiles(source: SourceService, exists: ResolveInput['exists']): Diagnostic[] {
-  const { build } = source.container;
-  if (build === null || /:\/\/|^git@/.test(build.context)) return [];
-  const missing = (key: string, what: string, hint: string): Diagnostic[] => {
-    const at = source.positions.get(`build.${key}`) ?? source.positions.get('build') ?? source.at;
-    return [errorAt({ code: 'file-not-found', at, path: `${source.path}.build`, message: what, hint })];
-  };
-  if (!exists(build.context)) {
-    const what = `the folder to build from was not found: ${build.context}`;
-    return missing('context', what, 'correct the path; it starts at the file it is written in');
-  }
-  const dockerfile = resolvePath(build.context, build.dockerfile);
-  if (exists(dockerfile)) return [];
-  return missing(
-    'dockerfile',
-    `the Dockerfile was not found: ${dockerfile}`,
-    'correct `build.dockerfile`; it starts at the context',
-  );
 }
 
 /** `reviews/v1` and a service `reviews-v1` would both run as `reviews-v1-1`. */

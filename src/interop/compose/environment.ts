@@ -53,12 +53,9 @@ function readEnvFile(entry: Cursor, context: Context): ReadonlyMap<string, strin
   if (text === null) {
     if (required) {
       const hint = 'create it, correct the path, or write {path: …, required: false}';
-      report.error(
-        pathCursor,
-        'compose-missing-file',
-        `${pathCursor.path}: the env file \`${printable(written)}\` was not found: ${absolutePath(written, pathCursor, context)}`,
-        hint,
-      );
+      const path = absolutePath(written, pathCursor, context);
+      const message = `the env file \`${printable(written)}\` was not found: ${path}`;
+      report.errorOnce(`env_file ${path}`, pathCursor, 'compose-missing-file', message, hint);
     }
     return new Map();
   }

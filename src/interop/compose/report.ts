@@ -40,18 +40,24 @@ export class Report {
 
   /** A warning that is the same for every service: said at the first place, which names the others. */
   warnOnce(key: string, cursor: Cursor, code: string, message: string, hint = ''): void {
-    const said = this.#once.get(key);
-    if (said !== undefined) {
-      if (!said.also.includes(cursor.path)) said.also.push(cursor.path);
-      return;
-    }
-    this.#once.set(key, { index: this.#found.length, also: [] });
-    this.warn(cursor, code, message, hint);
+    if (this.#isFirst(key, cursor)) this.warn(cursor, code, message, hint);
+  }
+
+  /** The same for an error, such as a missing file that many services want. */
+  errorOnce(key: string, cursor: Cursor, code: string, message: string, hint = ''): void {
+    if (this.#isFirst(key, cursor)) this.error(cursor, code, message, hint);
   }
 
   /** The usual error: something else than expected was found. */
   expected(cursor: Cursor, what: string, hint = ''): void {
     this.error(cursor, 'compose-invalid-value', `${cursor.path} must be ${what}, found ${shown(cursor)}`, hint);
+  }
+
+  #isFirst(key: string, cursor: Cursor): boolean {
+    const said = this.#once.get(key);
+    if (said === undefined) this.#once.set(key, { index: this.#found.length, also: [] });
+    else if (!said.also.includes(cursor.path)) said.also.push(cursor.path);
+    return said === undefined;
   }
 
   #add(severity: 'error' | 'warning', cursor: Cursor, code: string, message: string, hint: string): void {
