@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
+import type { TakeRead } from './read-buffer.ts';
 
 /** Who is at the other end of an mTLS connection, from its verified certificate. */
 export interface PeerIdentity {
@@ -34,13 +35,14 @@ export type ConnectFailure = 'refused' | 'timeout' | 'reset' | 'tls' | 'identity
 export interface Connector {
   /**
    * Calls exactly one of the callbacks, once, never before `connect` has returned. The socket is paused, `setNoDelay`d and ready for writing (handshake done, peer identity checked
-   * against `cluster.identities`). The returned function gives up.
+   * against `cluster.identities`). The returned function gives up. With `take` the socket's bytes go there instead of to `data` events.
    */
   connect(
     cluster: Cluster,
     endpoint: Endpoint,
     onConnected: (socket: Socket) => void,
     onFailed: (failure: ConnectFailure, detail: string) => void,
+    take?: TakeRead,
   ): () => void;
 }
 

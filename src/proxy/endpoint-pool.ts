@@ -60,18 +60,20 @@ export class EndpointPool {
     onConnected: (connection: UpstreamConnection) => void,
     onFailed: (failure: ConnectFailure, detail: string) => void,
   ): () => void {
+    let connection: UpstreamConnection | null = null;
     return this.#parts.connector.connect(
       this.cluster,
       this.endpoint,
-      socket =>
-        onConnected(
-          new UpstreamConnection(
-            socket,
-            ended => this.#forget(ended),
-            error => this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address }),
-          ),
-        ),
+      socket => {
+        connection = new UpstreamConnection(
+          socket,
+          ended => this.#forget(ended),
+          error => this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address }),
+        );
+        onConnected(connection);
+      },
       onFailed,
+      (bytes, length) => connection?.take(bytes, length),
     );
   }
 
@@ -84,7 +86,7 @@ export class EndpointPool {
     connection.resume();
     let deadline = this.#deadlines.get(connection);
     if (deadline === undefined) {
-      deadline = new Deadline(() => connection.socket.destroy());
+      deadline = new Deadline(() => connection.destroy());
       this.#deadlines.set(connection, deadline);
     }
     this.#parts.idle.arm(deadline);

@@ -1,4 +1,5 @@
 import type { MessageWriter } from './http1/message-writer.ts';
+import { kept } from './read-buffer.ts';
 
 /** Linkerd's limit: a larger request is not tried again. */
 const maxBytes = 64 * 1024;
@@ -19,7 +20,7 @@ export class ReplayBuffer {
   add(bytes: Buffer, from: number, to: number, unsent: boolean): void {
     if (!this.complete) return;
     this.#bytes += to - from;
-    this.#pieces.push(bytes.subarray(from, to));
+    this.#pieces.push(kept(bytes, from, to));
     if (this.full && !unsent) this.#forget();
   }
 

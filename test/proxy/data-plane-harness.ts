@@ -4,13 +4,15 @@ import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { createDataPlane } from '../../src/proxy/assemble.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy } from '../../src/proxy/data-plane.ts';
+import { readInto } from '../../src/proxy/read-buffer.ts';
 import type { Cluster, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** Dials endpoints without TLS. */
 export const plainConnector: Connector = {
-  connect(_cluster, endpoint, onConnected, onFailed) {
-    const socket = connect({ host: endpoint.address, port: endpoint.port, noDelay: true });
+  connect(_cluster, endpoint, onConnected, onFailed, take) {
+    const onread = take === undefined ? {} : { onread: readInto(take) };
+    const socket = connect({ host: endpoint.address, port: endpoint.port, noDelay: true, ...onread });
     const failed = (error: Error): void => onFailed('refused', error.message);
     socket.once('error', failed);
     socket.once('connect', () => {

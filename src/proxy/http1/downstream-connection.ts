@@ -153,14 +153,16 @@ export class DownstreamConnection implements ExchangeClient, BodySink {
     if (this.#input === null) {
       this.#input = bytes;
       this.#from = 0;
-      if (this.#state === state.head) this.#parts.deadlines.of(headMs).arm(this.#deadline);
-    } else {
-      const rest = this.#from === 0 ? this.#input : this.#input.subarray(this.#from);
-      this.#input = Buffer.concat([rest, bytes]);
-      this.#from = 0;
-      // Only a line end can complete a head; without one there is nothing new to judge but its length.
-      if (this.#state === state.head && !bytes.includes(lf) && this.#input.length <= maxHeadBytes) return;
+      this.#run();
+      // Most heads come whole: only the others need a deadline.
+      if (this.#state === state.head && this.#input !== null) this.#parts.deadlines.of(headMs).arm(this.#deadline);
+      return;
     }
+    const rest = this.#from === 0 ? this.#input : this.#input.subarray(this.#from);
+    this.#input = Buffer.concat([rest, bytes]);
+    this.#from = 0;
+    // Only a line end can complete a head; without one there is nothing new to judge but its length.
+    if (this.#state === state.head && !bytes.includes(lf) && this.#input.length <= maxHeadBytes) return;
     this.#run();
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { kept } from '../read-buffer.ts';
 
 /** Pieces up to this size are joined with the head into one string and one write; larger ones are written as they came. */
 const smallBytes = 8 * 1024;
@@ -30,7 +31,7 @@ export class MessageWriter {
       if (this.#text.length > maxTextBytes) this.flush();
       return;
     }
-    const whole = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+    const whole = kept(bytes, from, to);
     if (this.#text === '') {
       if (!this.#socket.write(whole)) this.full = true;
       return;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { kept } from '../read-buffer.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { type BodyLength, chunkedBody, untilClose } from './framing.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -43,9 +44,12 @@ export class UpstreamConnection {
   readonly writer: MessageWriter;
   /** Requests begun on it. */
   uses = 0;
+  /** May serve another exchange, as far as is known. */
+  usable = true;
   /** Any byte came for the exchange at hand. */
   answered = false;
   readonly #onIdleEnd: (connection: UpstreamConnection) => void;
+  readonly #onBug: (error: unknown) => void;
   #handler: ResponseHandler | null = null;
   #state: number = reading.head;
   #remaining = 0;
@@ -64,17 +68,10 @@ export class UpstreamConnection {
         act();
       } catch (error) {
         onBug(error);
-        socket.destroy();
+        this.#discard();
       }
     };
-    socket.on('data', (bytes: Buffer) => {
-      try {
-        this.#read(bytes);
-      } catch (error) {
-        onBug(error);
-        socket.destroy();
-      }
-    });
+    this.#onBug = onBug;
     socket.on(
       'end',
       guard(() => this.#ended()),
@@ -94,16 +91,22 @@ export class UpstreamConnection {
     socket.resume();
   }
 
-  get usable(): boolean {
-    return !this.socket.destroyed && this.socket.writable;
-  }
-
   /** Begins an exchange. */
   use(handler: ResponseHandler): void {
     this.#handler = handler;
     this.#state = reading.head;
     this.answered = false;
     this.uses++;
+  }
+
+  /** Takes the bytes of one read; they are the caller's again afterwards. */
+  take(bytes: Buffer, length: number): void {
+    try {
+      this.#read(bytes, length);
+    } catch (error) {
+      this.#onBug(error);
+      this.#discard();
+    }
   }
 
   pause(): void {
@@ -120,23 +123,29 @@ export class UpstreamConnection {
   /** Ends the connection without telling the handler. */
   destroy(): void {
     this.#handler = null;
+    this.#discard();
+  }
+
+  #discard(): void {
+    this.usable = false;
     this.socket.destroy();
   }
 
-  #read(input: Buffer): void {
+  #read(input: Buffer, length: number): void {
     const handler = this.#handler;
     // Nobody asked: bytes on an idle connection would become the answer to somebody else's request.
     if (handler === null) {
-      this.socket.destroy();
+      this.#discard();
       return;
     }
     this.answered = true;
     let bytes = input;
+    let limit = length;
     if (this.#held !== null) {
-      bytes = Buffer.concat([this.#held, input]);
+      bytes = Buffer.concat([this.#held, input.subarray(0, length)]);
+      limit = bytes.length;
       this.#held = null;
     }
-    const limit = bytes.length;
     let p = 0;
     while (p < limit && this.#handler === handler) {
       switch (this.#state) {
@@ -151,7 +160,7 @@ export class UpstreamConnection {
             return;
           }
           if (end === 0) {
-            this.#held = p === 0 ? bytes : bytes.subarray(p);
+            this.#held = kept(bytes, p, limit);
             p = limit;
             break;
           }
@@ -241,7 +250,7 @@ export class UpstreamConnection {
   #lose(loss: UpstreamLoss): void {
     const handler = this.#handler;
     this.#handler = null;
-    this.socket.destroy();
+    this.#discard();
     if (handler === null) this.#onIdleEnd(this);
     else handler.responseLost(loss);
   }

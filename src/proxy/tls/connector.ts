@@ -1,9 +1,11 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { ConnectFailure, Connector } from '../data-plane.ts';
+import { readInto, type TakeRead } from '../read-buffer.ts';
+
 import { carriedBy } from '../tcp/reset.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
@@ -32,8 +34,8 @@ export function createConnector(identity: WorkloadIdentity, clock: Clock): Conne
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
   return {
-    connect(cluster, endpoint, onConnected, onFailed) {
-      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed);
+    connect(cluster, endpoint, onConnected, onFailed, take) {
+      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, take);
       attempt.start(identity, clock, sessions);
       return () => attempt.giveUp();
     },
@@ -63,6 +65,7 @@ class Attempt {
   readonly #endpoint: Endpoint;
   readonly #onConnected: Connected;
   readonly #onFailed: Failed;
+  readonly #take: TakeRead | undefined;
   #transport: Socket | null = null;
   #secure: TLSSocket | null = null;
   #cancelTimer = (): void => {};
@@ -72,11 +75,12 @@ class Attempt {
   };
   readonly #onClose = (): void => this.#fail('reset', 'closed before it was ready');
 
-  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed) {
+  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed, take: TakeRead | undefined) {
     this.#cluster = cluster;
     this.#endpoint = endpoint;
     this.#onConnected = onConnected;
     this.#onFailed = onFailed;
+    this.#take = take;
   }
 
   start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>): void {
@@ -90,11 +94,17 @@ class Attempt {
     this.#cancelTimer = clock.after(this.#cluster.connectTimeoutMs, () => {
       this.#fail('timeout', `no connection after ${this.#cluster.connectTimeoutMs} ms`);
     });
-    const transport = connectTcp({ host: this.#endpoint.address, port: this.#endpoint.port, allowHalfOpen: true, noDelay: true });
-    this.#transport = transport;
-    transport.setKeepAlive(true, keepAliveMs);
-    transport.on('error', this.#onError);
+    const to = {
+      host: this.#endpoint.address,
+      port: this.#endpoint.port,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
+      ...(this.#take === undefined ? {} : { onread: readInto(this.#take) }),
+    };
     if (!mtls || client === null) {
+      const transport = this.#open(to);
       transport.pause();
       transport.on('close', this.#onClose);
       transport.once('connect', () => this.#succeed(transport));
@@ -102,8 +112,10 @@ class Attempt {
     }
     const key = `${this.#endpoint.address}:${this.#endpoint.port} ${this.#cluster.name}`;
     const session = sessions.get(key);
+    // Only a TLS socket that has no other one under it can hand over its reads; only one that has can be reset.
+    const transport = this.#take === undefined ? this.#open(to) : null;
     const secure = connectTls({
-      socket: transport,
+      ...(transport === null ? to : { socket: transport }),
       secureContext: client,
       servername: serverNameOf(this.#cluster.name),
       // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
@@ -111,7 +123,7 @@ class Attempt {
       ...(session === undefined ? {} : { session: session.ticket }),
     });
     this.#secure = secure;
-    carriedBy(secure, transport);
+    if (transport !== null) carriedBy(secure, transport);
     secure.on('error', this.#onError);
     secure.on('close', this.#onClose);
     let server: LeafFacts | null = null;
@@ -138,6 +150,13 @@ class Attempt {
         this.#fail('identity', problem);
       }
     });
+  }
+
+  #open(to: TcpNetConnectOpts): Socket {
+    const transport = connectTcp(to);
+    this.#transport = transport;
+    transport.on('error', this.#onError);
+    return transport;
   }
 
   /** Secure naming: the server must be one of those that may serve this cluster, also when the session is an older one. */
