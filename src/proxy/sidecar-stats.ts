@@ -1,3 +1,5 @@
+import { counterText, gaugeText, labels } from '../telemetry/exposition.ts';
+
 /** Why the sidecar itself turned a connection away; one word each, as a metrics label. */
 export type RefusalReason =
   | 'direct_call'
@@ -17,33 +19,36 @@ export class SidecarStats {
   readonly #dns = new Map<string, number>();
 
   refused(listener: 'inbound' | 'outbound' | 'gateway', reason: RefusalReason): void {
-    add(this.#refused, `listener="${listener}",reason="${reason}"`);
+    add(this.#refused, labels({ listener, reason }));
   }
 
   passthrough(cluster: 'PassthroughCluster' | 'InboundPassthroughCluster'): void {
-    add(this.#passthrough, `cluster="${cluster}"`);
+    add(this.#passthrough, labels({ cluster }));
   }
 
   dns(result: 'mesh' | 'empty' | 'forwarded' | 'failed'): void {
-    add(this.#dns, `result="${result}"`);
+    add(this.#dns, labels({ result }));
   }
 
   /** Prometheus text exposition. */
   metrics(svidExpiresAtMs: number | null): string {
     return [
-      family('mesh_connections_refused_total', 'counter', this.#refused),
-      family('mesh_passthrough_connections_total', 'counter', this.#passthrough),
-      family('mesh_dns_queries_total', 'counter', this.#dns),
-      family('mesh_svid_expiry_seconds', 'gauge', new Map(svidExpiresAtMs === null ? [] : [['', svidExpiresAtMs / 1000]])),
+      counterText('mesh_connections_refused_total', 'Connections that the sidecar turned away, by reason.', this.#refused),
+      counterText(
+        'mesh_passthrough_connections_total',
+        'Connections to addresses that the mesh does not know.',
+        this.#passthrough,
+      ),
+      counterText('mesh_dns_queries_total', 'Questions of the app for names.', this.#dns),
+      gaugeText(
+        'mesh_svid_expiry_seconds',
+        'End of the certificate in use, seconds since the epoch.',
+        svidExpiresAtMs === null ? [] : [['', svidExpiresAtMs / 1000]],
+      ),
     ].join('');
   }
 }
 
 function add(to: Map<string, number>, labels: string): void {
   to.set(labels, (to.get(labels) ?? 0) + 1);
-}
-
-function family(name: string, type: string, values: ReadonlyMap<string, number>): string {
-  const lines = [...values].map(([labels, value]) => `${name}${labels === '' ? '' : `{${labels}}`} ${value}\n`);
-  return lines.length === 0 ? '' : `# TYPE ${name} ${type}\n${lines.join('')}`;
 }

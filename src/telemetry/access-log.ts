@@ -1,4 +1,5 @@
 /** Access log lines in Istio's format. @see https://istio.io/latest/docs/tasks/observability/logs/access-log/ */
+import { jsonEscape } from './json-escape.ts';
 import type { ResponseFlag } from './response-flag.ts';
 
 /** The facts of one finished exchange or connection. The empty string is "not known" and is written as `-`. */
@@ -69,14 +70,13 @@ export function accessJson(e: AccessEntry): string {
     requested_server_name: known(e.serverName),
     route_name: known(e.routeName),
   });
-  return line.replace(/[\u007f-\u009f]/g, hexEscape);
+  return line.replace(/[\u007f-\u009f]/g, jsonEscape);
 }
 
 const known = (value: string): string | null => (value === '' ? null : value);
-const hexEscape = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** What a client sends ends in a terminal: control characters, quotes and backslashes are written as hexEscapes. */
+/** What a client sends ends in a terminal: control characters, quotes and backslashes are written as escapes. */
 function text(value: string): string {
   if (value === '') return '-';
-  return /[\u0000-\u001f"\\\u007f-\u009f]/.test(value) ? value.replace(/[\u0000-\u001f"\\\u007f-\u009f]/g, hexEscape) : value;
+  return /[\u0000-\u001f"\\\u007f-\u009f]/.test(value) ? value.replace(/[\u0000-\u001f"\\\u007f-\u009f]/g, jsonEscape) : value;
 }

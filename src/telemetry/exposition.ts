@@ -1,6 +1,9 @@
 /** Prometheus text exposition format 0.0.4. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
 import { durationBounds, type Histogram } from './histogram.ts';
 
+/** A value with its labels, as `labels` makes them. */
+export type Sample = readonly [labels: string, value: number];
+
 /** `name="value",…` of the pairs, escaped, for use between the braces of a sample. */
 export function labels(pairs: Readonly<Record<string, string>>): string {
   return Object.entries(pairs)
@@ -9,9 +12,18 @@ export function labels(pairs: Readonly<Record<string, string>>): string {
 }
 
 /** Lines of a counter's samples, with its head. */
-export function counterText(name: string, help: string, samples: Iterable<readonly [labels: string, value: number]>): string {
-  let text = `# HELP ${name} ${help}\n# TYPE ${name} counter\n`;
-  for (const [set, value] of samples) text += `${name}{${set}} ${value}\n`;
+export function counterText(name: string, help: string, samples: Iterable<Sample>): string {
+  return family(name, 'counter', help, samples);
+}
+
+/** Lines of a gauge's samples, with its head. */
+export function gaugeText(name: string, help: string, samples: Iterable<Sample>): string {
+  return family(name, 'gauge', help, samples);
+}
+
+function family(name: string, type: 'counter' | 'gauge', help: string, samples: Iterable<Sample>): string {
+  let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+  for (const [set, value] of samples) text += `${name}${set === '' ? '' : `{${set}}`} ${value}\n`;
   return text;
 }
 

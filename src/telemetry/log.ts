@@ -1,4 +1,5 @@
 /** Structured log: one JSON object per line. Not the access log, which has its own format. */
+import { jsonEscape } from './json-escape.ts';
 
 /** Importance of a line; lines below the set level are not built. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -52,7 +53,7 @@ function toLine(value: unknown): string {
   } catch {
     line = '{"level":"error","message":"log line could not be written"}';
   }
-  return line.replace(/[\u007f-\u009f\u2028\u2029]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return line.replace(/[\u007f-\u009f\u2028\u2029]/g, jsonEscape);
 }
 
 function plain(_key: string, value: unknown): unknown {

@@ -5,6 +5,7 @@ import type { EgressPolicy, Snapshot } from '../../snapshot/snapshot.ts';
 import type { DataPlane, TcpProxy } from '../data-plane.ts';
 import type { OriginalDestination } from '../interception/original-destination.ts';
 import type { SidecarStats } from '../sidecar-stats.ts';
+import { outboundKey } from '../tables.ts';
 import { downstreamOf, nothingRead } from './downstream.ts';
 import { passthroughUpstream } from './passthrough.ts';
 import type { Refuse } from './refusal.ts';
@@ -32,7 +33,7 @@ export class OutboundAcceptor {
 
   /** New connections see `snapshot`. */
   apply(snapshot: Snapshot): void {
-    this.#known = new Set(snapshot.outbound.map(({ address, port }) => `${address}:${port}`));
+    this.#known = new Set(snapshot.outbound.map(({ address, port }) => outboundKey(address, port)));
     this.#egress = snapshot.egress;
   }
 
@@ -46,7 +47,7 @@ export class OutboundAcceptor {
     }
     const { address, port } = destination;
     if (this.#egress === null) refuse(socket, { reason: 'no_config', port });
-    else if (this.#known.has(`${address}:${port}`))
+    else if (this.#known.has(outboundKey(address, port)))
       dataPlane.outbound(downstreamOf(socket, socket, nothingRead, destination, null));
     else if (this.#egress === 'registry-only' || address.startsWith(`${virtualNetwork}.`)) {
       // Nothing is ever routed to a virtual address: waiting for its timeout would only hide that the port is unknown.
