@@ -71,6 +71,7 @@ export function build(): Command {
     .action(does(() => import('./commands/exec.ts')));
   add('restart [services...]', 'restart apps; sidecars keep running').action(does(() => import('./commands/restart.ts')));
   add('config', 'print the configuration with every default filled in')
+    .option('--running', 'the one in force, with the ports that images expose')
     .option('--json', 'as JSON')
     .option(...allowPrivileged)
     .action(does(() => import('./commands/config.ts')));

@@ -30,6 +30,8 @@ export interface ServiceConfig {
   readonly aliases: readonly string[];
   /** Empty for jobs and workers that nobody calls. */
   readonly ports: readonly PortConfig[];
+  /** As written, for ports that only the image tells. Absent: chosen by port and image. */
+  readonly protocol?: ListenerProtocol;
   /** One entry named `''` where a service has no versions. Sorted by name. */
   readonly versions: readonly VersionConfig[];
   readonly mtls: MtlsMode;
@@ -46,6 +48,8 @@ export interface PortConfig {
   readonly protocol: ListenerProtocol;
   /** Where the protocol came from, for `mesh config` and `explain`. */
   readonly protocolFrom: 'config' | 'port-name' | 'port-number' | 'image' | 'unknown';
+  /** Known only from the image's EXPOSE: the app may never listen there, so nobody waits for it. */
+  readonly exposed?: true;
 }
 
 export interface VersionConfig {

@@ -308,8 +308,10 @@ export class ControlPlane {
     return runs ? 'ready' : workload.state;
   }
 
+  /** No port that somebody wrote down: nobody waits for it to listen. */
   #hasNoPorts(workload: RegisteredWorkload): boolean {
-    return this.#config?.services.find(service => service.name === workload.service)?.ports.length === 0;
+    const service = this.#config?.services.find(one => one.name === workload.service);
+    return service?.ports.every(port => port.exposed === true) === true;
   }
 
   #link(workload: string): SidecarLink {

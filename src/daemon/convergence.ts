@@ -14,6 +14,7 @@ export class Convergence {
   readonly #control: ControlPort;
   readonly #events: EventLog;
   readonly #clock: Clock;
+  readonly #onImages: (config: MeshConfig) => Promise<void>;
   #pods: readonly ObservedPod[] = [];
   #listing: Promise<void> | null = null;
   #again = false;
@@ -24,11 +25,14 @@ export class Convergence {
     readonly control: ControlPort;
     readonly events: EventLog;
     readonly clock: Clock;
+    /** All images that the configuration needs are there. */
+    readonly onImages: (config: MeshConfig) => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
     this.#control = parts.control;
     this.#events = parts.events;
     this.#clock = parts.clock;
+    this.#onImages = parts.onImages;
   }
 
   /** As last observed. */
@@ -72,7 +76,8 @@ export class Convergence {
       this.#events.emit({ kind: 'plan', operations: plan.operations, cause });
       const onProgress = ({ kind, operation, detail }: Progress): void =>
         this.#events.emit({ kind: 'operation', phase: kind, operation, detail });
-      await this.#runtime.execute(config, plan, { signal, onProgress, hooks: this.#hooks, build });
+      const hooks = { ...this.#hooks, imagesReady: () => this.#onImages(config) };
+      await this.#runtime.execute(config, plan, { signal, onProgress, hooks, build });
     }
     await this.refresh();
     await this.#adopt(signal);

@@ -21,6 +21,7 @@ import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
+import { ExposedPorts } from './exposed-ports.ts';
 import { gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { RepairSchedule } from './repair-schedule.ts';
 import { ServingWatch } from './serving-watch.ts';
@@ -59,6 +60,7 @@ export class Daemon implements RunningDaemon {
   readonly #end = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
   readonly #watches: AsyncDisposable[] = [];
+  readonly #exposed: ExposedPorts;
   #fileWatch: FileWatch | null = null;
   #config: MeshConfig;
   #diagnostics: readonly PrintedDiagnostic[];
@@ -82,7 +84,8 @@ export class Daemon implements RunningDaemon {
     this.ended.catch(() => undefined);
     this.#startedAtMs = parts.clock.now();
     this.#events = new EventLog(() => parts.clock.now());
-    this.#convergence = new Convergence({ ...parts, events: this.#events });
+    this.#exposed = new ExposedPorts(parts.runtime);
+    this.#convergence = new Convergence({ ...parts, events: this.#events, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
     this.#diagnostics = parts.diagnostics;
     this.#serving = new ServingWatch({
@@ -99,10 +102,11 @@ export class Daemon implements RunningDaemon {
     const { runtime, control, clock } = this.#parts;
     const sidecarEnvironment: ControlPort['sidecarEnvironment'] = pod => control.sidecarEnvironment(pod);
     if (this.#diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics: this.#diagnostics });
-    control.setConfig(this.#config, null);
     const startedMs = clock.monotonic();
     this.#work
       .add(async signal => {
+        await this.#exposed.learn(this.#config);
+        this.#use(this.#config);
         const plan = await runtime.plan(this.#config, { build: this.#options.build, initial: true, sidecarEnvironment });
         // What runs already is connected first: its sidecars need the daemon more than new pods do.
         await this.#convergence.refresh();
@@ -173,7 +177,7 @@ export class Daemon implements RunningDaemon {
   }
 
   async config(): Promise<ConfigDocument> {
-    return { apiVersion, kind: 'Config', version: configVersion(this.#config), config: this.#config };
+    return { apiVersion, kind: 'Config', version: configVersion(this.#config), config: this.#exposed.fill(this.#config) };
   }
 
   async query(workload: string, what: ProxyQuery): Promise<unknown> {
@@ -262,6 +266,7 @@ export class Daemon implements RunningDaemon {
     try {
       const operations = await this.#work.add(async signal => {
         const plan = await runtime.plan(config, { sidecarEnvironment: pod => control.sidecarEnvironment(pod) });
+        await this.#exposed.learn(config);
         this.#use(config);
         await this.#convergence.execute(config, plan, { build: false, cause: change.text, signal });
         this.#settle(this.#parts.clock.monotonic() - startedMs);
@@ -281,8 +286,7 @@ export class Daemon implements RunningDaemon {
       const known = asMeshError(error);
       if (known === null) throw error;
       if (this.#config === config) {
-        this.#config = before;
-        control.setConfig(before, null);
+        this.#use(before);
       }
       this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
       this.#repairs.request();
@@ -295,7 +299,12 @@ export class Daemon implements RunningDaemon {
 
   #use(config: MeshConfig): void {
     this.#config = config;
-    this.#parts.control.setConfig(config, null);
+    this.#parts.control.setConfig(this.#exposed.fill(config), null);
+  }
+
+  /** An image may tell a port that nothing else does: known before the first sidecar asks. */
+  async #onImages(config: MeshConfig): Promise<void> {
+    if (await this.#exposed.learn(config)) this.#use(config);
   }
 
   async #acks(startedMs: number): Promise<string> {
@@ -378,6 +387,7 @@ export class Daemon implements RunningDaemon {
   }
 
   #settle(durationMs: number): void {
+    for (const warning of this.#exposed.warnings(this.#config)) this.#events.emit(warning);
     const first = !this.#converged;
     this.#converged = true;
     if (this.#phase !== 'running') this.#setPhase('running', '', '');

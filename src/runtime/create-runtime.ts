@@ -128,6 +128,10 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
         options,
       });
     },
+    async exposedPorts(images) {
+      const facts = await Promise.all(images.map(async image => [image, await docker.inspectImage(image)] as const));
+      return new Map(facts.flatMap(([image, found]) => (found === null ? [] : [[image, found.exposedPorts] as const])));
+    },
     watch: (onChange, onConnection) => watchProject(docker, clock, project, onChange, onConnection),
     async stop({ signal }) {
       await Promise.all((await observe()).map(pod => stopPod(docker, pod, signal)));

@@ -69,6 +69,7 @@ export async function executePlan(execution: Execution): Promise<void> {
       run(one, () => fetchImage(execution, one, signal)),
     ),
   );
+  await execution.options.hooks.imagesReady?.();
   await all(of('create-network', 'create-volume').map(one => run(one, () => createResource(execution, one))));
   await all(
     of('remove-pod', 'stop-pod').map(one =>

@@ -76,6 +76,8 @@ export interface RuntimeHooks {
   sidecarEnvironment(pod: { workload: string; service: string; kind: 'service' | 'gateway' }): Readonly<Record<string, string>>;
   /** Resolves when the sidecar of the pod serves (first snapshot acked). Called after its container started, before the app starts. */
   sidecarReady(pod: ObservedPod, signal: AbortSignal): Promise<void>;
+  /** Called when all images are there, before any pod is made. */
+  imagesReady?(): Promise<void>;
   /** Resolves when the app accepts connections or, for an app without ports, at once. Rejects when `signal` aborts. */
   appListening(workload: string, signal: AbortSignal): Promise<void>;
 }
@@ -126,6 +128,8 @@ export interface Runtime {
   plan(config: MeshConfig, options?: PlanOptions): Promise<Plan>;
   /** Carries the plan out; waits for sidecars and `depends_on`. Rejects with a `RuntimeError` at the first failure after unwinding nothing. */
   execute(config: MeshConfig, plan: Plan, options: ExecuteOptions): Promise<void>;
+  /** TCP ports that images expose; absent images are left out. */
+  exposedPorts(images: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>>;
   /** Calls back after any container event of the project, coalesced, and after every reconnect to the engine. */
   watch(onChange: () => void, onConnection: (state: 'connected' | 'lost', reason: string) => void): AsyncDisposable;
   /** Stops containers of the project, apps first. */

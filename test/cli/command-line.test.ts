@@ -255,6 +255,13 @@ describe('without an engine', () => {
     assert.equal(checks.find(each => each.name === 'node')?.state, 'ok');
   });
 
+  test('config --running says that nothing runs, exit 1', async () => {
+    const { code, stdout, stderr } = await mesh(['config', '--running'], await withFile(good), away);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /no mesh runs/);
+  });
+
   test('status says that nothing runs, exit 1', async () => {
     const { code, stderr } = await mesh(['status'], await withFile(good), away);
     assert.equal(code, 1);

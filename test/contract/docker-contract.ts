@@ -212,6 +212,16 @@ export function dockerContract(name: string, subject: () => DockerUnderTest): vo
       assert.equal(await docker.inspectImage(`${prefix}-imported:1`), null);
     });
 
+    it('tells the TCP ports that an image exposes', async () => {
+      const { docker, prefix } = subject();
+      const base = await create('exposing', '');
+      const ref = `${prefix}-exposing:1`;
+      await docker.commitContainer(base, ref, ['EXPOSE 6379', 'EXPOSE 8080/tcp', 'EXPOSE 53/udp']);
+      const ports = (await docker.inspectImage(ref))?.exposedPorts ?? [];
+      assert.deepEqual([...ports].sort(), [6379, 8080]);
+      await docker.removeImage(ref);
+    });
+
     it('lists images by label, and keeps one that a container uses', async () => {
       const { docker, prefix } = subject();
       const ref = `${prefix}-labelled:1`;

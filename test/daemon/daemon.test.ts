@@ -77,6 +77,58 @@ describe('start', () => {
   });
 });
 
+describe('a port that only the image tells', () => {
+  const cache = meshConfig([oneContainer('cache', 'redis:7', null)], {
+    gateways: [{ ...gatewayConfig('web', 8080), routes: [] }],
+  });
+  const portsOf = (config: MeshConfig | undefined) => config?.services.map(one => one.ports.map(port => port.port));
+
+  test('of an image that is there is known from the first configuration on', async () => {
+    const docker = new FakeDocker();
+    docker.addImage('redis:7', { exposedPorts: [6379] });
+    await using mesh = start(cache, docker).mesh;
+    await ready(mesh);
+    assert.deepEqual(portsOf(mesh.control.configs[0]), [[6379]]);
+    assert.deepEqual(portsOf((await mesh.daemon.config()).config), [[6379]]);
+    assert.deepEqual(mesh.of('warning'), []);
+  });
+
+  test('of an image that is pulled first is known before a pod is made, and kept by a reload', async () => {
+    const docker = new FakeDocker();
+    docker.pullImage = async ref => {
+      docker.addImage(ref, { exposedPorts: [6379] });
+      docker.calls.push('pulled');
+    };
+    const known: unknown[] = [];
+    const create = docker.createContainer.bind(docker);
+    const { mesh } = start(cache, docker);
+    docker.createContainer = (name, body) => {
+      if (name.startsWith('shop-')) known.push(portsOf(mesh.control.configs.at(-1)));
+      return create(name, body);
+    };
+    await using _ = mesh;
+    await ready(mesh);
+    assert.ok(docker.calls.includes('pulled'));
+    assert.deepEqual(known, Array(known.length).fill([[6379]]));
+    assert.ok(known.length > 2);
+    mesh.save({ ...cache, egress: 'registry-only' });
+    await eventually(() => assert.equal(mesh.control.configs.at(-1)?.egress, 'registry-only'));
+    assert.deepEqual(portsOf(mesh.control.configs.at(-1)), [[6379]]);
+  });
+
+  test('that is known nowhere is told, once, where a rule leads to it', async () => {
+    const split = [{ service: 'a', version: '', port: null, weight: 1 }];
+    const routes = [{ name: 'r', matches: [], split, timeoutMs: null, retry: null, hosts: [] }];
+    const config = meshConfig([oneContainer('a', 'a:1', null)], { gateways: [{ ...gatewayConfig('web', 8080), routes }] });
+    await using mesh = start(config).mesh;
+    await ready(mesh);
+    assert.match(mesh.of('warning')[0]?.message ?? '', /which port a listens on/);
+    mesh.save({ ...config, services: [...config.services, oneContainer('b', 'a:1', 80)] });
+    await eventually(() => assert.equal(mesh.of('reload').length, 1));
+    assert.equal(mesh.of('warning').length, 1);
+  });
+});
+
 describe('a save', () => {
   test('that changes routing only touches no container', async () => {
     const { docker, mesh } = start(shop('a'));

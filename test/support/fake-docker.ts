@@ -194,11 +194,11 @@ export class FakeDocker implements Docker {
   async importImage(tar: Readable, ref: string, changes: readonly string[]) {
     this.calls.push(`import ${ref}`);
     await buffer(tar);
-    return this.addImage(ref, { labels: labelsOf(changes) });
+    return this.addImage(ref, { labels: labelsOf(changes), exposedPorts: portsOf(changes) });
   }
 
   async commitContainer(_id: string, ref: string, changes: readonly string[]) {
-    return this.addImage(ref, { labels: labelsOf(changes) });
+    return this.addImage(ref, { labels: labelsOf(changes), exposedPorts: portsOf(changes) });
   }
 
   async pullImage(ref: string, _platform: string | null, onProgress: (line: string) => void, _signal: AbortSignal) {
@@ -377,6 +377,14 @@ export class FakeDocker implements Docker {
 function labelsOf(changes: readonly string[]): Readonly<Record<string, string>> {
   const found = changes.map(line => /^LABEL ([^=]+)=(.*)$/.exec(line));
   return Object.fromEntries(found.flatMap(match => (match === null ? [] : [[match[1] ?? '', match[2] ?? '']])));
+}
+
+/** TCP ports of Dockerfile lines such as `EXPOSE 80`. */
+function portsOf(changes: readonly string[]): readonly number[] {
+  return changes.flatMap(line => {
+    const match = /^EXPOSE (\d+)(?:\/tcp)?$/.exec(line);
+    return match === null ? [] : [Number(match[1])];
+  });
 }
 
 function matches(labels: Readonly<Record<string, string>>, filter: LabelFilter): boolean {

@@ -1,3 +1,4 @@
+import { connectApi } from '../../api/client.ts';
 import { exitCodes } from '../../api/mesh-error.ts';
 import { apiVersion } from '../../api/types.ts';
 import { renderConfig } from '../../config/render.ts';
@@ -8,9 +9,10 @@ import { loadConfig } from '../load-config.ts';
 export async function run(
   invocation: Invocation,
   _args: readonly string[],
-  options: { readonly json?: boolean },
+  options: { readonly json?: boolean; readonly running?: boolean },
 ): Promise<number> {
-  const config = await loadConfig(invocation);
+  const { project } = invocation;
+  const config = options.running ? (await connectApi(project.socket).config()).config : await loadConfig(invocation);
   if (options.json) invocation.output.json({ apiVersion, kind: 'ResolvedConfig', config });
   else invocation.output.raw(renderConfig(config));
   return exitCodes.ok;

@@ -166,6 +166,7 @@ function build(
     name,
     aliases: unique([...(spec?.aliases ?? []), ...parts.flatMap(part => part.source.aliases)].map(alias => alias.toLowerCase())),
     ports,
+    ...(ports.length > 0 || spec?.protocol === undefined ? {} : { protocol: spec.protocol }),
     versions,
     mtls: spec?.mtls ?? mesh.mtls ?? 'strict',
     balancer: spec?.balancer ?? 'least-request',
