@@ -29,27 +29,29 @@ export class DnsServer {
 
   /** Listens on both transports. @returns the port, also when 0 was asked for */
   async listen(host: string, port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#udp.once('error', reject);
-      this.#udp.bind(port, host, () => {
-        this.#udp.off('error', reject);
-        resolve();
-      });
-    });
-    const actual = this.#udp.address().port;
-    // A refused datagram comes back as an error: nobody waits for that answer any more.
-    this.#udp.on('error', () => {});
-    this.#udp.on('message', (query, from) =>
-      this.#answer(query, 'udp', bytes => this.#udp.send(bytes, from.port, from.address, () => {})),
-    );
+    // TCP first: of the two, its port numbers are the crowded ones, and the number that it gets is nearly always free for UDP.
     await new Promise<void>((resolve, reject) => {
       this.#tcp.once('error', reject);
-      this.#tcp.listen(actual, host, () => {
+      this.#tcp.listen(port, host, () => {
         this.#tcp.off('error', reject);
         this.#tcp.on('error', () => {});
         resolve();
       });
     });
+    const address = this.#tcp.address();
+    const actual = typeof address === 'object' && address !== null ? address.port : port;
+    await new Promise<void>((resolve, reject) => {
+      this.#udp.once('error', reject);
+      this.#udp.bind(actual, host, () => {
+        this.#udp.off('error', reject);
+        resolve();
+      });
+    });
+    // A refused datagram comes back as an error: nobody waits for that answer any more.
+    this.#udp.on('error', () => {});
+    this.#udp.on('message', (query, from) =>
+      this.#answer(query, 'udp', bytes => this.#udp.send(bytes, from.port, from.address, () => {})),
+    );
     return actual;
   }
 
