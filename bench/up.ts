@@ -2,19 +2,29 @@
  * Time of `mesh up` and `mesh down` against creating and removing the same containers plainly (network, volume, the same images,
  * commands and order, no sidecars), interleaved on the real engine with all images present.
  *
- *   node bench/up.ts [--rounds 3] [--write]
+ *   node bench/up.ts [--rounds 3] [--pods 20] [--write]
+ *
+ * Then a mesh of `--pods` redis services, written straight in mesh.yaml, up and down once.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type Docker from 'dockerode';
 import { Bookshop } from '../test/support/bookshop.ts';
+import { mesh as meshIn } from '../test/support/mesh-command.ts';
 import { median } from './median.ts';
 import { pssBytes } from './process-cpu.ts';
 import { writeTable } from './table.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, write: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    pods: { type: 'string', default: '20' },
+    write: { type: 'boolean', default: false },
+  },
 });
+const pods = Number(values.pods);
 const rounds = Number(values.rounds);
 await using shop = await Bookshop.create('bench-up');
 const { docker } = shop;
@@ -89,12 +99,31 @@ for (let round = 0; round < rounds; round++) {
   times.plainDown.push(await timed(() => plainDown(made)));
 }
 
+/** Up and down of a mesh of `pods` services, in ms. */
+async function manyPods(): Promise<{ readonly up: number; readonly down: number }> {
+  const dir = await mkdtemp(join(tmpdir(), 'mesh-bench-'));
+  const services = Array.from({ length: pods }, (_, at) => `  redis-${at + 1}: {image: "redis:7", port: 6379}`);
+  await writeFile(join(dir, 'mesh.yaml'), `name: bench-many\nservices:\n${services.join('\n')}\n`);
+  const run = async (...args: string[]) => {
+    const result = await meshIn(args, dir);
+    if (result.code !== 0) throw new Error(`mesh ${args.join(' ')}: ${result.stderr}`);
+  };
+  try {
+    return { up: await timed(() => run('up', '-d', '--wait')), down: await timed(() => run('down', '-v')) };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+const many = await manyPods();
+
 const seconds = (list: readonly number[]) => (median(list) / 1000).toFixed(1);
 const allowed = (1.5 * median(times.plainUp)) / 1000 + 4;
 const heading = ['bookshop, images present', 'mesh', 'plain containers', 'allowed'];
 const rows = [
   [`up, ${workloads.length} pods`, `${seconds(times.up)} s`, `${seconds(times.plainUp)} s`, `${allowed.toFixed(1)} s`],
   ['down', `${seconds(times.down)} s`, `${seconds(times.plainDown)} s`, '5.0 s'],
+  [`up, ${pods} pods of redis`, `${seconds([many.up])} s`, '–', '–'],
+  [`down, ${pods} pods of redis`, `${seconds([many.down])} s`, '–', '–'],
   ['sidecar at rest, PSS (median)', `${sidecarPss.toFixed(1)} MB`, '–', '15 MB'],
   ['daemon at rest, PSS', `${daemonPss.toFixed(1)} MB`, '–', '–'],
 ];

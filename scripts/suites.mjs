@@ -34,6 +34,8 @@ function runOnce(files, concurrency, extra) {
     const args = [
       '--test',
       '--disable-warning=ExperimentalWarning',
+      // A test that failed may have left something open; its file must end all the same.
+      '--test-force-exit',
       `--test-concurrency=${concurrency}`,
       // A file that hangs fails, and the rest still runs.
       `--test-timeout=${concurrency === 1 ? 1_200_000 : 180_000}`,
