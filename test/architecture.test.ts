@@ -29,6 +29,24 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['api'],
 };
 
+/** Crossings of the table where only types may be taken: nothing of the other folder runs. */
+const typesOnly: Readonly<Record<string, readonly string[]>> = {
+  runtime: ['config'],
+  canary: ['config'],
+  api: ['config', 'snapshot', 'canary'],
+  dashboard: ['api'],
+};
+
+/** What must never know each other, also not by way of a folder between them; the table must not be widened past this. */
+const strangers: readonly (readonly [string, string])[] = [
+  ['control', 'runtime'],
+  ['runtime', 'control'],
+  ['control', 'proxy'],
+  ['proxy', 'config'],
+  ['proxy', 'control'],
+  ['cli', 'runtime'],
+];
+
 /** Single crossings that the table does not have, each with its why. */
 const exceptions: ReadonlyMap<string, string> = new Map([
   ['cli/main.ts → daemon', 'the program `mesh` is where the command line and the daemon are put together'],
@@ -40,6 +58,12 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
+interface Export {
+  readonly name: string;
+  readonly isType: boolean;
+  readonly documented: boolean;
+}
+
 interface Source {
   /** Relative to src, with `/`. */
   readonly path: string;
@@ -48,6 +72,7 @@ interface Source {
   /** Without comments and with the contents of strings kept. */
   readonly code: string;
   readonly imports: readonly Import[];
+  readonly exports: readonly Export[];
 }
 
 /** Cuts comments, so that prose about `Date.now` is no use of it. Strings and templates are stepped over whole. */
@@ -61,7 +86,17 @@ function importsOf(file: string, code: string): Import[] {
   return [...code.matchAll(statement)].map(match => ({
     file,
     specifier: match[3] ?? match[4] ?? '',
-    typeOnly: match[2] !== undefined,
+    // `import { type A, type B }` takes types only as well.
+    typeOnly: match[2] !== undefined || /^import\s*\{(?:\s*type\s[^,}]+,?)+\s*\}/.test(match[0]),
+  }));
+}
+
+function exportsOf(text: string): Export[] {
+  const statement = /^export (?:async |abstract )?(const|function\*?|class|interface|type) (\w+)/gm;
+  return [...text.matchAll(statement)].map(({ 1: kind, 2: name = '', index }) => ({
+    name,
+    isType: kind === 'interface' || kind === 'type',
+    documented: text.slice(0, index).trimEnd().endsWith('*/'),
   }));
 }
 
@@ -73,7 +108,14 @@ function sourcesBelow(folder: string): Source[] {
       const path = name.split(sep).join('/');
       const text = readFileSync(join(root, folder, name), 'utf8');
       const code = withoutComments(text);
-      return { path, folder: path.split('/')[0] ?? '', lines: text.split('\n').length - 1, code, imports: importsOf(path, code) };
+      return {
+        path,
+        folder: path.split('/')[0] ?? '',
+        lines: text.split('\n').length - 1,
+        code,
+        imports: importsOf(path, code),
+        exports: exportsOf(text),
+      };
     });
 }
 
@@ -108,6 +150,15 @@ test('the imports are read at all: relative, types, re-exports, dynamic ones and
   const found = importsOf('zero/x.ts', code);
   assert.deepEqual(found.map(folderOf), ['one', 'two', 'three', 'four', 'five', 'six', null]);
   assert.match(code, /no \/\/ comment/);
+  const types = importsOf('zero/x.ts', "import { type A, type B } from './a.ts'; import { type A, b } from './b.ts';");
+  assert.deepEqual(
+    types.map(found => found.typeOnly),
+    [true, false],
+  );
+  assert.deepEqual(exportsOf('/** Told. */\nexport const a = 1;\nexport interface B {}\n'), [
+    { name: 'a', isType: false, documented: true },
+    { name: 'B', isType: true, documented: false },
+  ]);
 });
 
 describe('folders', () => {
@@ -130,6 +181,35 @@ describe('folders', () => {
       assert.deepEqual(wrong, []);
     });
   }
+
+  for (const [folder, others] of Object.entries(typesOnly)) {
+    test(`${folder} takes only types from ${others.join(', ')}`, () => {
+      const wrong = sources
+        .filter(source => source.folder === folder)
+        .flatMap(source => source.imports)
+        .filter(found => !found.typeOnly && others.includes(folderOf(found) ?? ''));
+      assert.deepEqual(wrong, []);
+    });
+  }
+
+  test('nothing imports the daemon but the program that starts it', () => {
+    const users = sources.filter(
+      source => source.folder !== 'daemon' && source.imports.some(found => folderOf(found) === 'daemon'),
+    );
+    assert.deepEqual(
+      users.map(source => source.path),
+      ['cli/main.ts'],
+    );
+  });
+
+  test('planes and engine stay strangers, also by way of other folders', () => {
+    const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+      (mayImport[from] ?? []).some(next => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))));
+    assert.deepEqual(
+      strangers.filter(([from, to]) => reaches(from, to)),
+      [],
+    );
+  });
 
   test('no two folders import each other, also not by way of others (types do not count)', () => {
     const edges = new Map<string, Set<string>>();
@@ -225,6 +305,39 @@ describe('habits', () => {
   test('nothing is exported as default', () => {
     assert.deepEqual(
       uses(/^export default\b|\bas default\b/m, () => true),
+      [],
+    );
+  });
+
+  test('every exported symbol says what it is', () => {
+    const silent = sources.flatMap(({ path, exports }) =>
+      exports.filter(({ documented }) => !documented).map(({ name }) => `src/${path}: ${name}`),
+    );
+    assert.deepEqual(silent, []);
+  });
+
+  test('no function, class or constant is exported that nobody else uses', () => {
+    const users = [...sources, ...sourcesBelow('test'), ...sourcesBelow('bench')];
+    const words = new Map(users.map(source => [source, new Set(source.code.match(/\w+/g))]));
+    const unused = sources.flatMap(source =>
+      source.exports
+        // Errors are part of what a function promises, also where nobody tells them apart yet.
+        .filter(({ name, isType }) => !isType && !name.endsWith('Error'))
+        .filter(({ name }) => !users.some(other => other.code !== source.code && words.get(other)?.has(name)))
+        .map(({ name }) => `src/${source.path}: ${name}`),
+    );
+    assert.deepEqual(unused, []);
+  });
+
+  test('every production package is used', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const used = new Set(sources.flatMap(source => source.imports.map(found => packageOf(found.specifier))));
+    // Its native file is loaded by path: see src/proxy/interception/libc.ts.
+    used.add('koffi');
+    assert.deepEqual(
+      Object.keys(dependencies).filter(name => !used.has(name)),
       [],
     );
   });

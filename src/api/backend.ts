@@ -24,6 +24,7 @@ export interface Project {
   readonly socket: string;
 }
 
+/** How a daemon starts. */
 export interface StartOptions {
   /** Build images even when the tag exists. */
   readonly build: boolean;
@@ -44,6 +45,7 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** Which logs are wanted, and who gets the lines. */
 export interface LogRequest {
   /** Services or workloads; empty = all. */
   readonly names: readonly string[];
@@ -58,6 +60,7 @@ export interface LogRequest {
   readonly onLine: (line: LogLine) => void;
 }
 
+/** A command to run in an app container. */
 export interface ExecRequest {
   /** Workload, or a service: then its first workload. */
   readonly name: string;
@@ -89,6 +92,7 @@ export interface Check {
   readonly hint: string;
 }
 
+/** The daemon's side of the program, as the command line sees it. */
 export interface Backend {
   /** Claims the folder and starts; what happens then is in the events. @throws MeshError `already-running` */
   startDaemon(project: Project, options: StartOptions): Promise<RunningDaemon>;

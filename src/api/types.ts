@@ -101,6 +101,7 @@ export interface StatusDocument {
 /** `starting` until the first plan is carried out; `degraded` when something that should run does not. */
 export type Phase = 'starting' | 'running' | 'degraded' | 'failed' | 'stopping';
 
+/** A gateway and where it answers on this machine. */
 export interface GatewayStatus {
   readonly name: string;
   readonly url: string;
@@ -113,6 +114,7 @@ export interface PlannedOperation {
   readonly cause: string;
 }
 
+/** What `up` would do now: `mesh up --dry-run --json`. */
 export interface PlanDocument {
   readonly apiVersion: 1;
   readonly kind: 'Plan';
@@ -120,6 +122,7 @@ export interface PlanDocument {
   readonly operations: readonly PlannedOperation[];
 }
 
+/** The configuration in force, resolved: `GET /v1/config`. */
 export interface ConfigDocument {
   readonly apiVersion: 1;
   readonly kind: 'Config';
@@ -136,6 +139,7 @@ export type RunningConfig = Snapshot;
 /** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
 export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;
 
+/** What an event tells, by kind. */
 export type MeshEventBody =
   | { readonly kind: 'phase'; readonly phase: Phase; readonly reason: string; readonly hint: string }
   | { readonly kind: 'plan'; readonly operations: readonly PlannedOperation[]; readonly cause: string }

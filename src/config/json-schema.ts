@@ -4,11 +4,6 @@ import { meshSchema } from './schema/mesh.ts';
 /** The schema file in this package, relative to its root. */
 export const schemaFile = 'schema/mesh.schema.json';
 
-/** First line of a mesh.yaml whose editor should know the schema; `schema` is a path or a URL. */
-export function schemaModeline(schema: string): string {
-  return `# yaml-language-server: $schema=${schema}`;
-}
-
 /** A JSON Schema as plain data. */
 export interface JsonSchema {
   readonly [key: string]: unknown;

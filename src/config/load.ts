@@ -26,6 +26,7 @@ export interface LoadResult {
   readonly files: readonly string[];
 }
 
+/** Which files are read, and with which variables. */
 export interface LoadOptions {
   /** Path of mesh.yaml, absolute or relative to the working directory. */
   readonly file: string;

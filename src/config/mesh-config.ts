@@ -4,6 +4,7 @@
  */
 import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode, NamedMatch, PathMatch, RetryPolicy } from './terms.ts';
 
+/** One mesh. */
 export interface MeshConfig {
   /** DNS label. Names the project unless `-p` says otherwise. */
   readonly name: string;
@@ -13,9 +14,9 @@ export interface MeshConfig {
   readonly baseDir: string;
   /** Every file that was read (mesh.yaml, compose files, includes, env files): what the watcher watches. Absolute. */
   readonly files: readonly string[];
+  /** Every compose service is one, or a version of one; one-shot jobs are services without ports. */
   readonly services: readonly ServiceConfig[];
   readonly gateways: readonly GatewayConfig[];
-  /** Compose services whose containers run outside the mesh's services list: none; every compose service is a service. One-shot jobs are services without ports. */
   readonly volumes: readonly VolumeConfig[];
   readonly secrets: readonly SecretConfig[];
   readonly mtls: MtlsMode;
@@ -24,6 +25,7 @@ export interface MeshConfig {
   readonly proxy: ProxyConfig;
 }
 
+/** A service: one name, one or more versions behind it. */
 export interface ServiceConfig {
   readonly name: string;
   /** Other DNS names of the service (compose aliases, container_name, hostname). */
@@ -41,6 +43,7 @@ export interface ServiceConfig {
   readonly routes: readonly RouteRuleConfig[];
 }
 
+/** A port that the app listens on. */
 export interface PortConfig {
   readonly port: number;
   /** Name from compose or `''`. */
@@ -52,6 +55,7 @@ export interface PortConfig {
   readonly exposed?: true;
 }
 
+/** A version of a service: what its pods run, and how many there are. */
 export interface VersionConfig {
   readonly name: string;
   /** Compose service this version runs as (`reviews-v1`), or the service's own name. */
@@ -77,7 +81,7 @@ export interface ContainerConfig {
   readonly domainname: string | null;
   readonly mounts: readonly MountConfig[];
   readonly tmpfs: readonly string[];
-  /** Ports published on the host, compose's `ports`. Published on the pod and served by the sidecar's inbound like any other caller from outside. */
+  /** Compose's `ports`, published on the pod. The sidecar admits the host itself there without mTLS; see `InboundListener.published`. */
   readonly publish: readonly PublishConfig[];
   readonly extraHosts: readonly string[];
   readonly dns: readonly string[];
@@ -109,6 +113,7 @@ export interface ContainerConfig {
   readonly groupAdd: readonly string[];
 }
 
+/** How an image is built. */
 export interface BuildConfig {
   /** Absolute. */
   readonly context: string;
@@ -119,6 +124,7 @@ export interface BuildConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A file, folder or volume in the container. */
 export type MountConfig =
   | {
       readonly kind: 'bind';
@@ -131,6 +137,7 @@ export type MountConfig =
   | { readonly kind: 'anonymous'; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'secret'; readonly source: string; readonly target: string };
 
+/** One of compose's published ports. */
 export interface PublishConfig {
   /** @default 0.0.0.0 in compose; the mesh publishes on 127.0.0.1 unless an address is written. */
   readonly hostAddress: string;
@@ -140,6 +147,7 @@ export interface PublishConfig {
   readonly protocol: 'tcp' | 'udp';
 }
 
+/** A health check that replaces parts of the image's own; `null` leaves a part as the image has it. */
 export interface HealthcheckConfig {
   /** Docker's form: `['CMD', …]`, `['CMD-SHELL', 'line']` or `['NONE']`. Empty: the image's own. */
   readonly test: readonly string[];
@@ -149,6 +157,7 @@ export interface HealthcheckConfig {
   readonly startPeriodMs: number | null;
 }
 
+/** What has to be up before a container starts. */
 export interface DependencyConfig {
   /** Mesh service and version it resolves to. `version` `''` = all versions. */
   readonly service: string;
@@ -157,11 +166,13 @@ export interface DependencyConfig {
   readonly required: boolean;
 }
 
+/** When the engine starts an ended app again. */
 export interface RestartConfig {
   readonly policy: 'no' | 'always' | 'on-failure' | 'unless-stopped';
   readonly maxRetries: number;
 }
 
+/** A port on this machine that leads into the mesh. */
 export interface GatewayConfig {
   readonly name: string;
   /** @default 127.0.0.1 */
@@ -176,6 +187,7 @@ export interface GatewayRouteConfig extends RouteRuleConfig {
   readonly hosts: readonly string[];
 }
 
+/** A rule: requests that match go to the destinations, by weight. */
 export interface RouteRuleConfig {
   readonly name: string;
   readonly matches: readonly RouteMatchConfig[];
@@ -184,6 +196,7 @@ export interface RouteRuleConfig {
   readonly retry: RetryPolicy | null;
 }
 
+/** Conditions of a rule; all have to hold. Empty lists and `null` ask for nothing. */
 export interface RouteMatchConfig {
   readonly path: PathMatch | null;
   readonly methods: readonly string[];
@@ -191,6 +204,7 @@ export interface RouteMatchConfig {
   readonly query: readonly NamedMatch[];
 }
 
+/** Where a rule leads, with its share. */
 export interface DestinationConfig {
   readonly service: string;
   /** `''` = all versions. */
@@ -206,6 +220,7 @@ export interface AccessConfig {
   readonly rules: readonly AccessRuleConfig[];
 }
 
+/** Who may, or may not, call what. Fields AND, values of one field OR. */
 export interface AccessRuleConfig {
   readonly name: string;
   readonly action: 'allow' | 'deny';
@@ -219,6 +234,7 @@ export interface AccessRuleConfig {
   readonly hosts: readonly string[];
 }
 
+/** A named volume. */
 export interface VolumeConfig {
   readonly name: string;
   /** Name on the engine: `<project>_<name>` unless external or named. */
@@ -228,12 +244,14 @@ export interface VolumeConfig {
   readonly driverOpts: Readonly<Record<string, string>>;
 }
 
+/** A secret that containers mount as a file. */
 export interface SecretConfig {
   readonly name: string;
   /** Absolute file, or the environment variable's name. */
   readonly from: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'environment'; readonly variable: string };
 }
 
+/** How sidecars run. */
 export interface ProxyConfig {
   /** Base image for the sidecar; `null` = assembled from the running node binary. Overridden by MESH_PROXY_IMAGE. */
   readonly image: string | null;

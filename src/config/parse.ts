@@ -16,6 +16,7 @@ export interface ParsedYaml {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What a kind of file may hold beyond plain YAML. */
 export interface ParseOptions {
   /** Tags to let through, e.g. compose's `!reset`. Every other unknown tag is an error. */
   readonly tags?: readonly string[];

@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Diagnostic } from './diagnostic.ts';
 import { printable } from './shown.ts';
 
+/** What the printing of diagnostics needs. */
 export interface PrintOptions {
   /** Text of each file by the name its diagnostics use. */
   readonly sources: ReadonlyMap<string, string>;

@@ -9,6 +9,7 @@ import type { Position, YamlMap } from './yaml-node.ts';
 /** Loads compose files and mesh.yaml's own services by one converter. Never throws for bad input. */
 export type ComposeLoader = (options: ComposeLoadOptions) => Promise<ComposeLoad>;
 
+/** What compose files are read with. */
 export interface ComposeLoadOptions {
   /** Compose files in order of precedence (later ones override earlier ones, compose's merge rules). Absolute. May be empty. */
   readonly files: readonly string[];
@@ -86,6 +87,7 @@ export interface Place {
   readonly path: string;
 }
 
+/** A port as compose tells it. */
 export interface SourcePort {
   readonly port: number;
   /** `name` of compose's long form, or `''`. */
@@ -94,6 +96,7 @@ export interface SourcePort {
   readonly appProtocol: string;
 }
 
+/** An entry of `depends_on`, with the name that compose uses. */
 export interface SourceDependency {
   /** Compose service as written. */
   readonly service: string;

@@ -7,7 +7,7 @@ export interface Problem {
 }
 
 /** Above this a Node timer overflows 31 bits and fires at once. */
-export const maxDurationMs = 24 * 24 * 3_600_000;
+const maxDurationMs = 24 * 24 * 3_600_000;
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const sizeUnits: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };

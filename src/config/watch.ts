@@ -16,6 +16,7 @@ const graceMs = 1_000;
 /** File systems that report no events (some shared folders) are looked at this often. */
 const pollMs = 1_000;
 
+/** What a watch works with. */
 export interface WatchDeps {
   /** @default the machine's clock */
   readonly clock?: Clock;

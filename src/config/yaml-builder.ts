@@ -6,7 +6,7 @@ import { dotted, type Position, type YamlEntry, type YamlMap, type YamlNode } fr
 /** Levels of nesting. The YAML composer is recursive and a deep file can end the process; no real file comes near. */
 export const maxDepth = 64;
 /** Values after expansion of aliases ("billion laughs"). */
-export const maxNodes = 50_000;
+const maxNodes = 50_000;
 
 interface Built {
   readonly node: YamlNode;

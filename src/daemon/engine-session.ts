@@ -55,7 +55,7 @@ export function createEngine(runtime: Runtime, clock: Clock): Engine {
 }
 
 /** Docker's `10m` and `1h30m` as RFC 3339; anything else is handed on as it is. @throws MeshError `usage` */
-export function sinceMoment(written: string, nowMs: number): string {
+function sinceMoment(written: string, nowMs: number): string {
   const units: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
   if (/^(\d+(\.\d+)?[hms])+$/.test(written)) {
     const ageMs = [...written.matchAll(/([\d.]+)([hms])/g)].reduce(

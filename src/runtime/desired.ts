@@ -14,6 +14,7 @@ export interface DesiredContainer {
   readonly hash: string;
 }
 
+/** A pod as the configuration wants it. */
 export interface DesiredPod {
   readonly identity: PodIdentity;
   readonly pause: DesiredContainer;
@@ -43,7 +44,7 @@ export function networkName(project: string): string {
 }
 
 /** `reviews-v1-1`; without a version `details-1`. */
-export function workloadName(service: string, version: string, replica: number): string {
+function workloadName(service: string, version: string, replica: number): string {
   return version === '' ? `${service}-${replica}` : `${service}-${version}-${replica}`;
 }
 

@@ -19,6 +19,7 @@ export interface EngineInfo {
 /** Keys and values that must all be present; value `''` = any. */
 export type LabelFilter = Readonly<Record<string, string>>;
 
+/** A port of a container on the host. */
 export interface PublishedPort {
   readonly hostAddress: string;
   readonly hostPort: number;
@@ -52,6 +53,7 @@ export interface PortHolder extends PublishedPort {
   readonly containerName: string;
 }
 
+/** An image as inspected. */
 export interface ImageFacts {
   readonly id: string;
   readonly arch: string;
@@ -95,6 +97,7 @@ export interface ContainerBody {
   readonly HostConfig: HostConfigBody;
 }
 
+/** `HostConfig` of a new container, the part that is used. */
 export interface HostConfigBody {
   readonly NetworkMode: string;
   readonly PortBindings?: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[]>>;
@@ -131,17 +134,20 @@ export interface HostConfigBody {
   readonly GroupAdd?: readonly string[];
 }
 
+/** A network as listed. */
 export interface NetworkFacts {
   readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A volume as listed. */
 export interface VolumeFacts {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** `POST /build`, the part that is used. */
 export interface BuildRequest {
   /** Absolute folder; its `.dockerignore` is honoured. */
   readonly context: string;
@@ -153,6 +159,7 @@ export interface BuildRequest {
   readonly platform: string | null;
 }
 
+/** Which part of a container's output is read. */
 export interface LogOptions {
   readonly follow: boolean;
   /** Unix seconds or RFC 3339; empty: from the beginning. */
@@ -163,11 +170,13 @@ export interface LogOptions {
   readonly signal: AbortSignal;
 }
 
+/** A piece of output as the engine sends it, not cut at lines. */
 export interface LogChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
 }
 
+/** A command to run in a container. */
 export interface ExecRequest {
   readonly command: readonly string[];
   readonly tty: boolean;
@@ -182,12 +191,14 @@ export interface ExecRequest {
   readonly onResizable?: (resize: (columns: number, rows: number) => void) => void;
 }
 
+/** Something that happened to a container. */
 export interface EngineEvent {
   readonly action: string;
   readonly containerId: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** One engine. */
 export interface Docker {
   /** Where the engine is, for messages: `unix:///var/run/docker.sock`. */
   readonly endpoint: string;

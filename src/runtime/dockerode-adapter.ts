@@ -48,7 +48,7 @@ export async function connectDocker(inputs: EndpointInputs): Promise<Docker> {
 }
 
 /** The port for one endpoint, without asking whether it answers. `configDir`: docker's own folder, for logins. */
-export async function openDocker(endpoint: EngineEndpoint, platform: NodeJS.Platform, configDir: string): Promise<Docker> {
+async function openDocker(endpoint: EngineEndpoint, platform: NodeJS.Platform, configDir: string): Promise<Docker> {
   const { default: Client } = await import('dockerode');
   return new DockerodeAdapter(
     new Client(clientOptions(endpoint)),

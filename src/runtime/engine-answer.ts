@@ -62,7 +62,7 @@ export function refusal(thrown: unknown): { readonly statusCode: number | null; 
 }
 
 /** Why a connection failed, in words; `null` when it did not fail for want of an engine. */
-export function unreachableReason(thrown: unknown): string | null {
+function unreachableReason(thrown: unknown): string | null {
   const { code, message } = thrown as { code?: unknown; message?: unknown };
   if (code === 'ENOENT') return 'no such socket';
   if (code === 'EACCES' || code === 'EPERM') return 'no permission (is your user in the group `docker`?)';

@@ -13,6 +13,7 @@ export interface EngineEndpoint {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string } | null;
 }
 
+/** Where an engine may be named. */
 export interface EndpointInputs {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;

@@ -23,6 +23,7 @@ const atOnce = 4;
 /** How long an app is watched for a crash right after its start. */
 const crashWatchMs = 700;
 
+/** What the carrying out of one plan works with. */
 export interface Execution extends PodRunner {
   readonly docker: Docker;
   readonly engine: EngineInfo;

@@ -20,6 +20,7 @@ export const labelKeys = {
 /** What a container is in its pod. */
 export type Role = 'pause' | 'sidecar' | 'app';
 
+/** What the labels of a container say of its pod. */
 export interface PodIdentity {
   readonly project: string;
   readonly dir: string;

@@ -11,6 +11,7 @@ import { ContainerFailed, RuntimeError } from './runtime-error.ts';
 /** How often a health state is asked for; the engine runs the check itself. */
 const healthPollMs = 200;
 
+/** What waiting for other pods works with. */
 export interface DependencyWaiter {
   readonly docker: Docker;
   readonly clock: Clock;
@@ -58,7 +59,7 @@ export async function inOrder(
 }
 
 /** The pods that a dependency waits for. */
-export function podsBehind(dependency: DependencyConfig, pods: readonly DesiredPod[]): readonly DesiredPod[] {
+function podsBehind(dependency: DependencyConfig, pods: readonly DesiredPod[]): readonly DesiredPod[] {
   return pods.filter(
     ({ identity }) =>
       identity.service === dependency.service && (dependency.version === '' || identity.version === dependency.version),

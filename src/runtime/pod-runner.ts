@@ -15,6 +15,7 @@ import { alive, isStale } from './reconcile.ts';
 import type { RuntimeHooks } from './runtime.ts';
 import { ContainerFailed, PortTaken, RuntimeError } from './runtime-error.ts';
 
+/** What the making of pods works with. */
 export interface PodRunner {
   readonly docker: Docker;
   readonly project: string;

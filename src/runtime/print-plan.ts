@@ -19,7 +19,7 @@ const verbs: Record<Operation['kind'], string> = {
 };
 
 /** `create pod reviews-v1-1`: one operation in words, without its cause. */
-export function describeOperation(operation: Operation): string {
+function describeOperation(operation: Operation): string {
   return `${verbs[operation.kind]} ${operation.target}`;
 }
 

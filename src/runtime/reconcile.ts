@@ -26,6 +26,7 @@ export interface Desired {
   readonly sidecarImage: string;
 }
 
+/** What is asked for beyond the configuration. */
 export interface ReconcileOptions {
   /** Build again what has a build. */
   readonly build: boolean;

@@ -23,6 +23,7 @@ export interface ObservedPod {
   readonly controlPort: number | null;
 }
 
+/** A container of a pod, as last listed. */
 export interface ObservedContainer {
   readonly id: string;
   readonly name: string;
@@ -36,6 +37,7 @@ export interface ObservedContainer {
   readonly configHash: string;
 }
 
+/** One step of a plan. */
 export interface Operation {
   readonly kind:
     | 'create-network'
@@ -65,6 +67,7 @@ export interface Plan {
   readonly operations: readonly Operation[];
 }
 
+/** How an operation goes on. */
 export type Progress =
   | { readonly kind: 'start' | 'done'; readonly operation: Operation; readonly detail: string }
   | { readonly kind: 'progress'; readonly operation: Operation; readonly detail: string }
@@ -82,6 +85,7 @@ export interface RuntimeHooks {
   appListening(workload: string, signal: AbortSignal): Promise<void>;
 }
 
+/** What the carrying out of a plan needs. */
 export interface ExecuteOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (event: Progress) => void;
@@ -90,6 +94,7 @@ export interface ExecuteOptions {
   readonly build: boolean;
 }
 
+/** What is asked for beyond the configuration. */
 export interface PlanOptions {
   /** Build images even when the tag exists. @default false */
   readonly build?: boolean;
@@ -108,6 +113,7 @@ export interface LogPiece {
   readonly data: Buffer;
 }
 
+/** Whose output is wanted, and how much of it. */
 export interface LogRequest {
   /** Workloads or services; empty: all. */
   readonly targets: readonly string[];
@@ -121,6 +127,7 @@ export interface LogRequest {
   readonly signal: AbortSignal;
 }
 
+/** One project's containers on one engine. */
 export interface Runtime {
   /** One listing of the project's pods, sorted by workload. */
   observe(): Promise<readonly ObservedPod[]>;

@@ -11,6 +11,7 @@
  */
 import type { Snapshot } from './snapshot.ts';
 
+/** Raised when a message changes its meaning; both ends refuse another one. */
 export const protocolVersion = 1;
 /** A larger frame means a broken or hostile peer; 32 MiB holds a snapshot for some ten thousand endpoints. */
 export const maxFrameBytes = 32 * 1024 * 1024;
@@ -25,6 +26,7 @@ export const sidecarEnv = {
   trustBundle: 'MESH_TRUST_BUNDLE',
 } as const;
 
+/** What the daemon sends. */
 export type ToSidecar =
   | { readonly kind: 'hello'; readonly protocol: number; readonly daemonVersion: string }
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
@@ -38,6 +40,7 @@ export type ToSidecar =
 /** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
 export type QueryKind = 'config' | 'stats' | 'state';
 
+/** What a sidecar sends. */
 export type ToDaemon =
   | {
       readonly kind: 'hello';
@@ -57,6 +60,7 @@ export type ToDaemon =
   /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
   | ({ readonly kind: 'app' } & AppState);
 
+/** Whether the app accepts connections on a port. */
 export interface AppState {
   readonly port: number;
   readonly listening: boolean;

@@ -28,8 +28,11 @@ export interface Snapshot {
   readonly accessLog: AccessLogFormat;
 }
 
+/** `allow-any` lets unknown destinations through, `registry-only` refuses them. */
 export type EgressPolicy = 'allow-any' | 'registry-only';
+/** Form of the access log. */
 export type AccessLogFormat = 'off' | 'text' | 'json';
+/** Whether plaintext is taken from other pods: `strict` refuses it, `permissive` takes both, `disabled` sends it too. */
 export type MtlsMode = 'strict' | 'permissive' | 'disabled';
 /** `auto`: HTTP is told by the client's first bytes; only where neither config, port nor image says the protocol. */
 export type ListenerProtocol = 'http' | 'tcp' | 'auto';
@@ -72,11 +75,13 @@ export interface GatewayListener {
   readonly tcp: readonly WeightedCluster[];
 }
 
+/** The rules of one listener, by host. */
 export interface RouteTable {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
 }
 
+/** The rules of some hosts. */
 export interface VirtualHost {
   readonly name: string;
   /** Lower case, without port: exact, `*.suffix`, `prefix.*` or `*`. Longest exact > suffix > prefix > `*`. */
@@ -85,6 +90,7 @@ export interface VirtualHost {
   readonly rules: readonly RouteRule[];
 }
 
+/** Requests that match share one action and one policy. */
 export interface RouteRule {
   /** For logs, metrics and `proxy-config`. */
   readonly name: string;
@@ -118,6 +124,7 @@ export interface NamedMatch {
   readonly value: string;
 }
 
+/** What happens to a request that matches. */
 export type RouteAction = { readonly kind: 'forward'; readonly split: readonly WeightedCluster[] };
 
 /** Weights are relative; one entry only: the weight is ignored. Entries of weight 0 are not compiled when there are several. */
@@ -129,6 +136,7 @@ export interface WeightedCluster {
 /** Envoy's retry kinds that this version implements. */
 export type RetryCondition = 'connect-failure' | 'reset' | '5xx' | 'gateway-error' | 'retriable-status-codes';
 
+/** When and how often a request is tried again. */
 export interface RetryPolicy {
   /** Retries after the first try. */
   readonly attempts: number;
@@ -158,6 +166,7 @@ export interface Cluster {
   readonly idleTimeoutMs: number;
 }
 
+/** One workload that serves a cluster. */
 export interface Endpoint {
   readonly workload: string;
   /** IPv4 address of the pod. */
@@ -166,6 +175,7 @@ export interface Endpoint {
   readonly tls: 'mtls' | 'plain';
 }
 
+/** A name of the mesh and its virtual address. */
 export interface DnsRecord {
   /** Lower case, no trailing dot. */
   readonly name: string;

@@ -18,7 +18,7 @@ export interface Edge {
 }
 
 /** Requests of one edge with one outcome. Counting is two additions; callers keep the object. */
-export class RequestSeries {
+class RequestSeries {
   readonly labels: string;
   readonly durations: Histogram = new Histogram();
   requests = 0;

@@ -52,7 +52,7 @@ export function composePart(root: YamlNode, baseDir: string, report: Report): Co
 }
 
 /** The compose service that a version written in place runs as: the one it names, or `reviews-v1`. */
-export function inlineName(service: string, version: string, node: YamlMap): string {
+function inlineName(service: string, version: string, node: YamlMap): string {
   const named = node.entries.get('service')?.value;
   return named?.kind === 'scalar' && typeof named.value === 'string' ? named.value : `${service}-${version}`;
 }

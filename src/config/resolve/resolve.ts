@@ -19,6 +19,7 @@ import { resolveServices } from './services.ts';
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
 const defaultProxyMemoryBytes = 128 * 1024 * 1024;
 
+/** Everything that was read, in its checked shape. */
 export interface ResolveInput {
   readonly spec: MeshSpec;
   /** mesh.yaml, for positions. */

@@ -18,6 +18,7 @@ export interface Home {
   readonly version: string;
 }
 
+/** Services in canonical form, and which compose service each came from. */
 export interface ResolvedServices {
   /** Without routes and dependencies. Sorted by name. */
   readonly services: readonly ServiceConfig[];

@@ -36,5 +36,7 @@ export const access = z.union([
   ),
 ]);
 
+/** `access` as written. */
 export type AccessSpec = z.output<typeof access>;
+/** One access rule as written. */
 export type AccessRuleSpec = z.output<typeof rule>;

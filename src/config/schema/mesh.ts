@@ -92,4 +92,3 @@ export const meshSchema = fields(
 
 /** mesh.yaml as written: short and long forms side by side, units already numbers. */
 export type MeshSpec = z.output<typeof meshSchema>;
-export type GatewaySpec = z.output<typeof gateway>;

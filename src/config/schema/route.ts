@@ -135,6 +135,9 @@ export const gatewayRule = fields(
 /** `routes:` by service. */
 export const routes = namedMap(listOf(routeRule, '`- {to: v2}`'), '`reviews: [{to: v2}]`');
 
+/** A rule of a service as written. */
 export type RouteRuleSpec = z.output<typeof routeRule>;
+/** A rule of a gateway as written. */
 export type GatewayRuleSpec = z.output<typeof gatewayRule>;
+/** `retries` as written. */
 export type RetriesSpec = NonNullable<RouteRuleSpec['retries']>;

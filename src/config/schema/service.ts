@@ -59,5 +59,5 @@ export const service = fields(
   '`web: {image: shop/web, port: 8080}`',
 );
 
+/** A service as written. */
 export type ServiceSpec = z.output<typeof service>;
-export type VersionSpec = z.output<typeof version>;

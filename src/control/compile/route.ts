@@ -47,7 +47,7 @@ export function compileTcp(
 }
 
 /** The port to reach a service on: as written, else the dialled one if the service has it, else its first. */
-export function portOf(service: ServiceConfig | undefined, written: number | null, dialled: number): number {
+function portOf(service: ServiceConfig | undefined, written: number | null, dialled: number): number {
   if (written !== null) return written;
   if (service === undefined || service.ports.some(item => item.port === dialled)) return dialled;
   return service.ports[0]?.port ?? dialled;

@@ -73,7 +73,7 @@ export function readPorts(ports: Cursor | null, expose: Cursor | null, report: R
 }
 
 /** `[[address:]host:]container[/protocol]`, each port a number or a range. `null` when it is none of that. */
-export function parseShort(written: string): Parsed | null {
+function parseShort(written: string): Parsed | null {
   const found = /^(?:(?:(\[[^\]]+\]|[^:[\]]*):)?([\d-]*):)?([\d-]+)(?:\/([a-z]+))?$/i.exec(written.trim());
   if (found === null) return null;
   const protocol = (found[4] ?? 'tcp').toLowerCase();

@@ -24,8 +24,13 @@ export const hexValue: Uint8Array = table(c => {
 /** The byte of a field name in the form in which names are compared: lower case, `_` and `.` as `-` (CGI and PHP make them one). */
 export const foldedByte: Uint8Array = table(c => (c >= 65 && c <= 90 ? c + 32 : c === 95 || c === 46 ? 45 : c));
 
+/** HTAB. */
 export const tab = 9;
+/** LF. */
 export const lf = 10;
+/** CR. */
 export const cr = 13;
+/** SP. */
 export const space = 32;
+/** `:`. */
 export const colon = 58;

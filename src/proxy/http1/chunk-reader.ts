@@ -10,8 +10,9 @@ export interface BodySink {
   trailers(lines: string): void;
 }
 
-/** `done` is reached with the body's last byte; the negative results are statuses to refuse the message with. */
-export const chunkMore = 0;
+/** Results of reading; a negative one is the status to refuse the message with. More input is needed. */
+const chunkMore = 0;
+/** Reached with the body's last byte. */
 export const chunkDone = 1;
 
 /** Sizes of up to 12 digits (16 TiB), leading zeros included. */

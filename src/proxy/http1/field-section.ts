@@ -2,11 +2,13 @@ import { colon, cr, lf, nameByte, space, tab, valueByte } from './chars.ts';
 import { bit, field, knownField } from './known-field.ts';
 
 /** More fields than this are refused with 431. Envoy allows 100, Node 2000. */
-export const maxFields = 256;
+const maxFields = 256;
 
 /** Result of reading: the position after what was read, or one of these. */
 export const incomplete = 0;
+/** Refuse with 400. */
 export const badMessage = -400;
+/** Refuse with 431. */
 export const tooLarge = -431;
 
 const perField = 5;

@@ -3,7 +3,9 @@ import { bit, field } from './known-field.ts';
 
 /** How a message's end is found. `-1` chunked, `-2` until the connection closes, otherwise the length in bytes. */
 export type BodyLength = number;
+/** The chunked coding tells the end. */
 export const chunkedBody = -1;
+/** The end of the connection is the end of the body. */
 export const untilClose = -2;
 /** The fields contradict each other or are malformed; servers would differ in where the message ends. */
 export const badFraming = -3;

@@ -30,6 +30,7 @@ export interface ResponseHandler extends BodySink {
   upstreamDrained(): void;
 }
 
+/** The handler wants no more of this connection. */
 export const abandoned: BodyLength = -9;
 
 /** Envoy's limit for response heads is 60 KiB; a larger one is answered with 502. */

@@ -64,7 +64,7 @@ export function interceptionRules(family: 'ip' | 'ip6', nameservers: readonly st
 }
 
 /** Bytes of a dotted IPv4 address. */
-export function ipv4Bytes(address: string): Buffer {
+function ipv4Bytes(address: string): Buffer {
   return Buffer.from(address.split('.').map(Number));
 }
 
