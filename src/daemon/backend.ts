@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Backend, Project } from '../api/backend.ts';
@@ -31,11 +30,9 @@ export const backend: Backend = {
     const server = createApiServer(lateApi(started.promise), error => setImmediate(() => Promise.reject(error)));
     if (!(await claimSocket(server, project.socket))) throw await alreadyRunning(project);
     const release = async (removed: boolean): Promise<void> => {
-      await new Promise<void>(resolve => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      });
-      await rm(project.socket, { force: true });
+      // The socket and its file go at once. Answers under way, that to `stop` among them, end after it: the process waits for them, we may not.
+      server.close();
+      server.closeIdleConnections();
       if (removed) await forgetRun(project.stateDir);
     };
     try {
@@ -68,7 +65,6 @@ export const backend: Backend = {
       return await fn();
     } finally {
       await new Promise(resolve => server.close(resolve));
-      await rm(project.socket, { force: true });
     }
   },
 

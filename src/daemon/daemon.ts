@@ -201,15 +201,24 @@ export class Daemon implements RunningDaemon {
   async stop({ containers }: { readonly containers: boolean }): Promise<void> {
     if (this.#ending.signal.aborted) return this.ended;
     await this.#beginEnd();
-    if (containers) await this.#parts.runtime.stop({ signal: AbortSignal.timeout(60_000) });
-    await this.#finish(false);
+    try {
+      if (containers) await this.#parts.runtime.stop({ signal: AbortSignal.timeout(60_000) });
+    } finally {
+      // Also when the engine is away: a daemon that has ended its work is of no use to anybody.
+      await this.#finish(false);
+    }
   }
 
   async down({ volumes }: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void> {
     await this.#beginEnd();
-    await this.#parts.runtime.down({ volumes, onProgress: onLine });
-    // The caller is told first; the socket goes after its answer.
-    setImmediate(() => void this.#finish(true));
+    let removed = false;
+    try {
+      await this.#parts.runtime.down({ volumes, onProgress: onLine });
+      removed = true;
+    } finally {
+      // The caller is told first; the socket goes after its answer. What is left, the next `down` removes by itself.
+      setImmediate(() => void this.#finish(removed));
+    }
   }
 
   async metrics(): Promise<string> {

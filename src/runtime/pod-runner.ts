@@ -15,7 +15,6 @@ import { alive, isStale } from './reconcile.ts';
 import type { RuntimeHooks } from './runtime.ts';
 import { ContainerFailed, PortTaken, RuntimeError } from './runtime-error.ts';
 
-/** What the making of pods works with. */
 export interface PodRunner {
   readonly docker: Docker;
   readonly project: string;
@@ -90,6 +89,7 @@ export async function logTail(docker: Docker, id: string, signal: AbortSignal): 
 
 /** Rejects at once when the signal aborts, whatever the work does. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {}); // told by the race below; nobody's any more where the signal has aborted before it
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

@@ -288,6 +288,19 @@ describe('the end', () => {
     assert.deepEqual(await docker.listContainers({}), []);
   });
 
+  test('a down or stop that the engine refuses ends the daemon all the same, and the record stays for the next', async () => {
+    for (const end of ['down', 'stop'] as const) {
+      const { docker, mesh } = start(shop('a'));
+      await ready(mesh);
+      docker.unreachable = true;
+      const ending =
+        end === 'down' ? mesh.daemon.down({ volumes: false }, () => undefined) : mesh.daemon.stop({ containers: true });
+      await assert.rejects(ending, { code: 'engine-unreachable' });
+      await mesh.daemon.ended;
+      assert.equal(mesh.released, false);
+    }
+  });
+
   test('stop during a slow start gives up waiting', async () => {
     const { mesh } = start(shop('a'));
     mesh.control.listening = new Promise(() => undefined);

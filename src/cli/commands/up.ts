@@ -113,18 +113,21 @@ async function detached(invocation: Invocation, options: UpOptions): Promise<num
       exitCodes.alreadyRunning,
     );
   }
-  const api = await startDetached(invocation, [
+  const presenter = createPresenter(invocation);
+  const ending = new AbortController();
+  const starting = startDetached(invocation, [
     ...(options.build ? ['--build'] : []),
     ...(project.allowPrivileged ? ['--allow-privileged'] : []),
   ]);
-  const presenter = createPresenter(invocation);
-  const ending = new AbortController();
+  // The daemon has a session of its own, which Ctrl-C does not reach: it is told, also when it has hardly begun.
   using _signals = followSignals(code => {
-    void api.stop({ containers: true }).then(
-      () => process.exit(code),
-      () => process.exit(code),
-    );
+    presenter.between(() => output.note('stopping … (Ctrl-C again: at once)'));
+    starting
+      .then(daemon => daemon.stop({ containers: true }))
+      .catch(error => presenter.between(() => output.note(String(error))))
+      .finally(() => process.exit(code));
   });
+  const api = await starting;
   const signal =
     options.timeout === undefined ? ending.signal : AbortSignal.any([ending.signal, AbortSignal.timeout(options.timeout * 1000)]);
   try {
