@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../async/clock.ts';
 import type { AppState } from '../snapshot/channel.ts';
 
+/** Callers wait for an app that starts: it is seen a moment after it listens. */
 const firstProbeMs = 100;
-/** While the app is not there. */
+/** Each wait for the app against the one before: still 200 ms after five seconds, the longest after three quarters of a minute. */
+const slower = 1.02;
+/** While the app has not been there for long. */
 const waitingProbeMs = 1000;
 /** While it is: how late its going is noticed. */
 const settledProbeMs = 3000;
@@ -82,6 +85,6 @@ export class AppProbe {
     }
     const settled = [...this.#states.values()].every(listening => listening);
     this.#cancel = this.#clock.after(settled ? settledProbeMs : this.#delayMs, () => void this.#probe());
-    this.#delayMs = Math.min(waitingProbeMs, this.#delayMs * 2);
+    this.#delayMs = Math.min(waitingProbeMs, this.#delayMs * slower);
   }
 }

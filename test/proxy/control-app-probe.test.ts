@@ -68,3 +68,35 @@ test('every change is told once, and unwatched ports are forgotten', async () =>
   assert.deepEqual(probe.states, [{ port: 9090, listening: false }]);
   probe.stop();
 });
+
+test('an app that starts is looked for ten times a second, one that has not come for long once', async () => {
+  const waits: number[] = [];
+  let due = (): void => {};
+  const clock: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    after: (ms, fn) => {
+      waits.push(ms);
+      due = fn;
+      return () => {};
+    },
+  };
+  const probe = new AppProbe(
+    clock,
+    async () => new Set(),
+    () => {},
+  );
+  probe.watch([9080]);
+  for (let round = 1; round <= 200; round++) {
+    while (waits.length < round) await Promise.resolve();
+    due();
+  }
+  probe.stop();
+  let at = 0;
+  for (const ms of waits) {
+    at += ms;
+    if (at <= 2_000) assert.ok(ms < 150, `${ms} ms until ${at} ms`);
+    if (at <= 5_000) assert.ok(ms <= 200, `${ms} ms until ${at} ms`);
+  }
+  assert.equal(waits.at(-1), 1000);
+});
