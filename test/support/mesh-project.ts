@@ -29,13 +29,21 @@ export class MeshProject implements AsyncDisposable {
   readonly gatewayPort: number;
   readonly docker = new Docker();
   readonly #env: Readonly<Record<string, string>>;
+  readonly #keepDir: boolean;
 
-  /** `env`: what the commands get besides our own. */
-  protected constructor(dir: string, project: string, gatewayPort: number, env: Readonly<Record<string, string>>) {
+  /** `env`: what the commands get besides our own. `keepDir`: the folder is somebody else's. */
+  protected constructor(
+    dir: string,
+    project: string,
+    gatewayPort: number,
+    env: Readonly<Record<string, string>>,
+    keepDir = false,
+  ) {
     this.dir = dir;
     this.project = project;
     this.gatewayPort = gatewayPort;
     this.#env = env;
+    this.#keepDir = keepDir;
   }
 
   get meshFile(): string {
@@ -99,7 +107,7 @@ export class MeshProject implements AsyncDisposable {
     if (down.code !== 0 && daemon !== null) kill(daemon); // or it would repair what is removed now
     const left = await this.containers();
     await Promise.all([...left.values()].map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
-    await rm(this.dir, { recursive: true, force: true });
+    if (!this.#keepDir) await rm(this.dir, { recursive: true, force: true });
     if (down.code !== 0 || left.size > 0)
       throw new Error(`down of ${this.project} ended with ${down.code} and left ${[...left.keys()]}: ${down.stderr}`);
   }

@@ -15,8 +15,8 @@ export function serviceLine(name: string, port: number, script: string, more = '
 
 /** The smallest mesh that answers: a service, and what a test adds to it, behind a gateway. Up in two seconds. */
 export class TinyMesh extends MeshProject {
-  private constructor(dir: string, project: string, gatewayPort: number) {
-    super(dir, project, gatewayPort, { WEB_PORT: String(gatewayPort) });
+  private constructor(dir: string, project: string, gatewayPort: number, keepDir = false) {
+    super(dir, project, gatewayPort, { WEB_PORT: String(gatewayPort) }, keepDir);
   }
 
   /** Writes the project; nothing is started. `services`: more lines for its mesh.yaml. */
@@ -27,8 +27,8 @@ export class TinyMesh extends MeshProject {
     return new TinyMesh(dir, project, await freePort());
   }
 
-  /** The same folder under another name and port. */
+  /** The same folder under another name and port; it must end before this one does. */
   async copy(project: string): Promise<TinyMesh> {
-    return new TinyMesh(this.dir, project, await freePort());
+    return new TinyMesh(this.dir, project, await freePort(), true);
   }
 }
