@@ -12,6 +12,7 @@ import { RuntimeError } from './runtime-error.ts';
 const ignoreFile = '.dockerignore';
 
 /** What the engine is sent for a build. */
+/** What the engine builds from. */
 export interface BuildContext {
   readonly tar: Readable;
   /** Path of the Dockerfile in the tar: a made-up name for one outside the context, as `docker build -f` does it. */

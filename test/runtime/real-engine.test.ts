@@ -167,7 +167,10 @@ describe('the runtime on a real engine', { skip }, () => {
 
   it('lets the engine restart a sidecar that dies by itself', async () => {
     const { sidecar } = await podOf('db-1');
-    await engine.exec(sidecar.id, { ...quiet, command: ['/bin/node', '-e', 'process.kill(1, "SIGUSR2")'] });
+    // A signal that process 1 does not catch yet is lost: wait until /proc says that it does (bit 11 is SIGUSR2).
+    const caught = 'BigInt("0x" + /SigCgt:\\s*(\\w+)/.exec(require("fs").readFileSync("/proc/1/status", "utf8"))[1]) & 0x800n';
+    const script = `while (!(${caught})); process.kill(1, "SIGUSR2")`;
+    await engine.exec(sidecar.id, { ...quiet, command: ['/bin/node', '-e', script] });
     await eventually(async () => {
       const now = (await podOf('db-1')).sidecar;
       assert.equal(now.state, 'running');
