@@ -7,6 +7,7 @@ import { listening, spawnOn } from './spawned.ts';
 export async function httpProxyChain(_dir: string, core: number, ports: ChainPorts, certs: Certificates): Promise<Chain> {
   const hop = (role: string, listen: number, target: number) =>
     spawnOn(core, process.execPath, [
+      '--no-deprecation',
       join(import.meta.dirname, 'http-proxy-process.mjs'),
       role,
       String(listen),

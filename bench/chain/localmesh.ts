@@ -72,11 +72,12 @@ export async function localmeshChain(dir: string, core: number, ports: ChainPort
   await listening(ports.back);
   await listening(ports.front);
   const portsOf = async (workload: string): Promise<number> => {
-    for (;;) {
+    for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
       const found = /^ports (.*)$/m.exec(logs.get(workload) ?? '')?.[1];
       if (found !== undefined) return (JSON.parse(found) as { control: number }).control;
       await new Promise(resolve => setTimeout(resolve, 20));
     }
+    throw new Error(`the sidecar of ${workload} does not say where it listens`);
   };
 
   const control = new ControlPlane({

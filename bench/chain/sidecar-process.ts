@@ -47,7 +47,8 @@ for (const { workload, service, outbound, inbound } of options.sidecars) {
     listeningPorts: async () => new Set([options.destination.port]),
     clock: systemClock,
     random: createRandom(),
-    log: createLog('sidecar'),
+    // The table is the output: only what should not happen is told.
+    log: createLog('sidecar', undefined, { level: 'error' }),
     print: line => process.stdout.write(`${workload} ${line}\n`),
     onDrained: () => process.exit(0),
     appAddress: options.appAddress,
