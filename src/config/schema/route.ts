@@ -120,7 +120,11 @@ const rule = {
     .optional()
     .describe('Where to, by weight: plain numbers, or percentages that add up to 100%.'),
   timeout: duration.optional().describe('Time for the whole request, all tries. Default: none.'),
-  retries: retries.optional().describe('A number of retries, or the long form. Default: none.'),
+  retries: retries
+    .optional()
+    .describe(
+      'A number of retries, or the long form. Default: a connection that could not be made is tried twice more; `0` turns that off.',
+    ),
 };
 
 /** A rule of `routes.<service>`. */
