@@ -15,6 +15,7 @@ import { alive, isStale } from './reconcile.ts';
 import type { RuntimeHooks } from './runtime.ts';
 import { ContainerFailed, PortTaken, RuntimeError } from './runtime-error.ts';
 
+/** What making a pod needs. */
 export interface PodRunner {
   readonly docker: Docker;
   readonly project: string;
