@@ -7,7 +7,7 @@ import { type AccessEntry, accessJson, accessText } from '../telemetry/access-lo
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster-runtime.ts';
-import type { Connector, DataPlane, Downstream, TcpProxy } from './data-plane.ts';
+import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRole } from './exchange-role.ts';
 import { isConnectionAllowed } from './filters/access.ts';
@@ -106,8 +106,8 @@ class RunningDataPlane implements DataPlane {
     const http = (d: Downstream): void => {
       this.#serve(d, new OutboundRole(key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
-    this.#byProtocol(downstream, runtime.listener.protocol, http, d =>
-      this.#tcp(d, runtime.tcp(this.#deps.random.next), snapshot),
+    this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
+      this.#tcp(downstream, runtime.tcp(this.#deps.random.next), snapshot),
     );
   }
 
@@ -121,8 +121,8 @@ class RunningDataPlane implements DataPlane {
     const http = (d: Downstream): void => {
       this.#serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
-    this.#byProtocol(downstream, runtime.listener.protocol, http, d =>
-      this.#tcp(d, runtime.tcp(this.#deps.random.next), snapshot),
+    this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
+      this.#tcp(downstream, runtime.tcp(this.#deps.random.next), snapshot),
     );
   }
 
@@ -138,20 +138,11 @@ class RunningDataPlane implements DataPlane {
       const own = serviceId(snapshot.trustDomain, snapshot.service);
       this.#serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
     };
-    const tcp = (d: Downstream): void => {
+    this.#byProtocol(downstream, runtime.listener.protocol, http, () => {
       const { access } = runtime.listener;
-      if (access !== null && !isConnectionAllowed(access, d.peer?.spiffeId ?? null)) {
-        this.#deps.log.info('refused a connection', {
-          reason: 'rbac_access_denied',
-          port: d.localPort,
-          peer: d.peer?.spiffeId ?? 'plaintext',
-        });
-        refuse(d);
-        return;
-      }
-      this.#deps.tcp(d, createTcpUpstream(d, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts()));
-    };
-    this.#byProtocol(downstream, runtime.listener.protocol, http, tcp);
+      if (access !== null && !isConnectionAllowed(access, downstream.peer?.spiffeId ?? null)) return null;
+      return createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts());
+    });
   }
 
   drain(graceMs: number): Promise<void> {
@@ -175,18 +166,31 @@ class RunningDataPlane implements DataPlane {
     return this.#metrics.text();
   }
 
+  /** `upstream`: where raw TCP goes; `null` where the caller is not let through. */
   #byProtocol(
     downstream: Downstream,
     protocol: 'http' | 'tcp' | 'auto',
     http: (d: Downstream) => void,
-    tcp: (d: Downstream) => void,
+    upstream: () => TcpUpstream | null,
   ): void {
+    const tcp = (d: Downstream, early: TcpUpstream | null): void => {
+      const to = early ?? upstream();
+      if (to !== null) this.#deps.tcp(d, to);
+      else {
+        const peer = d.peer?.spiffeId ?? 'plaintext';
+        this.#deps.log.info('refused a connection', { reason: 'rbac_access_denied', port: d.localPort, peer });
+        refuse(d);
+      }
+    };
     if (protocol === 'http') http(downstream);
-    else if (protocol === 'tcp') tcp(downstream);
-    else
-      sniff(downstream, this.#deps.clock, (isHttp, d) =>
-        this.#guard({ abort: () => refuse(d) }, () => (isHttp ? http(d) : tcp(d))),
-      );
+    else if (protocol === 'tcp') tcp(downstream, null);
+    else {
+      const guarded = { abort: () => refuse(downstream) };
+      sniff(downstream, this.#deps.clock, upstream, {
+        http: d => this.#guard(guarded, () => http(d)),
+        tcp: (d, early) => this.#guard(guarded, () => tcp(d, early)),
+      });
+    }
   }
 
   #serve(downstream: Downstream, role: ExchangeRole): void {
@@ -201,9 +205,9 @@ class RunningDataPlane implements DataPlane {
     if (!downstream.socket.destroyed) this.#connections.add(connection);
   }
 
-  #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): void {
+  #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): TcpUpstream {
     const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));
-    this.#deps.tcp(downstream, createTcpUpstream(downstream, cluster, counters, this.#tcpParts()));
+    return createTcpUpstream(downstream, cluster, counters, this.#tcpParts());
   }
 
   #tcpParts(): { connector: Connector; clock: Clock; access: (entry: AccessEntry) => void } {

@@ -1,8 +1,11 @@
 import type { Clock } from '../async/clock.ts';
-import type { Downstream } from './data-plane.ts';
+import type { Downstream, TcpUpstream } from './data-plane.ts';
+import { EarlyUpstream } from './early-upstream.ts';
 
-/** A client silent for this long waits for the server to speak first: raw TCP. MySQL clients feel every millisecond of it. */
+/** A client silent for this long may wait for the server to speak first. MySQL clients feel every millisecond of it. */
 const silenceMs = 100;
+/** Where nobody can be dialled for the client, it has this long to say something. */
+const firstByteMs = 10_000;
 /** The longest method that is believed, with its space. */
 const enough = 24;
 
@@ -13,39 +16,66 @@ export function looksLikeHttp(bytes: Buffer): boolean | null {
   return /^[A-Z-]*$/.test(line) && line.length < enough ? null : false;
 }
 
+/** What becomes of a connection; one of the two is called, once. */
+export interface Sniffed {
+  readonly http: (downstream: Downstream) => void;
+  /** `early`: dialled already, to be used instead of a new upstream. */
+  readonly tcp: (downstream: Downstream, early: TcpUpstream | null) => void;
+}
+
 /**
- * Tells by the client's first bytes what a connection speaks, for ports of which nobody said it. Calls `then` once, with the socket paused and free of our
- * listeners; a connection that ends before is destroyed instead.
+ * Tells by the first bytes what a connection speaks, for ports of which nobody said it. Silence proves nothing: on a busy machine a request may come
+ * late, and taken for raw TCP it would go past every route. So the server is dialled then, and whoever speaks first decides.
+ * The socket is handed on paused and free of our listeners; a connection that ends before is destroyed instead.
+ * @param dial the upstream for raw TCP; `null` where the caller may not have one
  */
-export function sniff(downstream: Downstream, clock: Clock, then: (http: boolean, downstream: Downstream) => void): void {
+export function sniff(downstream: Downstream, clock: Clock, dial: () => TcpUpstream | null, then: Sniffed): void {
   const { socket } = downstream;
   let seen = downstream.initial;
+  let early: EarlyUpstream | null = null;
   const known = looksLikeHttp(seen);
   if (known !== null) {
-    then(known, downstream);
+    if (known) then.http(downstream);
+    else then.tcp(downstream, null);
     return;
   }
   const stop = (): void => {
     cancel();
     socket.off('data', onData).off('end', onGone).off('error', onGone).off('close', onGone);
-  };
-  const decide = (http: boolean): void => {
-    stop();
     socket.pause();
-    then(http, { ...downstream, initial: seen });
+  };
+  const toHttp = (): void => {
+    stop();
+    early?.drop();
+    then.http({ ...downstream, initial: seen });
+  };
+  const toTcp = (): void => {
+    stop();
+    then.tcp({ ...downstream, initial: seen }, early);
   };
   const onData = (bytes: Buffer): void => {
     seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
     const http = looksLikeHttp(seen);
-    if (http !== null) decide(http);
+    if (http === true) toHttp();
+    else if (http === false) toTcp();
   };
   const onGone = (): void => {
     stop();
+    early?.drop();
     // Its last error may come after our listener is off.
     socket.on('error', () => {});
     socket.destroy();
   };
-  const cancel = clock.after(silenceMs, () => decide(false));
+  const onSilence = (): void => {
+    const upstream = dial();
+    if (upstream === null) {
+      cancel = clock.after(firstByteMs, toTcp);
+      return;
+    }
+    early = new EarlyUpstream(upstream, toTcp);
+    early.dial();
+  };
+  let cancel = clock.after(silenceMs, onSilence);
   socket.on('data', onData).on('end', onGone).on('error', onGone).on('close', onGone);
   socket.resume();
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import type { Connector, TcpProxy } from '../../src/proxy/data-plane.ts';
+import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { exchangeRaw, get, startHttp, startRaw, statusOf } from './backend.ts';
@@ -87,6 +88,65 @@ describe('raw TCP', () => {
     });
     await eventually(() => assert.equal(got, 'hello'));
     silent.destroy();
+  });
+
+  test('on a port of unknown protocol a late request is HTTP all the same, and goes the way of its route', async () => {
+    let dialled = 0;
+    let left = 0;
+    await using db = await startRaw(socket => {
+      dialled++;
+      socket.on('end', () => left++).resume();
+    });
+    await using web = await startHttp((_, res) => res.end('routed'));
+    await using plane = await startPlane('outbound', talkingTo('auto', [db.port], web.port), { tcp: new TcpSessions().proxy });
+    const late = connect({ host: '127.0.0.1', port: plane.port });
+    let got = '';
+    late.on('data', bytes => {
+      got += bytes.toString();
+    });
+    // Longer than anybody waits for a client's first byte: the server that might speak first has been dialled.
+    await eventually(() => assert.equal(dialled, 1));
+    late.write('GE');
+    late.write('T / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(() => assert.match(got, /routed/));
+    await eventually(() => assert.equal(left, 1));
+    late.destroy();
+    assert.match(plane.plane.metrics(), /istio_tcp_connections_closed_total\{.*destination_service="db".*\} 1\n/);
+  });
+
+  test('on a port of unknown protocol late bytes that are not HTTP go to the server that was dialled for them', async () => {
+    const heard: string[] = [];
+    await using db = await startRaw(socket => {
+      heard.push('');
+      socket.on('data', bytes => socket.end(`<${bytes.toString()}>`));
+    });
+    await using plane = await startPlane('outbound', talkingTo('auto', [db.port], db.port), { tcp: new TcpSessions().proxy });
+    const late = connect({ host: '127.0.0.1', port: plane.port });
+    let got = '';
+    late.on('data', bytes => {
+      got += bytes.toString();
+    });
+    await eventually(() => assert.equal(heard.length, 1));
+    late.write('ping');
+    await eventually(() => assert.equal(got, '<ping>'));
+    assert.equal(heard.length, 1);
+    late.destroy();
+  });
+
+  test('a silent client of a server that cannot be reached is closed', async () => {
+    const dead = await freePort();
+    await using plane = await startPlane('outbound', talkingTo('auto', [dead], dead), { tcp: new TcpSessions().proxy });
+    const silent = connect({ host: '127.0.0.1', port: plane.port });
+    let closed = false;
+    silent
+      .on('error', () => {})
+      .on('close', () => {
+        closed = true;
+      });
+    await eventually(() => assert.equal(closed, true));
+    const entry = JSON.parse(plane.accessLog[0] ?? '{}') as Record<string, unknown>;
+    assert.equal(entry['response_flags'], 'UF');
+    assert.equal(plane.accessLog.length, 1);
   });
 
   test('inbound is judged by the caller alone', async () => {
