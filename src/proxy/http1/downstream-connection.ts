@@ -6,6 +6,7 @@ import type { ExchangeClient } from '../exchange-client.ts';
 import type { ExchangeParts } from '../exchange-parts.ts';
 import type { ExchangeRole } from '../exchange-role.ts';
 import { refusal } from '../failure.ts';
+import { resetConnection } from '../tcp/reset.ts';
 import { lf } from './chars.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { chunkedBody } from './framing.ts';
@@ -125,8 +126,7 @@ export class DownstreamConnection implements ExchangeClient, BodySink {
 
   abort(): void {
     // A plain FIN would make an answer without a length look complete.
-    if ('encrypted' in this.#socket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    resetConnection(this.#socket);
   }
 
   /** The request's body, from the chunk reader. */
