@@ -192,6 +192,33 @@ describe('folders', () => {
     });
   }
 
+  test('biome.json repeats the table for the editor', () => {
+    interface Override {
+      readonly includes: readonly string[];
+      readonly linter: {
+        readonly rules: {
+          readonly style?: {
+            readonly noRestrictedImports?: {
+              readonly options?: { readonly patterns: readonly { readonly group: readonly string[] }[] };
+            };
+          };
+        };
+      };
+    }
+    const { overrides } = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as { overrides: readonly Override[] };
+    const folders = Object.keys(mayImport);
+    const repeated = new Map<string, readonly string[]>();
+    for (const { includes, linter } of overrides) {
+      const folder = /^src\/([a-z]+)\/\*\*$/.exec(includes[0] ?? '')?.[1];
+      const group = linter.rules.style?.noRestrictedImports?.options?.patterns[0]?.group ?? [];
+      const refused = group.flatMap(pattern => /^\.\.\/([a-z]+)\/\*\*$/.exec(pattern)?.[1] ?? []);
+      if (folder !== undefined && group.length > 0)
+        repeated.set(folder, folders.filter(name => name !== folder && !refused.includes(name)).sort());
+    }
+    const table = Object.entries(mayImport).filter(([, allowed]) => allowed.length < folders.length - 1);
+    for (const [folder, allowed] of table) assert.deepEqual(repeated.get(folder), [...allowed].sort(), folder);
+  });
+
   test('nothing imports the daemon but the program that starts it', () => {
     const users = sources.filter(
       source => source.folder !== 'daemon' && source.imports.some(found => folderOf(found) === 'daemon'),
