@@ -107,6 +107,9 @@ const unsupportedKeys: ReadonlyMap<string, string> = new Map([
   ['volumes_from', 'list the volumes themselves under volumes'],
 ]);
 
+/** Every key of compose that is honoured, left out or refused; the same as `composeServiceKeys`, which mesh.yaml takes. */
+export const knownKeys: readonly string[] = [...honouredKeys, ...ignoredKeys.keys(), ...unsupportedKeys.keys()];
+
 /** Says what of a service's keys is not honoured: ignored ones once per key, unknown ones each time with the nearest known name. */
 export function checkServiceKeys(service: Cursor, report: Report): void {
   for (const { name, key } of entriesOf(service)) {
@@ -116,9 +119,6 @@ export function checkServiceKeys(service: Cursor, report: Report): void {
     if (ignored !== undefined) report.warnOnce(name, key, 'compose-key-ignored', `${name} is ignored by the mesh`, ignored);
     else if (unsupported !== undefined)
       report.error(key, 'compose-unsupported', `${name} is not supported by the mesh`, unsupported);
-    else {
-      const known = [...honouredKeys, ...ignoredKeys.keys(), ...unsupportedKeys.keys()];
-      report.error(key, 'unknown-field', `${key.path} is not a key of a compose service`, didYouMean(name, known));
-    }
+    else report.error(key, 'unknown-field', `${key.path} is not a key of a compose service`, didYouMean(name, knownKeys));
   }
 }

@@ -4,10 +4,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { honouredKeys } from '../../../src/interop/compose/service-keys.ts';
+import { composeServiceKeys } from '../../../src/config/schema/compose-keys.ts';
+import { honouredKeys, knownKeys } from '../../../src/interop/compose/service-keys.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = readFileSync(join(root, 'docs/compose.md'), 'utf8');
+
+test('mesh.yaml takes the keys that compose files may have', () => {
+  assert.deepEqual([...composeServiceKeys].sort(), [...knownKeys].sort());
+});
 
 test('every honoured key is named', () => {
   const missing = [...honouredKeys].filter(key => !page.includes(`\`${key}`));
