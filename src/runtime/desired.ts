@@ -4,7 +4,7 @@ import type { ContainerConfig, DependencyConfig, MeshConfig } from '../config/me
 import type { CopiedFile } from './app-body.ts';
 import { appBody } from './app-body.ts';
 import type { ContainerBody } from './docker.ts';
-import type { PodIdentity } from './labels.ts';
+import { containerName, type PodIdentity } from './labels.ts';
 import { gatewayPause, servicePause, sidecarBody } from './pod-body.ts';
 
 /** A container to be; its hash covers all but labels and the image's content. */
@@ -58,9 +58,13 @@ export function desiredPods(config: MeshConfig, settings: PodSettings): readonly
         const secrets = files.map(file => [file.path, settings.secretValues.get(file.secret) ?? '']);
         return {
           identity,
-          pause: desired(`${nameOf(identity)}-pod`, servicePause(version.container, pauseSettings(settings, identity))),
-          sidecar: desired(`${nameOf(identity)}-sidecar`, sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
-          app: { ...desired(nameOf(identity), body, [version.container.labels, secrets]), files, container: version.container },
+          pause: desired(containerName(identity, 'pause'), servicePause(version.container, pauseSettings(settings, identity))),
+          sidecar: desired(containerName(identity, 'sidecar'), sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
+          app: {
+            ...desired(containerName(identity, 'app'), body, [version.container.labels, secrets]),
+            files,
+            container: version.container,
+          },
           dependsOn: version.container.dependsOn,
           hasPorts: service.ports.length > 0,
         };
@@ -71,8 +75,8 @@ export function desiredPods(config: MeshConfig, settings: PodSettings): readonly
     const identity = identify(settings, gateway.name, '', 1, 'gateway', gateway.name);
     return {
       identity,
-      pause: desired(`${nameOf(identity)}-pod`, gatewayPause(gateway, pauseSettings(settings, identity))),
-      sidecar: desired(nameOf(identity), sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
+      pause: desired(containerName(identity, 'pause'), gatewayPause(gateway, pauseSettings(settings, identity))),
+      sidecar: desired(containerName(identity, 'sidecar'), sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
       app: null,
       dependsOn: [],
       hasPorts: true,
@@ -108,11 +112,6 @@ function identify(
     kind,
     composeService,
   };
-}
-
-/** The app has the name that compose would give it: the one people type. */
-function nameOf(identity: PodIdentity): string {
-  return `${identity.project}-${identity.workload}`;
 }
 
 function pauseSettings(settings: PodSettings, identity: PodIdentity) {

@@ -1,7 +1,7 @@
-/** Removes all that carries the project's label, and nothing else: it needs no configuration and takes what a crash left half made. */
+/** Removes all that the mesh made for the project, and nothing else: it needs no configuration and takes what a crash left half made. */
 import { Slots } from '../async/slots.ts';
 import type { ContainerFacts, Docker } from './docker.ts';
-import { labelKeys } from './labels.ts';
+import { isMadeByMesh, labelKeys } from './labels.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 const atOnce = 8;
@@ -13,9 +13,12 @@ export async function downProject(
   options: { readonly volumes: boolean; readonly onProgress: (line: string) => void },
 ): Promise<void> {
   const labels = { [labelKeys.project]: project };
-  const containers = await docker.listContainers(labels);
+  const { made = [], foreign = [] } = Object.groupBy(await docker.listContainers(labels), one =>
+    isMadeByMesh(one) ? 'made' : 'foreign',
+  );
+  for (const { name } of foreign) options.onProgress(`left container ${name}: it has the mesh's labels, not a name of the mesh`);
   const slots = new Slots(atOnce);
-  const pods = Map.groupBy(containers, one => one.labels[labelKeys.workload] ?? one.name);
+  const pods = Map.groupBy(made, one => one.labels[labelKeys.workload] ?? one.name);
   await Promise.all(
     [...pods].map(([workload, group]) =>
       slots.run(() => removeGroup(docker, group)).then(() => options.onProgress(`removed pod ${workload}`)),

@@ -53,6 +53,34 @@ export function podLabels(pod: PodIdentity, role: Role): Readonly<Record<string,
   };
 }
 
+/** Name of one container. The app, and a gateway's sidecar, have the name that compose would give them: the one people type. */
+export function containerName(
+  { project, workload, kind }: Pick<PodIdentity, 'project' | 'workload' | 'kind'>,
+  role: Role,
+): string {
+  const name = `${project}-${workload}`;
+  if (role === 'pause') return `${name}-pod`;
+  return role === 'sidecar' && kind === 'service' ? `${name}-sidecar` : name;
+}
+
+/**
+ * Whether the mesh made the container. Labels alone do not say so: an image that was committed from a pod hands them on to all that is
+ * started from it. The engine gives a name only once, and the mesh's own has the name that its labels ask for.
+ */
+export function isMadeByMesh({
+  name,
+  labels,
+}: {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}): boolean {
+  const role = labels[labelKeys.role];
+  if (role !== 'pause' && role !== 'sidecar' && role !== 'app') return false;
+  const kind = labels[labelKeys.kind] === 'gateway' ? 'gateway' : 'service';
+  const identity = { project: labels[labelKeys.project] ?? '', workload: labels[labelKeys.workload] ?? '', kind } as const;
+  return name === containerName(identity, role);
+}
+
 /** Labels of networks and volumes. `what`: `network` or `volume`, as compose names it. */
 export function resourceLabels(
   project: string,

@@ -3,7 +3,7 @@
 import { networkName } from './desired.ts';
 import type { ContainerFacts, Docker } from './docker.ts';
 import type { Role } from './labels.ts';
-import { labelKeys } from './labels.ts';
+import { isMadeByMesh, labelKeys } from './labels.ts';
 import type { ObservedContainer, ObservedPod } from './runtime.ts';
 
 /** A container with what reconcile needs beyond the public facts. */
@@ -20,9 +20,10 @@ export interface SeenPod extends ObservedPod {
   readonly app: SeenContainer | null;
 }
 
-/** One listing. Sorted by workload. */
+/** One listing; what only carries our labels is not taken for ours. Sorted by workload. */
 export async function observePods(docker: Docker, project: string, controlPort: number): Promise<readonly SeenPod[]> {
-  return podsOf(await docker.listContainers({ [labelKeys.project]: project }), project, controlPort);
+  const labelled = await docker.listContainers({ [labelKeys.project]: project });
+  return podsOf(labelled.filter(isMadeByMesh), project, controlPort);
 }
 
 /** Groups containers by workload. Pure. */

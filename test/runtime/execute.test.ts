@@ -207,6 +207,37 @@ describe('carrying a plan out, on the engine in memory', () => {
     );
   });
 
+  it('neither adopts nor removes a container that only carries its labels', async () => {
+    const { docker, runtime } = fresh('a:1');
+    const config = meshConfig([oneContainer('a', 'a:1', 80)]);
+    await up(runtime, config);
+    const app = (await docker.listContainers({})).find(one => one.labels['dev.localmesh.role'] === 'app');
+    await docker.createContainer('copy', {
+      Image: 'a:1',
+      HostConfig: { NetworkMode: 'none' },
+      Labels: { ...app?.labels, 'dev.localmesh.dir': '/else' },
+    });
+    await docker.createContainer('half', {
+      Image: 'a:1',
+      HostConfig: { NetworkMode: 'none' },
+      Labels: { 'dev.localmesh.project': 'shop' },
+    });
+    const before = docker.calls.length;
+    await up(runtime, config);
+    assert.deepEqual(
+      docker.calls.slice(before).filter(call => /^(create|remove|start)/.test(call)),
+      [],
+    );
+    assert.deepEqual(
+      (await runtime.observe()).map(pod => pod.app?.name),
+      [app?.name],
+    );
+    const lines: string[] = [];
+    await runtime.down({ volumes: true, onProgress: line => lines.push(line) });
+    assert.deepEqual((await docker.listContainers({})).map(one => one.name).sort(), ['copy', 'half']);
+    assert.ok(lines.some(line => line.startsWith('left container copy')));
+  });
+
   it('removes sidecar images of former versions when it makes a new one, and not before', async () => {
     const { docker, runtime } = fresh('a:1');
     const config = meshConfig([oneContainer('a', 'a:1', 80)]);
