@@ -1,20 +1,18 @@
 import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import type { LoadResult } from '../config/load.ts';
-import { load } from '../config/load.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { printDiagnostics } from '../config/print.ts';
-import { loadCompose } from '../interop/compose/load-compose.ts';
+import { loadMesh } from '../interop/load-mesh.ts';
 import type { Invocation } from './invocation.ts';
 
-/** Reads the project's configuration with the interop loaders plugged in. */
+/** Reads the project's configuration. */
 export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<LoadResult> {
-  return load({
+  return loadMesh({
     file: project.file,
     env: project.env,
     profiles: project.profiles,
     allowPrivileged: project.allowPrivileged,
     project: project.name,
-    composeLoader: loadCompose,
   });
 }
 

@@ -35,7 +35,7 @@ export interface LoadOptions {
   readonly profiles: readonly string[];
   /** Project name given with `-p`; overrides `name`. */
   readonly project: string | null;
-  /** `loadCompose` of interop/compose, handed in by the daemon or the CLI. */
+  /** `loadCompose` of interop/compose, handed in by interop/load-mesh. */
   readonly composeLoader: ComposeLoader;
   /** `--allow-privileged`: docker socket, host mounts and the like become warnings. @default false */
   readonly allowPrivileged?: boolean;

@@ -2,10 +2,9 @@ import { stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Project } from '../api/backend.ts';
 import type { PrintedDiagnostic } from '../api/types.ts';
-import { load } from '../config/load.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { printDiagnostic } from '../config/print.ts';
-import { loadCompose } from '../interop/compose/load-compose.ts';
+import { loadMesh } from '../interop/load-mesh.ts';
 
 /** What the files say now. */
 export interface ReadConfig {
@@ -21,8 +20,7 @@ export interface ReadConfig {
 /** Reads the project's files. Never throws for bad input. */
 export async function readConfig(project: Project): Promise<ReadConfig> {
   const { file, env, profiles, name, allowPrivileged } = project;
-  const options = { file, env, profiles, allowPrivileged, project: name, composeLoader: loadCompose };
-  const { config, diagnostics, sources, files } = await load(options);
+  const { config, diagnostics, sources, files } = await loadMesh({ file, env, profiles, allowPrivileged, project: name });
   const all = [...new Set([file, ...files])];
   const times = await Promise.all(
     all.map(each =>

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { load } from '../../src/config/load.ts';
 import { printDiagnostics } from '../../src/config/print.ts';
-import { loadCompose } from '../../src/interop/compose/load-compose.ts';
+import { loadMesh } from '../../src/interop/load-mesh.ts';
 
 const goldens = join(import.meta.dirname, '..', 'golden', 'config');
 const update = process.env['UPDATE_GOLDENS'] === '1';
@@ -14,7 +13,7 @@ for (const file of globSync('*/mesh.yaml', { cwd: goldens }).sort()) {
   const name = dirname(file);
   const dir = join(goldens, name);
   test(`config: ${name}`, async () => {
-    const result = await load({ file: join(dir, 'mesh.yaml'), env: {}, profiles: [], project: null, composeLoader: loadCompose });
+    const result = await loadMesh({ file: join(dir, 'mesh.yaml'), env: {}, profiles: [], project: null });
     const portable = (text: string): string => text.replaceAll(dir, '<dir>').replaceAll(join(goldens, '..'), '<above>');
     const printed = printDiagnostics(result.diagnostics, { sources: result.sources, cwd: dir });
     const outputs: Record<string, string> = {};
