@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SeenContainer, SeenPod } from '../../src/runtime/observe.ts';
-import { printPlan } from '../../src/runtime/print-plan.ts';
 import type { Observed, ReconcileOptions } from '../../src/runtime/reconcile.ts';
 import { containerConfig, gatewayConfig, meshConfig, oneContainer, serviceConfig, versionConfig } from './configs.ts';
 import { planFor, podsFor, running, settled } from './desired-and-seen.ts';
+import { printPlan } from './plan-text.ts';
 
 const nothing: Observed = { pods: [], images: new Map(), networks: new Set(), volumes: new Set() };
 const shop = meshConfig(

@@ -1,5 +1,5 @@
-/** A plan as text: what `mesh up --dry-run` shows and what the goldens hold. */
-import type { Operation, Plan } from './runtime.ts';
+/** A plan as text, so that a test shows what would happen and why. */
+import type { Operation, Plan } from '../../src/runtime/runtime.ts';
 
 const verbs: Record<Operation['kind'], string> = {
   'create-network': 'create network',
