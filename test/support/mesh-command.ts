@@ -46,8 +46,7 @@ export class MeshCommand implements AsyncDisposable {
   /** Resolves when the command has ended and its output was read. One that hangs is killed, and its output is the error. */
   async exited(): Promise<CommandResult> {
     const hangs = setTimeout(() => this.child.kill('SIGKILL'), hangsMs);
-    const result = await this.#exit;
-    clearTimeout(hangs);
+    const result = await this.#exit.finally(() => clearTimeout(hangs));
     if (result.code === null && this.child.signalCode === 'SIGKILL')
       throw new Error(`${this.child.spawnargs.slice(2).join(' ')} was killed; it said: ${result.stdout}${result.stderr}`);
     return result;

@@ -3,6 +3,7 @@ export class SteadyLoad implements AsyncDisposable {
   readonly failures: string[] = [];
   answers = 0;
   #running = true;
+  #answered = Promise.withResolvers<void>();
   readonly #workers: Promise<void>[];
 
   constructor(workers: number, request: () => Promise<string | null>) {
@@ -13,6 +14,8 @@ export class SteadyLoad implements AsyncDisposable {
         );
         this.answers += 1;
         if (failure !== null) this.failures.push(failure);
+        this.#answered.resolve();
+        this.#answered = Promise.withResolvers();
       }
     });
   }
@@ -20,7 +23,7 @@ export class SteadyLoad implements AsyncDisposable {
   /** Resolves when at least `count` more answers have come. */
   async more(count: number): Promise<void> {
     const goal = this.answers + count;
-    while (this.answers < goal) await new Promise(resolve => setImmediate(resolve));
+    while (this.answers < goal) await this.#answered.promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

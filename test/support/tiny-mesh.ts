@@ -10,7 +10,7 @@ const hello = serviceLine('hello', 7000, `require("http").createServer((q,a)=>a.
 /** A service of mesh.yaml, on one line: Node running `script`, and ending when it is asked to. */
 export function serviceLine(name: string, port: number, script: string, more = ''): string {
   const whole = `process.on("SIGTERM",()=>process.exit());${script}`;
-  return `  ${name}: {image: "${images.node}", port: ${port}, command: [node, -e, ${JSON.stringify(whole)}]${more}}\n`;
+  return `  ${name}: {image: "${images.node}", port: ${port}, command: [node, -e, ${JSON.stringify(whole)}], stop_grace_period: 1s${more}}\n`;
 }
 
 /** The smallest mesh that answers: a service, and what a test adds to it, behind a gateway. Up in two seconds. */
