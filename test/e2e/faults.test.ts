@@ -56,7 +56,9 @@ async function killByEngine(name: string): Promise<void> {
 
 /** As a bug or the kernel's memory killer does it: the engine's restart policy starts it again. */
 async function crash(name: string): Promise<void> {
-  process.kill((await shop.inspect(name)).State.Pid, 'SIGKILL');
+  const { Pid } = (await shop.inspect(name)).State;
+  const killed = await stray({ image: images.curl, network: 'none', pid: 'host', command: ['bash', '-c', `kill -9 ${Pid}`] });
+  assert.equal(killed.code, 0, killed.output);
 }
 
 async function killDaemon(): Promise<number> {

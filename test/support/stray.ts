@@ -7,6 +7,8 @@ export interface StrayOptions {
   /** Name of an engine network, or `host`. */
   readonly network: string;
   readonly capAdd?: readonly string[];
+  /** `host`: sees, and as root may kill, every process of the engine's machine. */
+  readonly pid?: 'host';
 }
 
 export interface StrayResult {
@@ -21,7 +23,7 @@ export async function stray(options: StrayOptions): Promise<StrayResult> {
     Image: options.image,
     Cmd: [...options.command],
     Tty: true,
-    HostConfig: { NetworkMode: options.network, CapAdd: [...(options.capAdd ?? [])] },
+    HostConfig: { NetworkMode: options.network, CapAdd: [...(options.capAdd ?? [])], PidMode: options.pid ?? '' },
   });
   try {
     await container.start();
