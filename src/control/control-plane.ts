@@ -33,8 +33,8 @@ export type ControlEvent =
   | { readonly kind: 'issue-failed'; readonly workload: string; readonly reason: string }
   | { readonly kind: 'app'; readonly workload: string; readonly port: number; readonly listening: boolean }
   | { readonly kind: 'published'; readonly workloads: readonly string[] }
-  /** All have answered. `sinceSavedMs`: from the save that `setConfig` was told of, by the wall clock; `null` when another change was the cause. */
-  | ({ readonly kind: 'settled'; readonly sinceSavedMs: number | null } & Settlement);
+  /** All have answered. */
+  | ({ readonly kind: 'settled' } & Settlement);
 
 /** What a control plane needs. */
 export interface ControlPlaneOptions {
@@ -67,7 +67,6 @@ export class ControlPlane {
   #config: MeshConfig | null = null;
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
-  #savedAtMs: number | null = null;
   #closed = false;
 
   constructor(options: ControlPlaneOptions) {
@@ -80,7 +79,7 @@ export class ControlPlane {
       compile: () => this.#compile(),
       send: (workload, snapshot) => this.#send(workload, snapshot),
       onPublished: workloads => this.#emit({ kind: 'published', workloads }),
-      onSettled: settlement => this.#onSettled(settlement),
+      onSettled: settlement => this.#emit({ kind: 'settled', ...settlement }),
     });
     this.#registry = new Registry(() => {
       this.#publisher.request();
@@ -99,10 +98,9 @@ export class ControlPlane {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Another configuration is in effect. `savedAtMs`: when the user saved it, ms since epoch, for the measurement. */
-  setConfig(config: MeshConfig, savedAtMs: number | null = null): void {
+  /** Another configuration is in effect. */
+  setConfig(config: MeshConfig): void {
     this.#config = config;
-    this.#savedAtMs ??= savedAtMs;
     this.#publisher.request();
     this.#facts.changed();
   }
@@ -291,16 +289,6 @@ export class ControlPlane {
     } catch (error) {
       this.#emit({ kind: 'issue-failed', workload, reason: error instanceof Error ? error.message : String(error) });
     }
-  }
-
-  #onSettled(settlement: Settlement): void {
-    const savedAtMs = this.#savedAtMs;
-    this.#savedAtMs = null;
-    this.#emit({
-      kind: 'settled',
-      ...settlement,
-      sinceSavedMs: savedAtMs === null ? null : this.#options.clock.now() - savedAtMs,
-    });
   }
 
   #shownState(workload: RegisteredWorkload): RegisteredWorkload['state'] {

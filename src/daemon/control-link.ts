@@ -2,7 +2,6 @@ import { MeshError } from '../api/mesh-error.ts';
 import type { ProxyStatus } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import type { RandomSource } from '../async/random.ts';
-import type { MeshConfig } from '../config/mesh-config.ts';
 import { ControlError } from '../control/control-error.ts';
 import { controlKeysIn } from '../control/control-key.ts';
 import { ControlPlane } from '../control/control-plane.ts';
@@ -41,7 +40,7 @@ export function createControlLink({ authority, clock, random, runtime, version }
     if (event.kind === 'lost') lost.set(event.workload, event.reason);
   });
   return {
-    setConfig: (config: MeshConfig, savedAtMs) => plane.setConfig(config, savedAtMs),
+    setConfig: config => plane.setConfig(config),
     setPods(pods) {
       sidecars = new Map(pods.flatMap(({ workload, sidecar }) => (sidecar === null ? [] : [[workload, sidecar] as const])));
       plane.setPods(pods.map(podView));

@@ -5,7 +5,7 @@ import type { ObservedPod } from '../runtime/runtime.ts';
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
 export interface ControlPort extends AsyncDisposable {
   /** The configuration that sidecars are compiled from. */
-  setConfig(config: MeshConfig, savedAtMs: number | null): void;
+  setConfig(config: MeshConfig): void;
   /** All pods that run, as last observed. */
   setPods(pods: readonly ObservedPod[]): void;
   /** Resolves when the sidecar serves: first snapshot acked. */

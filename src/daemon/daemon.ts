@@ -308,7 +308,7 @@ export class Daemon implements RunningDaemon {
 
   #use(config: MeshConfig): void {
     this.#config = config;
-    this.#parts.control.setConfig(this.#exposed.fill(config), null);
+    this.#parts.control.setConfig(this.#exposed.fill(config));
   }
 
   /** An image may tell a port that nothing else does: known before the first sidecar asks. */
