@@ -3,10 +3,20 @@ import { connect } from 'node:net';
 import { MeshError } from './mesh-error.ts';
 import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
 
-/** The daemon's API over its unix socket. @throws MeshError `no-daemon` where nobody listens */
-export function connectApi(socket: string): MeshApi {
-  const get = async <T>(path: string): Promise<T> => parse(await collect(await call(socket, 'GET', path)));
-  const post = async <T>(path: string, body: unknown): Promise<T> => parse(await collect(await call(socket, 'POST', path, body)));
+/** A daemon answers a ping at once, however long its other work takes. */
+const silenceMs = 10_000;
+
+/**
+ * The daemon's API over its unix socket. `limitMs`: how long it may be silent before it starts to answer a ping.
+ * @throws MeshError `no-daemon` where nobody listens, `daemon-silent` where somebody does and says nothing
+ */
+export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
+  const call: Call = async (...all) => {
+    (await send(socket, limitMs, 'GET', '/v1/ping')).resume();
+    return send(socket, 0, ...all);
+  };
+  const get = async <T>(path: string): Promise<T> => parse(await collect(await call('GET', path)));
+  const post = async <T>(path: string, body: unknown): Promise<T> => parse(await collect(await call('POST', path, body)));
   return {
     status: () => get<StatusDocument>('/v1/status'),
     plan: () => get<PlanDocument>('/v1/plan'),
@@ -17,7 +27,7 @@ export function connectApi(socket: string): MeshApi {
       await post('/v1/stop', options);
     },
     async *events(after, signal) {
-      const response = await call(socket, 'GET', `/v1/events?after=${after}`, undefined, signal);
+      const response = await call('GET', `/v1/events?after=${after}`, undefined, signal);
       try {
         for await (const line of linesOf(response)) yield parse<MeshEvent>(line);
       } catch (error) {
@@ -26,7 +36,7 @@ export function connectApi(socket: string): MeshApi {
       }
     },
     async down(options, onLine) {
-      const response = await call(socket, 'POST', '/v1/down', options);
+      const response = await call('POST', '/v1/down', options);
       let ended = false;
       for await (const line of linesOf(response)) {
         const message = parse<{ kind: string; text: string; code: string; message: string; hint: string }>(line);
@@ -36,7 +46,7 @@ export function connectApi(socket: string): MeshApi {
       }
       if (!ended) throw new MeshError('daemon-gone', 'the daemon went away while it removed the mesh', 'run `mesh down` again');
     },
-    metrics: async () => collect(await call(socket, 'GET', '/metrics')),
+    metrics: async () => collect(await call('GET', '/metrics')),
   };
 }
 
@@ -50,15 +60,28 @@ export async function isAlive(socket: string): Promise<boolean> {
   });
 }
 
-async function call(
+type Call = (method: string, path: string, body?: unknown, signal?: AbortSignal) => Promise<IncomingMessage>;
+
+/** `limitMs`: 0 waits for ever. */
+async function send(
   socket: string,
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal,
+  limitMs: number,
+  ...[method, path, body, signal]: Parameters<Call>
 ): Promise<IncomingMessage> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request({ socketPath: socket, method, path, agent: false, ...(signal ? { signal } : {}) }, resolve);
+    const outgoing = request(
+      { socketPath: socket, method, path, agent: false, timeout: limitMs, ...(signal ? { signal } : {}) },
+      resolve,
+    );
+    outgoing.on('timeout', () =>
+      outgoing.destroy(
+        new MeshError(
+          'daemon-silent',
+          `the daemon on ${socket} does not answer`,
+          'it may be stopped or stuck: see `ps`, wake it with kill -CONT or end it with kill -9; the mesh itself runs on',
+        ),
+      ),
+    );
     outgoing.on('error', error =>
       reject(
         isGone(error)

@@ -18,6 +18,7 @@ interface Exchange {
 
 /** The whole API on one screen; the client mirrors it line by line. */
 const routes: readonly (readonly [method: string, path: string, handler: Handler])[] = [
+  ['GET', '/v1/ping', async (_, e) => json(e, {})],
   ['GET', '/v1/status', async (api, e) => json(e, await api.status())],
   ['GET', '/v1/plan', async (api, e) => json(e, await api.plan())],
   ['GET', '/v1/config', async (api, e) => json(e, await api.config())],

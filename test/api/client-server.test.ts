@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -51,6 +51,15 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
 }
 
 const event = (seq: number): MeshEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', kind: 'healthy' });
+
+test('a daemon that accepts and says nothing is told, not waited for', async () => {
+  const socket = join(dir, 'silent.sock');
+  const silent = createServer(() => {}).listen(socket);
+  servers.push(silent);
+  await once(silent, 'listening');
+  await assert.rejects(connectApi(socket, 50).status(), { code: 'daemon-silent' });
+  await assert.rejects(connectApi(socket, 50).down({ volumes: false }, unexpected), { code: 'daemon-silent' });
+});
 
 test('documents arrive as they were made', async () => {
   const status = { apiVersion: 1, kind: 'Status', project: 'shop' } as StatusDocument;
