@@ -303,6 +303,29 @@ describe('one sidecar', () => {
     assert.equal(one.lines.filter(line => line.startsWith('mesh-control-key sha256:')).length, 1);
   });
 
+  test('lets the daemon in while strangers hold connections open, and drops those that waited longest', async () => {
+    const one = await started(startOnLoopback('reviews', ca, () => null));
+    let closed = 0;
+    const knock = async (): Promise<Socket> => {
+      const socket = connect(one.sidecar.ports.control, '127.0.0.1');
+      cleanups.push(() => socket.destroy());
+      socket.on('error', () => {}).on('close', () => closed++);
+      socket.resume();
+      await once(socket, 'connect');
+      return socket;
+    };
+    const early = await knock();
+    for (let i = 1; i < 140; i++) await knock();
+    await eventually(() => assert.equal(closed, 12));
+    assert.ok(early.closed);
+    const daemon = await daemonOf(one);
+    await daemon.expect('hello');
+    for (let i = 0; i < 140; i++) await knock();
+    await eventually(() => assert.ok(closed >= 140));
+    daemon.send({ kind: 'ping', id: 5 });
+    assert.deepEqual(await daemon.expect('pong'), { kind: 'pong', id: 5 });
+  });
+
   test('drains when told: what runs may finish, nothing new comes in', async () => {
     const drained = Promise.withResolvers<void>();
     const outside = await listening(echo());

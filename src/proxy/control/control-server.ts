@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, type X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { createSelfSigned } from '../../identity/certificate-request.ts';
@@ -11,8 +12,8 @@ import type { Log } from '../../telemetry/log.ts';
 /** A log may be rotated away; whoever connects makes the key be said again, but cannot flood the log with it. */
 const repeatKeyMs = 5000;
 const handshakeTimeoutMs = 5000;
-/** More sockets than a daemon and its successor need are strangers knocking. */
-const maxConnections = 16;
+/** Callers that have not shown who they are: the port is published on the host, so anybody there may knock. */
+const maxStrangers = 128;
 
 /** What the channel is made with. */
 export interface ControlServerOptions {
@@ -33,6 +34,7 @@ export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #server: Server;
   readonly #keyHash: string;
+  readonly #strangers = new Set<Socket>();
   #daemon: TLSSocket | null = null;
   #lastPrint = Number.NEGATIVE_INFINITY;
 
@@ -52,9 +54,9 @@ export class ControlServer {
       minVersion: 'TLSv1.3',
       handshakeTimeout: handshakeTimeoutMs,
     });
-    this.#server.maxConnections = maxConnections;
     this.#server.on('connection', socket => {
       socket.on('error', () => {});
+      this.#admit(socket);
       this.#sayKey();
     });
     this.#server.on('secureConnection', socket => this.#judge(socket));
@@ -94,6 +96,14 @@ export class ControlServer {
     this.#options.print(`${controlKeyPrefix}${this.#keyHash}`);
   }
 
+  /** The one that waited longest makes room: turning the newest away would let idle strangers keep the daemon out. */
+  #admit(socket: Socket): void {
+    this.#strangers.add(socket);
+    socket.once('close', () => this.#strangers.delete(socket));
+    const [longest] = this.#strangers;
+    if (this.#strangers.size > maxStrangers) longest?.destroy();
+  }
+
   #judge(socket: TLSSocket): void {
     const { log } = this.#options;
     socket.on('error', error => log.debug('control channel: connection error', { error }));
@@ -102,6 +112,9 @@ export class ControlServer {
       log.warn('control channel: caller refused', { reason: problem });
       socket.destroy();
       return;
+    }
+    for (const one of this.#strangers) {
+      if (one.remotePort === socket.remotePort && one.remoteAddress === socket.remoteAddress) this.#strangers.delete(one);
     }
     this.#daemon?.destroy();
     this.#daemon = socket;
