@@ -59,6 +59,8 @@ export interface ImageFacts {
   readonly arch: string;
   readonly os: string;
   readonly exposedPorts: readonly number[];
+  /** Who its containers run as, as the image's maker wrote it; empty for root. */
+  readonly user: string;
 }
 
 /** An image as listed. */

@@ -199,7 +199,8 @@ class DockerodeAdapter implements Docker {
     const image = await this.#ask(() => orNull(() => this.#client.getImage(ref).inspect()));
     if (image === null) return null;
     const ports = Object.keys(image.Config?.ExposedPorts ?? {}).filter(key => !key.endsWith('/udp'));
-    return { id: image.Id, arch: image.Architecture, os: image.Os, exposedPorts: ports.map(key => Number.parseInt(key, 10)) };
+    const exposedPorts = ports.map(key => Number.parseInt(key, 10));
+    return { id: image.Id, arch: image.Architecture, os: image.Os, exposedPorts, user: image.Config?.User ?? '' };
   }
 
   async importImage(tar: Readable, ref: string, changes: readonly string[]): Promise<string> {

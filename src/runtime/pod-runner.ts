@@ -13,7 +13,7 @@ import type { SeenContainer, SeenPod } from './observe.ts';
 import { podsOf } from './observe.ts';
 import { alive, isStale } from './reconcile.ts';
 import type { RuntimeHooks } from './runtime.ts';
-import { ContainerFailed, PortTaken, RuntimeError } from './runtime-error.ts';
+import { ContainerFailed, PortTaken, ReservedUser, RuntimeError } from './runtime-error.ts';
 
 /** What making a pod needs. */
 export interface PodRunner {
@@ -25,6 +25,8 @@ export interface PodRunner {
 
 /** How many of an ended container's last lines go into the error. */
 const logTailLines = 15;
+/** Connections of this user are the sidecar's own and not intercepted. */
+const sidecarUid = 1337;
 
 /** Makes what is missing and starts what does not run, up to the app's start. `seen` null: nothing is there. */
 export async function bringUp(
@@ -156,6 +158,8 @@ async function create(
 ): Promise<string> {
   const { body } = container;
   const image = await runner.docker.inspectImage(body.Image);
+  if (role === 'app' && body.User === undefined && Number.parseInt(image?.user ?? '', 10) === sidecarUid)
+    throw new ReservedUser(body.Image);
   const full: ContainerBody = {
     ...body,
     Labels: {

@@ -10,6 +10,7 @@ export type RuntimeErrorCode =
   | 'pull-failed'
   | 'build-failed'
   | 'port-taken'
+  | 'reserved-user'
   | 'name-taken'
   | 'project-taken'
   | 'volume-missing'
@@ -63,6 +64,17 @@ export class ImageMissing extends RuntimeError {
   constructor(image: string, hint = `Run \`docker pull ${image}\`, give the service a \`build\`, or correct its \`image\`.`) {
     super('image-missing', `There is no image ${image} on this machine.`, hint);
     this.image = image;
+  }
+}
+
+/** The image's own user is the sidecar's, whose connections are not intercepted. */
+export class ReservedUser extends RuntimeError {
+  constructor(image: string) {
+    super(
+      'reserved-user',
+      `Image ${image} runs as user 1337, the sidecar's own: its connections would leave the mesh.`,
+      'Give the service another `user`, such as 1000.',
+    );
   }
 }
 

@@ -207,6 +207,13 @@ describe('carrying a plan out, on the engine in memory', () => {
     );
   });
 
+  it('refuses an image whose own user is the sidecar’s, unless another is given', async () => {
+    const { docker, runtime } = fresh('a:1');
+    docker.addImage('escapes:1', { user: '1337:1337' });
+    await assert.rejects(up(runtime, meshConfig([oneContainer('a', 'escapes:1', 80)])), { code: 'reserved-user' });
+    await up(runtime, meshConfig([oneContainer('a', 'escapes:1', 80, { user: '1000' })]));
+  });
+
   it('neither adopts nor removes a container that only carries its labels', async () => {
     const { docker, runtime } = fresh('a:1');
     const config = meshConfig([oneContainer('a', 'a:1', 80)]);

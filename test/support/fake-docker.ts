@@ -283,7 +283,7 @@ export class FakeDocker implements Docker {
   addImage(ref: string, more: Partial<FakeImage> = {}): string {
     const id = this.#id('sha256:i');
     const createdAtMs = systemClock.now();
-    this.images.set(ref, { id, ref, arch: 'amd64', os: 'linux', exposedPorts: [], labels: {}, createdAtMs, ...more });
+    this.images.set(ref, { id, ref, arch: 'amd64', os: 'linux', exposedPorts: [], user: '', labels: {}, createdAtMs, ...more });
     return id;
   }
 

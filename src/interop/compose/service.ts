@@ -124,10 +124,12 @@ function readPullPolicy(cursor: Cursor | null, report: Report): ContainerConfig[
   return 'missing';
 }
 
-/** The sidecar's own user: what runs as it is not intercepted and would leave the mesh. */
+const sidecarUid = 1337;
+
+/** The sidecar's own user, what runs as it is not intercepted and would leave the mesh. The engine reads `01337` and `+1337` as numbers too. */
 function readUser(cursor: Cursor | null, report: Report): string | null {
   const user = readText(cursor, report);
-  if (cursor !== null && user !== null && /^1337(:|$)/.test(user)) {
+  if (cursor !== null && user !== null && Number.parseInt(user, 10) === sidecarUid) {
     report.error(
       cursor,
       'compose-reserved-user',

@@ -180,6 +180,8 @@ describe('keys of a service', () => {
 describe('what a pod cannot be, and what is not a value', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['user: "1337"', 'error 4:11 services.app.user compose-reserved-user'],
+    ['user: "01337"', 'error 4:11 services.app.user compose-reserved-user'],
+    ['user: "+1337:0"', 'error 4:11 services.app.user compose-reserved-user'],
     ['user: 1337:1000', 'error 4:11 services.app.user compose-reserved-user'],
     ['network_mode: host', 'warning 4:19 services.app.network_mode compose-network-mode'],
     ['network_mode: none', 'warning 4:19 services.app.network_mode compose-network-mode'],
