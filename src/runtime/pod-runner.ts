@@ -60,7 +60,7 @@ export async function bringUp(
   signal.throwIfAborted();
   const present = await podOf(runner, [pauseId, sidecarId, ...(appId === null ? [] : [appId])]);
   if (present === null) throw new RuntimeError('container-failed', `Pod ${workload} vanished while it was started.`);
-  await untilAborted(ready(runner, present, sidecarId, hooks, signal), signal);
+  await untilAborted(ready(runner, present, { pauseId, sidecarId }, hooks, signal), signal);
   signal.throwIfAborted();
   if (appId !== null) await start(docker, appId, pod);
 }
@@ -104,11 +104,11 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/** The sidecar serves, or ends before it does: then its last words are the error. */
+/** The sidecar serves, or ends before it does: then its last words are the error. Without its network container it never would. */
 async function ready(
   runner: PodRunner,
   pod: SeenPod,
-  sidecarId: string,
+  { pauseId, sidecarId }: { readonly pauseId: string; readonly sidecarId: string },
   hooks: RuntimeHooks,
   signal: AbortSignal,
 ): Promise<void> {
@@ -122,11 +122,15 @@ async function ready(
       await logTail(runner.docker, sidecarId, signal),
     );
   });
+  const cutOff = runner.docker.waitContainer(pauseId, 'not-running', either).then(code => {
+    throw new ContainerFailed(`The network container of ${pod.workload}`, 'ended before the sidecar served', code, []);
+  });
   try {
-    await Promise.race([hooks.sidecarReady(pod, either), died]);
+    await Promise.race([hooks.sidecarReady(pod, either), died, cutOff]);
   } finally {
     over.abort();
     died.catch(() => {});
+    cutOff.catch(() => {});
   }
 }
 

@@ -60,6 +60,24 @@ describe('carrying a plan out, on the engine in memory', () => {
     assert.deepEqual((await runtime.plan(meshConfig([oneContainer('a', 'a:1', 80)]))).operations, []);
   });
 
+  it('does not wait for a sidecar whose network container is gone', async () => {
+    for (const lose of ['killContainer', 'removeContainer'] as const) {
+      const { docker, runtime } = fresh('a:1');
+      const asked = Promise.withResolvers<void>();
+      const never = Promise.withResolvers<void>();
+      const sidecarReady = () => {
+        asked.resolve();
+        return never.promise;
+      };
+      const hooks = { ...idleHooks, sidecarReady };
+      const upping = up(runtime, meshConfig([oneContainer('a', 'a:1', 80)]), { hooks });
+      const failed = assert.rejects(upping, { code: 'container-failed' });
+      await asked.promise;
+      await docker[lose]((await docker.listContainers({})).find(one => one.name === 'shop-a-1-pod')?.id ?? '');
+      await failed;
+    }
+  });
+
   it('starts after what it depends on: started, healthy, completed', async () => {
     const { docker, runtime } = fresh('a:1');
     const config = meshConfig([
