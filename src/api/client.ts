@@ -12,8 +12,11 @@ const silenceMs = 10_000;
  */
 export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
   const call: Call = async (...all) => {
+    // Whatever it answers: a daemon of another version may not know the path.
     (await send(socket, limitMs, 'GET', '/v1/ping')).resume();
-    return send(socket, 0, ...all);
+    const response = await send(socket, 0, ...all);
+    if ((response.statusCode ?? 500) < 400) return response;
+    throw remote(parse(await collect(response)));
   };
   const get = async <T>(path: string): Promise<T> => parse(await collect(await call('GET', path)));
   const post = async <T>(path: string, body: unknown): Promise<T> => parse(await collect(await call('POST', path, body)));
@@ -63,12 +66,8 @@ export async function isAlive(socket: string): Promise<boolean> {
 type Call = (method: string, path: string, body?: unknown, signal?: AbortSignal) => Promise<IncomingMessage>;
 
 /** `limitMs`: 0 waits for ever. */
-async function send(
-  socket: string,
-  limitMs: number,
-  ...[method, path, body, signal]: Parameters<Call>
-): Promise<IncomingMessage> {
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+function send(socket: string, limitMs: number, ...[method, path, body, signal]: Parameters<Call>): Promise<IncomingMessage> {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = request(
       { socketPath: socket, method, path, agent: false, timeout: limitMs, ...(signal ? { signal } : {}) },
       resolve,
@@ -91,8 +90,6 @@ async function send(
     );
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
-  if ((response.statusCode ?? 500) < 400) return response;
-  throw remote(parse(await collect(response)));
 }
 
 function isGone(error: unknown): boolean {
