@@ -119,6 +119,9 @@ export class ControlPlane {
       if (port !== null && !this.#links.has(workload)) this.#openLink(workload, port);
     }
     for (const { workload } of before) if (!ports.has(workload)) this.#forget(workload);
+    // What was known of these apps was dropped because they had stopped, or seemed so in a listing older than the sidecar's word.
+    for (const { name, listening } of this.#registry.workloads)
+      if (listening === null && this.#registry.appRuns(name)) this.#links.get(name)?.send({ kind: 'probe' });
     if (before.length === 0) this.#publisher.request();
     this.#facts.changed();
   }

@@ -96,7 +96,12 @@ function podView(pod: ObservedPod): PodView {
     address,
     // A sidecar that does not run is not dialled: its port leads nowhere until it is back.
     controlPort: sidecar?.state === 'running' ? controlPort : null,
-    app: main === null ? 'absent' : main.state === 'running' || main.state === 'paused' ? 'running' : 'stopped',
+    app:
+      main === null || main.state === 'created'
+        ? 'absent'
+        : main.state === 'running' || main.state === 'paused'
+          ? 'running'
+          : 'stopped',
     health: main?.health ?? 'none',
   };
 }

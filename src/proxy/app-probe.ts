@@ -46,6 +46,7 @@ export class AppProbe {
   #cancel = (): void => {};
   #stopped = false;
   #round = 0;
+  #tellAll = false;
 
   constructor(clock: Clock, listening: ListeningPorts, changed: (state: AppState) => void) {
     this.#clock = clock;
@@ -67,6 +68,13 @@ export class AppProbe {
     void this.#probe();
   }
 
+  /** Looks at once and tells every port, changed or not. */
+  tellAll(): void {
+    this.#tellAll = true;
+    this.#cancel();
+    void this.#probe();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancel();
@@ -76,11 +84,14 @@ export class AppProbe {
     const round = ++this.#round;
     const open = await this.#listening();
     if (this.#stopped || round !== this.#round) return;
+    const tellAll = this.#tellAll;
+    this.#tellAll = false;
     for (const [port, was] of this.#states) {
       const listening = open.has(port);
-      if (listening === was) continue;
+      if (listening === was && !tellAll) continue;
       this.#states.set(port, listening);
       this.#changed({ port, listening });
+      if (listening === was) continue;
       this.#delayMs = firstProbeMs;
     }
     const settled = [...this.#states.values()].every(listening => listening);

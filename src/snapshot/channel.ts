@@ -34,6 +34,8 @@ export type ToSidecar =
   | { readonly kind: 'svid'; readonly chainPem: string; readonly bundlePem: string }
   | { readonly kind: 'ping'; readonly id: number }
   | { readonly kind: 'query'; readonly id: number; readonly what: QueryKind }
+  /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
+  | { readonly kind: 'probe' }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 

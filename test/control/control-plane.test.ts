@@ -179,6 +179,24 @@ test('endpoints follow what the sidecar sees of its app', async () => {
   await eventually(() => assert.equal(endpoints(), ''));
 });
 
+test('an app that a late listing shows as stopped is asked for again, and comes back', async () => {
+  const a = await standIn('a-1', { askFor: 'a' });
+  const { control } = plane(new Map([['a-1', a.log]]));
+  control.setConfig(mesh(two));
+  control.setPods([pod('a', '', 2, { controlPort: a.port })]);
+  await control.whenReady('a-1', soon());
+  a.send({ kind: 'app', port: 9080, listening: true });
+  await control.whenAppListening('a-1', 'any', soon());
+
+  control.setPods([pod('a', '', 2, { controlPort: a.port, app: 'stopped' })]);
+  const listens = control.whenAppListening('a-1', 'any', soon());
+  control.setPods([pod('a', '', 2, { controlPort: a.port })]);
+  await eventually(() => assert.ok(a.received.some(message => message.kind === 'probe')));
+  a.send({ kind: 'app', port: 9080, listening: true });
+  await listens;
+  assert.equal(control.status()[0]?.state, 'ready');
+});
+
 test('an app without ports is listening at once', async () => {
   const { control } = plane(new Map());
   control.setConfig(mesh({ services: { worker: { ports: [] } } }));

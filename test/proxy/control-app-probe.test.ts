@@ -100,3 +100,18 @@ test('an app that starts is looked for ten times a second, one that has not come
   }
   assert.equal(waits.at(-1), 1000);
 });
+
+test('told to tell all, it says what it sees of every port, changed or not', async () => {
+  const told: string[] = [];
+  const clock: Clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
+  const probe = new AppProbe(
+    clock,
+    async () => new Set([9080]),
+    ({ port, listening }) => told.push(`${port} ${listening}`),
+  );
+  probe.watch([9080, 9090]);
+  await eventually(() => assert.deepEqual(told, ['9080 true']));
+  probe.tellAll();
+  await eventually(() => assert.deepEqual(told, ['9080 true', '9080 true', '9090 false']));
+  probe.stop();
+});

@@ -15,6 +15,7 @@ const message = tagged<DaemonMessage>({
   svid: object<Message<'svid'>>({ kind: oneOf('svid'), chainPem: text(), bundlePem: text() }),
   ping: object<Message<'ping'>>({ kind: oneOf('ping'), id: whole(0) }),
   query: object<Message<'query'>>({ kind: oneOf('query'), id: whole(0), what: oneOf('config', 'stats', 'state') }),
+  probe: object<Message<'probe'>>({ kind: oneOf('probe') }),
   drain: object<Message<'drain'>>({ kind: oneOf('drain'), graceMs: whole(0, maxGraceMs) }),
 });
 

@@ -81,6 +81,9 @@ export class Orders {
       case 'query':
         send({ kind: 'reply', id: message.id, body: this.#answer(message.what) });
         return;
+      case 'probe':
+        this.#deps.probe.tellAll();
+        return;
       case 'drain':
         log.info('draining', { graceMs: message.graceMs });
         onDrain(message.graceMs);
