@@ -13,7 +13,6 @@ import type { PodRunner } from './pod-runner.ts';
 import { bringUp, logTail, removePod, stopPod } from './pod-runner.ts';
 import { checkPorts, checkSecrets } from './preflight.ts';
 import { pruneSidecarImages } from './prune-images.ts';
-import { imageMayChange } from './reconcile.ts';
 import type { ExecuteOptions, Operation, Plan } from './runtime.ts';
 import { ContainerFailed, ImageMissing, RuntimeError } from './runtime-error.ts';
 import type { SidecarImage } from './sidecar-image.ts';
@@ -87,15 +86,22 @@ export async function executePlan(execution: Execution): Promise<void> {
   await inOrder(pods, waiter, async pod => {
     const operation = toStart.get(pod.identity.workload);
     if (operation === undefined) return;
+    let started = true;
     await run(operation, async () => {
       const before = seen.get(pod.identity.workload) ?? null;
-      if (operation.cause === imageMayChange && before !== null && (await isSameImage(docker, pod, before)))
-        return 'image is the same';
-      const remove = operation.kind === 'recreate-pod' && before !== null;
-      if (remove) await removePod(docker, before, signal);
-      await bringUp(execution, pod, remove ? null : before, execution.options.hooks, signal);
-      return '';
+      const same = operation.ifSameImage !== undefined && before !== null && (await isSameImage(docker, pod, before));
+      const kind = same ? operation.ifSameImage?.kind : operation.kind;
+      started = kind !== undefined && kind !== 'stop-pod';
+      if (kind === 'stop-pod' && before !== null) await stopPod(docker, before, signal);
+      if (started) {
+        const remove = kind === 'recreate-pod' && before !== null;
+        if (remove) await removePod(docker, before, signal);
+        await bringUp(execution, pod, remove ? null : before, execution.options.hooks, signal);
+      }
+      if (!same) return '';
+      return started ? 'image is the same, started again' : 'image is the same';
     });
+    if (!started) return;
     const watch = watchForCrash(execution, pod, signal);
     watch.catch(() => {}); // reported below, when all pods have started
     crashWatches.push(watch);

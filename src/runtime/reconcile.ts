@@ -36,12 +36,15 @@ export interface ReconcileOptions {
   readonly environmentHash: ((pod: DesiredPod) => string) | null;
 }
 
-type Decision = { readonly kind: Operation['kind']; readonly cause: string };
+/** Cause of a build of an image that is there. */
+const asked = 'asked for';
+
+type Decision = Omit<Operation, 'target'>;
 
 /** The operations in the order they are carried out; within a step sorted by target. */
 export function reconcile(desired: Desired, observed: Observed, options: ReconcileOptions): Plan {
   const images = imageOperations(desired, observed, options);
-  const fetched = new Set(images.map(one => one.target));
+  const fetched = new Map(images.map(one => [one.target, one]));
   const wanted = new Set(desired.pods.map(pod => pod.identity.workload));
   const seen = new Map(observed.pods.map(pod => [pod.workload, pod]));
   const network = networkName(desired.project);
@@ -78,7 +81,7 @@ function imageOperations(desired: Desired, observed: Observed, options: Reconcil
     const present = observed.images.has(image);
     if (container.build !== null) {
       if (!present || options.build)
-        operations.push({ kind: 'build-image', target: image, cause: present ? 'asked for' : 'not there yet' });
+        operations.push({ kind: 'build-image', target: image, cause: present ? asked : 'not there yet' });
     } else if (container.pullPolicy !== 'never' && !present)
       operations.push({ kind: 'pull-image', target: image, cause: 'not there yet' });
     else if (container.pullPolicy === 'always' && options.initial)
@@ -91,24 +94,25 @@ function decide(
   pod: DesiredPod,
   seen: SeenPod | undefined,
   images: Observed['images'],
-  fetched: ReadonlySet<string>,
+  fetched: ReadonlyMap<string, Operation>,
   options: ReconcileOptions,
 ): Decision | null {
   if (seen === undefined) return { kind: 'create-pod', cause: 'new' };
   if (seen.pause === null) return { kind: 'recreate-pod', cause: 'its network container is gone' };
-  const change = changeOf(pod, seen, images, fetched, options);
+  const change = changeOf(pod, seen, options);
   if (change !== null) return { kind: 'recreate-pod', cause: change };
-  return lifeOf(pod, seen, seen.pause, options);
+  const life = lifeOf(pod, seen, seen.pause, options);
+  if (pod.app === null || seen.app === null) return life;
+  const fetch = fetched.get(pod.app.body.Image);
+  if (fetch !== undefined) return { kind: 'recreate-pod', cause: causeOf(fetch), ifSameImage: life };
+  // A tag that moved counts when a user asks; a running mesh does not replace pods because somebody pulled.
+  const id = images.get(pod.app.body.Image);
+  const moved = options.initial && id !== undefined && id !== seen.app.imageId;
+  return moved ? { kind: 'recreate-pod', cause: 'image changed' } : life;
 }
 
 /** Why the pod cannot stay as it was made; `null` when it can. */
-function changeOf(
-  pod: DesiredPod,
-  seen: SeenPod,
-  images: Observed['images'],
-  fetched: ReadonlySet<string>,
-  options: ReconcileOptions,
-): string | null {
+function changeOf(pod: DesiredPod, seen: SeenPod, options: ReconcileOptions): string | null {
   if (differs(pod.pause, seen.pause))
     return imageDiffers(pod.pause, seen.pause) ? 'localmesh changed' : 'network settings changed';
   if (differs(pod.sidecar, seen.sidecar))
@@ -116,16 +120,15 @@ function changeOf(
   if (options.environmentHash !== null && seen.sidecar !== null && seen.sidecar.environmentHash !== options.environmentHash(pod))
     return 'identity of the mesh changed';
   if (pod.app === null || seen.app === null) return null;
-  const image = pod.app.body.Image;
   if (differs(pod.app, seen.app)) return imageDiffers(pod.app, seen.app) ? 'image changed' : 'configuration changed';
-  if (fetched.has(image)) return imageMayChange;
-  // A tag that moved counts when a user asks; a running mesh does not replace pods because somebody pulled.
-  const id = images.get(image);
-  return options.initial && id !== undefined && id !== seen.app.imageId ? 'image changed' : null;
+  return null;
 }
 
-/** Cause of a recreate that is dropped when the image turns out to be the same. */
-export const imageMayChange = 'image is fetched again';
+/** Why a pod may have to be made anew when its image is got first. */
+function causeOf({ kind, cause }: Operation): string {
+  if (kind === 'pull-image') return 'image is fetched again';
+  return cause === asked ? 'build asked for' : 'image is built again';
+}
 
 /** What the pod's containers do, against what they should. */
 function lifeOf(pod: DesiredPod, seen: SeenPod, pause: SeenContainer, options: ReconcileOptions): Decision | null {

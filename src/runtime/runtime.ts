@@ -59,6 +59,8 @@ export interface Operation {
   readonly target: string;
   /** Why, in words a user understands: `new`, `image changed`, `no longer in mesh.yaml`. */
   readonly cause: string;
+  /** Only of a pod whose image is got first: what is done instead when the app already has that image; `null`: nothing. */
+  readonly ifSameImage?: Pick<Operation, 'kind' | 'cause'> | null;
 }
 
 /** Printable: one line per operation, stable order. Empty when desired equals observed. */

@@ -289,6 +289,41 @@ describe('carrying a plan out, on the engine in memory', () => {
     assert.deepEqual(docker.calls, []);
   });
 
+  it('starts a stopped pod again whose build gave the same image', async () => {
+    const { docker, runtime } = fresh('a:1');
+    const build = { context: '/x', dockerfile: 'Dockerfile', args: {}, target: null, labels: {} };
+    const config = meshConfig([oneContainer('a', 'a:1', 80, { build })]);
+    await up(runtime, config);
+    docker.buildImage = async ({ tag }) => docker.images.get(tag)?.id ?? '';
+    for (const name of ['a-1', 'a-1-sidecar', 'a-1-pod']) docker.endContainer(`shop-${name}`, 137);
+    const plan = { build: true, initial: true };
+    assert.deepEqual((await runtime.plan(config, plan)).operations.slice(-1), [
+      {
+        kind: 'recreate-pod',
+        target: 'a-1',
+        cause: 'build asked for',
+        ifSameImage: { kind: 'start-pod', cause: 'ended' },
+      },
+    ]);
+    docker.calls.length = 0;
+    // The app never says that it listens, so a crash is looked for: the exit code of its former life is none.
+    await up(runtime, config, { plan, hooks: { ...idleHooks, appListening: () => new Promise<void>(() => {}) } });
+    assert.deepEqual(docker.calls, ['start shop-a-1-pod', 'start shop-a-1-sidecar', 'start shop-a-1']);
+    assert.equal((await runtime.observe())[0]?.app?.state, 'running');
+  });
+
+  it('ends a job whose image came again as it was, and does not judge how it ended', async () => {
+    const { docker, runtime } = fresh('a:1');
+    const build = { context: '/x', dockerfile: 'Dockerfile', args: {}, target: null, labels: {} };
+    const config = meshConfig([oneContainer('job', 'a:1', null, { build })]);
+    await up(runtime, config);
+    docker.buildImage = async ({ tag }) => docker.images.get(tag)?.id ?? '';
+    docker.endContainer('shop-job-1', 3);
+    docker.calls.length = 0;
+    await up(runtime, config, { plan: { build: true } });
+    assert.deepEqual(docker.calls, ['stop shop-job-1-sidecar', 'stop shop-job-1-pod']);
+  });
+
   it('stops at once when told, and the next run finishes', async () => {
     const { runtime } = fresh('a:1');
     const config = meshConfig([oneContainer('a', 'a:1', 80), oneContainer('b', 'a:1', 80)]);
