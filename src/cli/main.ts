@@ -4,7 +4,7 @@ import { asMeshError, exitCodes } from '../api/mesh-error.ts';
 import { version } from '../api/version.ts';
 import type { GlobalOptions, Invocation, Command as MeshCommand } from './invocation.ts';
 import { Output, wantsColour } from './output.ts';
-import { locateProject } from './project.ts';
+import { commandFor, locateProject } from './project.ts';
 
 type Module<Options> = Promise<{ readonly run: MeshCommand<Options> }>;
 
@@ -117,16 +117,20 @@ function does<Options>(load: () => Module<Options>): (...values: unknown[]) => P
     if (!(command instanceof Command)) throw new TypeError('commander hands the command last');
     const { run } = await load();
     const args = command.processedArgs.flat().filter(value => typeof value === 'string');
-    process.exitCode = await run(invocation(command), args, command.opts<Options & Record<string, unknown>>());
+    const asked = invocation(command);
+    process.exitCode = await run(asked, args, command.opts<Options & Record<string, unknown>>()).catch(error =>
+      report(error, asked.output),
+    );
   };
 }
 
 function invocation(command: Command): Invocation {
   const options: GlobalOptions = { ...command.parent?.opts<GlobalOptions>(), ...command.opts<GlobalOptions>() };
-  const output = createOutput(options.ansi ?? 'auto');
+  const project = locateProject(process.cwd(), options, process.env);
+  const output = createOutput(options.ansi ?? 'auto', commandFor(project, options, process.env));
   const style = options.progress ?? 'auto';
   return {
-    project: locateProject(process.cwd(), options, process.env),
+    project,
     output,
     progress: style === 'auto' ? (process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? 'tty' : 'plain') : style,
     globalArgs: [
@@ -152,20 +156,20 @@ function globals(command: Command, usage: string): Command {
     .addOption(new Option('--ansi <when>', 'colours').choices(['auto', 'never', 'always']));
 }
 
-function createOutput(ansi: 'auto' | 'never' | 'always'): Output {
-  return new Output(process.stdout, process.stderr, {
+function createOutput(ansi: 'auto' | 'never' | 'always', mesh?: string): Output {
+  const colour = {
     stdout: wantsColour(ansi, process.stdout, process.env),
     stderr: wantsColour(ansi, process.stderr, process.env),
-  });
+  };
+  return new Output(process.stdout, process.stderr, colour, mesh);
 }
 
 /** Prints what went wrong. A bug keeps its stack, because that is what a report needs. */
-function report(error: unknown): number {
+function report(error: unknown, output = createOutput('auto')): number {
   if (error instanceof CommanderError) {
     // Commander has printed it; help and version end in success.
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
-  const output = createOutput('auto');
   const known = asMeshError(error);
   if (known === null) {
     output.note(`${output.tint('red', 'bug:')} ${error instanceof Error ? error.stack : String(error)}`);
@@ -173,8 +177,8 @@ function report(error: unknown): number {
     return exitCodes.failure;
   }
   if (known.details !== '') output.note(known.details);
-  if (known.message !== '') output.note(`${output.tint('red', 'error:')} ${known.message}`);
-  if (known.hint !== '') output.note(`${output.tint('cyan', 'hint:')} ${known.hint}`);
+  if (known.message !== '') output.note(`${output.tint('red', 'error:')} ${output.addressed(known.message)}`);
+  if (known.hint !== '') output.note(`${output.tint('cyan', 'hint:')} ${output.addressed(known.hint)}`);
   return known.exitCode;
 }
 

@@ -14,8 +14,16 @@ export class Output {
   readonly #stdout: TextStream;
   readonly #stderr: TextStream;
   readonly #colour: { readonly stdout: boolean; readonly stderr: boolean };
+  /** How this very project is called on a command line: `mesh`, with its -f and -p. */
+  readonly mesh: string;
 
-  constructor(stdout: TextStream, stderr: TextStream, colour: { readonly stdout: boolean; readonly stderr: boolean }) {
+  constructor(
+    stdout: TextStream,
+    stderr: TextStream,
+    colour: { readonly stdout: boolean; readonly stderr: boolean },
+    mesh = 'mesh',
+  ) {
+    this.mesh = mesh;
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#colour = colour;
@@ -34,6 +42,11 @@ export class Output {
   /** Writes data without a newline. */
   raw(text: string): void {
     this.#stdout.write(text);
+  }
+
+  /** Commands between backticks get this project's -f and -p: without them they would mean another copy. */
+  addressed(text: string): string {
+    return text.replaceAll(/`mesh (?!-)/g, () => `\`${this.mesh} `);
   }
 
   /** Writes one JSON document, for people on a terminal with indentation. */

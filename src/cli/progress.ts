@@ -91,9 +91,9 @@ export function describe(event: MeshEvent, output: Output): string | null {
         ? null
         : `${good} ${event.workloads} workloads ready in ${(event.durationMs / 1000).toFixed(1)} s`;
     case 'reload':
-      return `${event.result.ok ? good : bad} ${event.file}: ${harmless(event.result.summary)}`;
+      return `${event.result.ok ? good : bad} ${event.file}: ${output.addressed(harmless(event.result.summary))}`;
     case 'diagnostics':
-      return event.diagnostics.length === 0 ? null : event.diagnostics.map(each => each.text).join('\n');
+      return event.diagnostics.length === 0 ? null : output.addressed(event.diagnostics.map(each => each.text).join('\n'));
     case 'engine':
       return event.state === 'lost'
         ? `${output.tint('yellow', '!')} the Docker engine is lost (${harmless(event.reason)}); traffic goes on, waiting for it`
@@ -101,7 +101,7 @@ export function describe(event: MeshEvent, output: Output): string | null {
     case 'workload':
       return `${output.tint('yellow', '!')} ${event.workload}: ${harmless(event.text)}`;
     case 'warning':
-      return `${output.tint('yellow', '!')} ${harmless(event.message)}${event.hint === '' ? '' : `\n  hint: ${event.hint}`}`;
+      return `${output.tint('yellow', '!')} ${harmless(event.message)}${event.hint === '' ? '' : `\n  hint: ${output.addressed(event.hint)}`}`;
     case 'phase':
       return event.phase === 'degraded' ? `${output.tint('yellow', '!')} ${harmless(event.reason)}` : null;
     case 'plan':
@@ -121,12 +121,13 @@ export function story(
   output: Output,
   detached: boolean,
 ): string {
+  const { mesh } = output;
   const rows = gateways.map(({ name, url }) => `  ${name.padEnd(10)} ${output.tint('cyan', url)}`);
   return [
     `${output.tint('bold', project)} is up${rows.length > 0 ? ':' : '.'}`,
     ...rows,
-    `  look with  mesh status · mesh proxy-status · mesh logs -f`,
+    `  look with  ${mesh} status · ${mesh} proxy-status · ${mesh} logs -f`,
     `  edit       mesh.yaml; saved rules are in force at once`,
-    `  end with   ${detached ? 'mesh down' : 'Ctrl-C (stops), mesh down (removes)'}`,
+    `  end with   ${detached ? `${mesh} down` : `Ctrl-C (stops), ${mesh} down (removes)`}`,
   ].join('\n');
 }

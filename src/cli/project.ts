@@ -47,6 +47,20 @@ export function locateProject(cwd: string, options: GlobalOptions, env: Readonly
   };
 }
 
+/** How a command for this very project is written: `mesh`, with the -f and -p (or MESH_FILE, MESH_PROJECT) that were given. */
+export function commandFor(
+  { name }: Pick<Project, 'name'>,
+  { file: files }: Pick<GlobalOptions, 'file'>,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const file = files?.[0] ?? env['MESH_FILE'];
+  return [
+    'mesh',
+    ...(file ? ['-f', /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`] : []),
+    ...(name === null ? [] : ['-p', name]),
+  ].join(' ');
+}
+
 /**
  * Name under which the project's containers are found without reading the whole configuration, which may be broken or gone:
  * `-p`, what the last `up` wrote down, `name:` in the file, the folder.

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { alreadyRunning } from '../api/already-running.ts';
 import type { Backend, Project } from '../api/backend.ts';
 import { isAlive } from '../api/client.ts';
 import { exitCodes, MeshError } from '../api/mesh-error.ts';
@@ -28,7 +29,7 @@ export const backend: Backend = {
     const started = Promise.withResolvers<Daemon>();
     started.promise.catch(() => undefined);
     const server = createApiServer(lateApi(started.promise), error => setImmediate(() => Promise.reject(error)));
-    if (!(await claimSocket(server, project.socket))) throw await alreadyRunning(project);
+    if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
     const release = async (removed: boolean): Promise<void> => {
       // The socket and its file go at once. Answers under way, that to `stop` among them, end after it: the process waits for them, we may not.
       server.close();
@@ -60,7 +61,7 @@ export const backend: Backend = {
 
   async whileClaimed(project, fn) {
     const server = createServer(socket => socket.destroy());
-    if (!(await claimSocket(server, project.socket))) throw await alreadyRunning(project);
+    if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
     try {
       return await fn();
     } finally {
@@ -141,7 +142,12 @@ async function refuseTwin(project: Project, name: string): Promise<void> {
   const stateDir = stateFolder(project.dir, project.name === null ? name : null);
   const twin = await readRecord(stateDir);
   if (twin?.project !== name || !(await isAlive(twin.socket))) return;
-  throw await alreadyRunning({ ...project, stateDir, socket: twin.socket });
+  // Said in full: the command line's own -p would name the wrong one of the two.
+  const hint =
+    project.name === null
+      ? `it was started with -p: \`mesh -p ${name} down\` ends it`
+      : 'it was started without -p: "mesh down" without it ends it';
+  throw alreadyRunning({ dir: project.dir, socket: twin.socket }, { name, pid: twin.pid }, hint);
 }
 
 /** Calls that come before the daemon is put together wait for it. */
@@ -161,12 +167,7 @@ function lateApi(daemon: Promise<Daemon>): Parameters<typeof createApiServer>[0]
   };
 }
 
-async function alreadyRunning(project: Project): Promise<MeshError> {
-  const pid = (await readRecord(project.stateDir))?.pid ?? 'unknown';
-  return new MeshError(
-    'already-running',
-    `a mesh daemon already runs for ${project.dir} (pid ${pid}, socket ${project.socket})`,
-    'edits to mesh.yaml are applied by it; `mesh status` shows it, `mesh down` ends it',
-    exitCodes.alreadyRunning,
-  );
+async function secondStart(project: Project): Promise<MeshError> {
+  const record = await readRecord(project.stateDir);
+  return alreadyRunning(project, { name: project.name ?? record?.project ?? null, pid: record?.pid ?? null });
 }

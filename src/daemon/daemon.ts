@@ -239,7 +239,7 @@ export class Daemon implements RunningDaemon {
     this.watch(read.files);
     this.#savedAtMs = read.savedAtMs;
     const before = this.#config;
-    const hadErrors = this.#diagnostics.some(each => each.severity === 'error');
+    const wasBad = this.#lastReload?.ok === false || this.#diagnostics.some(each => each.severity === 'error');
     const diagnostics =
       read.config !== null && read.config.name !== before.name
         ? [...read.diagnostics, renamed(before, read.config, shortName(this.#parts.project))]
@@ -255,9 +255,9 @@ export class Daemon implements RunningDaemon {
     const change = compareConfigs(before, read.config);
     if (change.kind === 'none')
       return this.#reloaded(
-        { ok: true, kind: 'none', summary: hadErrors ? 'mended, the rules in force are the same' : 'nothing changed' },
+        { ok: true, kind: 'none', summary: wasBad ? 'mended, the rules in force are the same' : 'nothing changed' },
         startedMs,
-        hadErrors,
+        wasBad,
       );
     if (change.kind === 'routing' && this.#converged) {
       this.#use(read.config);
@@ -299,10 +299,8 @@ export class Daemon implements RunningDaemon {
       }
       this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
       this.#repairs.request();
-      return this.#reloaded(
-        { ok: false, kind: 'rejected', summary: `${known.message.split('\n')[0]} The last good configuration keeps serving` },
-        startedMs,
-      );
+      const summary = `${known.message.replace(/[.:;]?(\n.*)?$/s, '')}; the last good configuration keeps serving`;
+      return this.#reloaded({ ok: false, kind: 'rejected', summary }, startedMs);
     }
   }
 

@@ -1,7 +1,9 @@
 /** The command as a user's shell starts it: output, streams and exit codes. No engine is needed. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -89,7 +91,7 @@ describe('usage', () => {
 
 describe('validate', () => {
   test('is silent on stdout and 0 when all is well', async () => {
-    const { code, stdout, stderr } = await mesh(['validate'], await withFile(good));
+    const { code, stdout, stderr } = await mesh(['validate'], await withFile(good.replace(/\nroutes:.*/s, '\n')));
     assert.equal(code, 0, stdout + stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /no issues/);
@@ -260,6 +262,20 @@ describe('without an engine', () => {
     assert.equal(code, 1);
     assert.equal(stdout, '');
     assert.match(stderr, /no mesh runs/);
+  });
+
+  test('a second start names the copy that runs and how to end that very one, exit 3', async () => {
+    const folder = await withFile(good);
+    const run = join(folder, '.mesh', 'projects', 'two', 'run');
+    await mkdir(run, { recursive: true });
+    await using server = createServer();
+    await once(server.listen(join(run, 'daemon.sock')), 'listening');
+    for (const args of [['up'], ['up', '-d']]) {
+      const { code, stderr } = await mesh(args, folder, { ...away, MESH_PROJECT: 'two' });
+      assert.equal(code, 3, stderr);
+      assert.match(stderr, /already runs for two in /);
+      assert.match(stderr, /`mesh -p two down` ends it/);
+    }
   });
 
   test('status says that nothing runs, exit 1', async () => {

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import type { MeshEvent, MeshEventBody } from '../../src/api/types.ts';
 import { LogPainter } from '../../src/cli/log-painter.ts';
 import { harmless, Output, wantsColour } from '../../src/cli/output.ts';
-import { createPresenter } from '../../src/cli/progress.ts';
+import { createPresenter, story } from '../../src/cli/progress.ts';
+import { commandFor } from '../../src/cli/project.ts';
 import { age, table } from '../../src/cli/table.ts';
 
 class Sink {
@@ -88,6 +89,21 @@ describe('tables', () => {
 
   test('ages have one unit', () => {
     assert.deepEqual([0, 119_000, 120_000, 7_200_000, 172_800_000].map(age), ['0s', '119s', '2m', '2h', '2d']);
+  });
+});
+
+describe('a command that is told', () => {
+  test('carries the -f and -p that were given, or their variables, quoted for the shell', () => {
+    assert.equal(commandFor({ name: null }, {}, {}), 'mesh');
+    assert.equal(commandFor({ name: 'two' }, {}, { MESH_FILE: 'a b.yaml' }), "mesh -f 'a b.yaml' -p two");
+    assert.equal(commandFor({ name: 'two' }, { file: ['x/mesh.yaml'] }, { MESH_FILE: 'y' }), 'mesh -f x/mesh.yaml -p two');
+  });
+
+  test('ends this copy and no other', () => {
+    const to = new Output(new Sink(false), new Sink(false), { stdout: false, stderr: false }, 'mesh -p two');
+    assert.match(story('two', [], to, true), /look with {2}mesh -p two status.*\n.*\n {2}end with {3}mesh -p two down$/);
+    assert.equal(to.addressed('`mesh down` ends it'), '`mesh -p two down` ends it');
+    assert.equal(to.addressed(to.addressed('see `mesh ps`')), 'see `mesh -p two ps`');
   });
 });
 

@@ -1,6 +1,7 @@
 /** The daemon on an engine in memory: what a save, a crash and a lost engine come to. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { MeshError } from '../../src/api/mesh-error.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import { gatewayConfig, meshConfig, oneContainer } from '../runtime/configs.ts';
 import { bundleFolder, testRuntime } from '../runtime/test-runtime.ts';
@@ -202,6 +203,29 @@ describe('a save', () => {
       ['a'],
     );
     assert.equal((await mesh.daemon.status()).daemon.phase, 'running');
+  });
+
+  test('that could not be carried out and is undone is told as mended', async () => {
+    const { docker, mesh } = start(shop('a'));
+    docker.pullImage = async () => {
+      throw new MeshError('image-pull', 'registry.invalid/x:1 cannot be pulled: no such host', 'check the name');
+    };
+    await using _ = mesh;
+    await ready(mesh);
+    mesh.save({ ...shop('a'), services: [...shop('a').services, oneContainer('ghost', 'registry.invalid/x:1', 80)] });
+    await eventually(() => assert.equal(mesh.of('reload').at(-1)?.result.ok, false));
+    assert.match(
+      mesh.of('reload').at(-1)?.result.summary ?? '',
+      /cannot be pulled: no such host; the last good configuration keeps serving$/,
+    );
+    mesh.save(shop('a'));
+    await eventually(() => assert.equal(mesh.of('reload').at(-1)?.result.ok, true));
+    const { lastReload } = (await mesh.daemon.status()).config;
+    assert.deepEqual(
+      [lastReload?.ok, lastReload?.kind, lastReload?.summary],
+      [true, 'none', 'mended, the rules in force are the same'],
+    );
+    assert.match(await mesh.daemon.metrics(), /config_last_reload_ok 1/);
   });
 
   test('during a slow start takes its place', async () => {

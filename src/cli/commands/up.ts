@@ -1,3 +1,4 @@
+import { alreadyRunning } from '../../api/already-running.ts';
 import type { LogLine, RunningDaemon } from '../../api/backend.ts';
 import { isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
@@ -105,13 +106,9 @@ async function followLogs(
 async function detached(invocation: Invocation, options: UpOptions): Promise<number> {
   const { project, output } = invocation;
   if (await isAlive(project.socket)) {
-    const pid = await (await invocation.backend()).recordedPid(project);
-    throw new MeshError(
-      'already-running',
-      `a mesh daemon already runs for ${project.dir} (pid ${pid ?? 'unknown'}, socket ${project.socket})`,
-      'edits to mesh.yaml are applied by it; `mesh status` shows it, `mesh down` ends it',
-      exitCodes.alreadyRunning,
-    );
+    const backend = await invocation.backend();
+    const name = project.name ?? (await backend.recordedName(project));
+    throw alreadyRunning(project, { name, pid: await backend.recordedPid(project) });
   }
   const presenter = createPresenter(invocation);
   const ending = new AbortController();
