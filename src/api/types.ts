@@ -38,6 +38,8 @@ export interface WorkloadStatus {
   readonly app: ContainerStatus | null;
   readonly sidecar: ContainerStatus | null;
   readonly pause: ContainerStatus | null;
+  /** Ports that the app is meant to listen on; empty where no daemon was asked. */
+  readonly ports: readonly number[];
   /** `null` where no daemon was asked. */
   readonly proxy: ProxyStatus | null;
 }
@@ -51,6 +53,8 @@ export interface ProxyStatus {
   readonly sent: string | null;
   /** Reason of the last nack or of the lost channel; empty when all is well. */
   readonly reason: string;
+  /** Ports that the app listens on, as its sidecar said last. */
+  readonly listening: readonly number[];
   /** Expiry of the sidecar's SVID, ms since epoch. */
   readonly svidExpiresAtMs: number | null;
 }

@@ -106,7 +106,7 @@ function podView(pod: ObservedPod): PodView {
   };
 }
 
-function proxyStatus({ sync, sent, acked, nack, svidExpiresAtMs }: WorkloadStatus, lost: string | null): ProxyStatus {
+function proxyStatus({ sync, sent, acked, nack, listening, svidExpiresAtMs }: WorkloadStatus, lost: string | null): ProxyStatus {
   const reason = nack === null ? (lost ?? '') : `refused ${nack.version.slice(0, 12)}: ${nack.reason}`;
-  return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, svidExpiresAtMs };
+  return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, listening, svidExpiresAtMs };
 }

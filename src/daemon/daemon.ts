@@ -22,7 +22,7 @@ import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
 import { ExposedPorts } from './exposed-ports.ts';
-import { gatewayStatuses, workloadStatus } from './pod-report.ts';
+import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { RepairSchedule } from './repair-schedule.ts';
 import { ServingWatch } from './serving-watch.ts';
 import { Superseded, WorkQueue } from './work-queue.ts';
@@ -161,7 +161,7 @@ export class Daemon implements RunningDaemon {
         diagnostics: this.#diagnostics,
       },
       workloads: this.#convergence.pods
-        .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null))
+        .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       gateways: gatewayStatuses(this.#config),
     };

@@ -39,7 +39,7 @@ export async function openRuntime(docker: Docker, project: Project, name: string
 /** What commands do to containers without a daemon. */
 export function createEngine(runtime: Runtime, clock: Clock): Engine {
   return {
-    workloads: async () => (await runtime.observe()).map(pod => workloadStatus(pod, null)),
+    workloads: async () => (await runtime.observe()).map(pod => workloadStatus(pod, null, [])),
     async plan(config, { build }) {
       const { project, operations } = await runtime.plan(config, { build, initial: true });
       return { apiVersion, kind: 'Plan', project, operations };

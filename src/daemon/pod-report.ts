@@ -2,8 +2,8 @@ import type { ContainerStatus, GatewayStatus, ProxyStatus, WorkloadStatus } from
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { ObservedContainer, ObservedPod } from '../runtime/runtime.ts';
 
-/** An observed pod as the API shows it. */
-export function workloadStatus(pod: ObservedPod, proxy: ProxyStatus | null): WorkloadStatus {
+/** An observed pod as the API shows it; `ports` are those of its service (see `awaitedPorts`). */
+export function workloadStatus(pod: ObservedPod, proxy: ProxyStatus | null, ports: readonly number[]): WorkloadStatus {
   const { workload, service, version, kind, replica, address } = pod;
   return {
     name: workload,
@@ -15,8 +15,16 @@ export function workloadStatus(pod: ObservedPod, proxy: ProxyStatus | null): Wor
     app: container(pod.app),
     sidecar: container(pod.sidecar),
     pause: container(pod.pause),
+    ports,
     proxy,
   };
+}
+
+/** Ports that somebody wrote down for a service: one that only its image exposes is not waited for. */
+export function awaitedPorts(config: MeshConfig, pod: ObservedPod): readonly number[] {
+  if (pod.kind === 'gateway') return [];
+  const service = config.services.find(({ name }) => name === pod.service);
+  return (service?.ports ?? []).filter(({ exposed }) => exposed !== true).map(({ port }) => port);
 }
 
 function container(observed: ObservedContainer | null): ContainerStatus | null {

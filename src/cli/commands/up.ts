@@ -7,9 +7,11 @@ import { startDetached } from '../detached.ts';
 import type { Invocation } from '../invocation.ts';
 import { loadConfig } from '../load-config.ts';
 import { LogPainter } from '../log-painter.ts';
+import { harmless } from '../output.ts';
 import { printPlan } from '../plan-text.ts';
 import { createPresenter, type Presenter, story } from '../progress.ts';
 import { followSignals } from '../signals.ts';
+import { missingOf } from '../workload-text.ts';
 
 interface UpOptions {
   readonly detach?: boolean;
@@ -50,7 +52,12 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
     void daemon.stop({ containers: true }).catch(error => presenter.between(() => output.note(String(error))));
   });
   const expired = options.timeout === undefined ? null : AbortSignal.timeout(options.timeout * 1000);
-  expired?.addEventListener('abort', () => void (ready || daemon.stop({ containers: true })));
+  let missing: readonly string[] = [];
+  expired?.addEventListener('abort', async () => {
+    if (ready) return;
+    missing = await missingIn(daemon);
+    await daemon.stop({ containers: true }).catch(error => presenter.between(() => output.note(String(error))));
+  });
 
   const watching = (async () => {
     for await (const event of daemon.events(0, ending.signal)) {
@@ -70,7 +77,7 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
     ending.abort();
     presenter.end();
   }
-  if (expired?.aborted && !ready) throw notReady(options.timeout ?? 0);
+  if (expired?.aborted && !ready) throw notReady(options.timeout ?? 0, missing);
   // Ctrl-C is how an attached `up` is meant to end.
   return interrupted === null || interrupted === exitCodes.interrupted ? exitCodes.ok : interrupted;
 }
@@ -133,7 +140,8 @@ async function detached(invocation: Invocation, options: UpOptions): Promise<num
     ending.abort();
     presenter.end();
   }
-  if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError') throw notReady(options.timeout ?? 0);
+  if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')
+    throw notReady(options.timeout ?? 0, await missingIn(api));
   const { project: name, gateways } = await api.status();
   if (invocation.progress !== 'quiet') output.note(story(name, gateways, output, true));
   return exitCodes.ok;
@@ -162,10 +170,21 @@ async function untilReady(
   );
 }
 
-function notReady(seconds: number): MeshError {
+/** What the daemon still waits for, one line each; empty where it cannot be asked. */
+async function missingIn(api: MeshApi): Promise<readonly string[]> {
+  try {
+    const { daemon, workloads } = await api.status();
+    const [reason = ''] = daemon.reason.split('\n');
+    return [reason, ...workloads.map(missingOf)].flatMap(line => (line === null || line === '' ? [] : [harmless(line)]));
+  } catch {
+    return [];
+  }
+}
+
+function notReady(seconds: number, missing: readonly string[]): MeshError {
   return new MeshError(
     'timeout',
-    `the mesh was not ready within ${seconds} s`,
-    '`mesh ps` and `mesh logs` show what is missing; raise --timeout',
+    [`the mesh was not ready within ${seconds} s`, ...missing.map(line => `  ${line}`)].join('\n'),
+    '`mesh ps` and `mesh logs` show more; raise --timeout if it only needs longer',
   );
 }
