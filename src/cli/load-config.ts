@@ -1,4 +1,4 @@
-import { exitCodes, MeshError } from '../api/mesh-error.ts';
+import { badConfig } from '../api/bad-config.ts';
 import type { LoadResult } from '../config/load.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { printDiagnostics } from '../config/print.ts';
@@ -25,16 +25,7 @@ export async function loadConfig(invocation: Pick<Invocation, 'project' | 'outpu
     color: output.colours.stderr,
     cwd: process.cwd(),
   }).trimEnd();
-  if (result.config === null) {
-    const count = result.diagnostics.filter(each => each.severity === 'error').length;
-    throw new MeshError(
-      'bad-config',
-      `the configuration has ${count} error${count === 1 ? '' : 's'}`,
-      '',
-      exitCodes.issues,
-      text,
-    );
-  }
+  if (result.config === null) throw badConfig(result.diagnostics, text);
   if (text !== '') output.note(text);
   return result.config;
 }

@@ -90,7 +90,7 @@ export function build(): Command {
     .alias('ps-proxy')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-status.ts')));
-  add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, state or all')
+  add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, dns, state or all')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-config.ts')));
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));

@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { alreadyRunning } from '../api/already-running.ts';
 import type { Backend, Project } from '../api/backend.ts';
+import { badConfig } from '../api/bad-config.ts';
 import { isAlive } from '../api/client.ts';
-import { exitCodes, MeshError } from '../api/mesh-error.ts';
+import { MeshError } from '../api/mesh-error.ts';
 import { createApiServer } from '../api/server.ts';
 import { stateFolder } from '../api/socket-path.ts';
 import { version } from '../api/version.ts';
@@ -82,15 +83,7 @@ async function compose(
   const clock = systemClock;
   const { config, diagnostics, files } = await readConfig(project);
   if (config === null) {
-    const errors = diagnostics.filter(each => each.severity === 'error').length;
-    const text = diagnostics.map(each => each.text).join('\n');
-    throw new MeshError(
-      'bad-config',
-      `the configuration has ${errors} error${errors === 1 ? '' : 's'}`,
-      '',
-      exitCodes.issues,
-      text,
-    );
+    throw badConfig(diagnostics, diagnostics.map(each => each.text).join('\n'));
   }
   await refuseTwin(project, config.name);
   // Before anything is made: `down` must find it even if the next line is our last.

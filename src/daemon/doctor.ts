@@ -22,9 +22,9 @@ export async function examine(project: Project): Promise<readonly Check[]> {
     engine = ok('engine', `Docker ${version} (API ${apiVersion}, ${os}/${arch}) at ${docker.endpoint}`);
   } catch (error) {
     const known = asMeshError(error);
-    engine = failed('engine', (known?.message ?? String(error)).replace(/\s*\n\s*/g, ' '), known?.hint ?? '');
+    engine = failed('engine', known?.message ?? String(error), known?.hint ?? '');
   }
-  return [engine, node(), await sidecar(docker), kernel(docker), await disk(), ...(await portsOf(project, docker))];
+  return [engine, node(), await sidecar(docker), kernel(docker), await disk(docker), ...(await portsOf(project, docker))];
 }
 
 function node(): Check {
@@ -62,7 +62,9 @@ function kernel(docker: Docker | null): Check {
   return warning('kernel', `Linux ${release()}: nf_tables is not loaded yet`, 'if sidecars do not start: modprobe nf_tables');
 }
 
-async function disk(): Promise<Check> {
+async function disk(docker: Docker | null): Promise<Check> {
+  if (docker === null) return warning('disk', 'where the engine keeps its data is not known', '');
+  if (!docker.sharesHost) return ok('disk', 'the engine has a disk of its own; `docker system df` shows what takes room');
   const place = existsSync('/var/lib/docker') ? '/var/lib/docker' : homedir();
   const { bavail, bsize } = await statfs(place);
   const detail = `${(Number(bavail * bsize) / 1024 ** 3).toFixed(1)} GiB free at ${place}`;

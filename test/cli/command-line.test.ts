@@ -130,6 +130,10 @@ describe('validate', () => {
       const { code, stdout } = await mesh(['validate'], empty);
       assert.equal(code, 2);
       assert.match(stdout, /mesh\.yaml/);
+      const up = await mesh(['up'], empty, away);
+      assert.equal(up.code, 2);
+      assert.match(up.stderr, /file-not-found[\s\S]*hint: .*mesh init/);
+      assert.doesNotMatch(up.stderr, /the configuration has/);
     } finally {
       await rm(empty, { recursive: true });
     }
@@ -255,6 +259,10 @@ describe('without an engine', () => {
     assert.equal(checks.find(each => each.name === 'engine')?.state, 'failed');
     assert.notEqual(checks.find(each => each.name === 'engine')?.hint, '');
     assert.equal(checks.find(each => each.name === 'node')?.state, 'ok');
+    assert.equal(checks.find(each => each.name === 'disk')?.state, 'warning');
+    const { stdout: text } = await mesh(['doctor'], dir, away);
+    assert.match(text, /Tried:\n {13,}- .*\/nonexistent\/docker\.sock/);
+    assert.doesNotMatch(text, /GiB free/);
   });
 
   test('config --running says that nothing runs, exit 1', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { MeshEvent, MeshEventBody } from '../../src/api/types.ts';
+import { resolve } from '../../src/cli/commands/proxy-config.ts';
 import { LogPainter } from '../../src/cli/log-painter.ts';
 import { harmless, Output, wantsColour } from '../../src/cli/output.ts';
 import { createPresenter, story } from '../../src/cli/progress.ts';
@@ -89,6 +90,22 @@ describe('tables', () => {
 
   test('ages have one unit', () => {
     assert.deepEqual([0, 119_000, 120_000, 7_200_000, 172_800_000].map(age), ['0s', '119s', '2m', '2h', '2d']);
+  });
+});
+
+describe('proxy-config', () => {
+  const workloads = ['web-1', 'api-v1-1', 'api-v2-1'].map(name => ({ name, service: name.slice(0, 3) }));
+
+  test('takes a workload, or a service that has one pod', () => {
+    assert.equal(resolve('api-v2-1', workloads), 'api-v2-1');
+    assert.equal(resolve('web', workloads), 'web-1');
+  });
+
+  test('names what may be meant', () => {
+    const hinted = (hint: string) => ({ code: 'unknown-workload', hint });
+    assert.throws(() => resolve('api', workloads), hinted('did you mean api-v1-1 or api-v2-1?'));
+    assert.throws(() => resolve('api-v1', workloads), hinted('did you mean api-v1-1?'));
+    assert.throws(() => resolve('db', workloads), hinted('one of web-1, api-v1-1, api-v2-1'));
   });
 });
 

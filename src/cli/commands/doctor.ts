@@ -15,8 +15,8 @@ export async function run(
   else {
     const mark = { ok: output.paint('green', '✔'), warning: output.paint('yellow', '!'), failed: output.paint('red', '✘') };
     for (const { name, state, detail, hint } of checks) {
-      output.data(`${mark[state]} ${name.padEnd(10)} ${harmless(detail)}`);
-      if (hint !== '') output.data(`  ${''.padEnd(10)} hint: ${hint}`);
+      output.data(`${mark[state]} ${name.padEnd(10)} ${harmless(detail).replaceAll('\n', `\n${' '.repeat(13)}`)}`);
+      if (hint !== '') output.data(`  ${''.padEnd(10)} hint: ${output.addressed(hint)}`);
     }
   }
   return checks.some(each => each.state === 'failed') ? exitCodes.failure : exitCodes.ok;

@@ -1,4 +1,4 @@
-import { exitCodes } from '../../api/mesh-error.ts';
+import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { openEngine } from '../engine.ts';
 import type { Invocation } from '../invocation.ts';
 import { LogPainter } from '../log-painter.ts';
@@ -17,6 +17,8 @@ interface LogsOptions {
 export async function run(invocation: Invocation, names: readonly string[], options: LogsOptions): Promise<number> {
   const { engine } = await openEngine(invocation);
   const workloads = await engine.workloads();
+  if (workloads.length === 0)
+    throw new MeshError('no-mesh', `no mesh runs in ${invocation.project.dir}`, 'start it with `mesh up`');
   const painter = new LogPainter(
     invocation.output,
     workloads

@@ -13,7 +13,7 @@ export async function run(
   args: readonly string[],
   options: { readonly json?: boolean },
 ): Promise<number> {
-  const [workload = '', wanted = 'all'] = args;
+  const [name = '', wanted = 'all'] = args;
   const part = parts.find(each => each === wanted);
   if (part === undefined)
     throw new MeshError(
@@ -23,6 +23,7 @@ export async function run(
       exitCodes.usage,
     );
   const api = connectApi(project.socket);
+  const workload = resolve(name, (await api.status()).workloads);
   if (part === 'state') {
     output.json({ apiVersion, kind: 'ProxyState', workload, state: await api.query(workload, 'state') });
     return exitCodes.ok;
@@ -32,6 +33,17 @@ export async function run(
   if (options.json) output.json({ apiVersion, kind: 'ProxyConfig', workload, part, config: select(running, part) });
   else output.data(text(running, part));
   return exitCodes.ok;
+}
+
+/** A workload by its name, or by that of a service that has one only. @throws MeshError `unknown-workload` */
+export function resolve(name: string, workloads: readonly { readonly name: string; readonly service: string }[]): string {
+  const pods = workloads.filter(each => each.service === name).map(each => each.name);
+  if (workloads.some(each => each.name === name)) return name;
+  if (pods.length === 1 && pods[0] !== undefined) return pods[0];
+  const all = workloads.map(each => each.name);
+  const near = pods.length > 0 ? pods : all.filter(each => each.startsWith(`${name}-`));
+  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `one of ${all.join(', ')}`;
+  throw new MeshError('unknown-workload', `no workload "${name}" runs`, hint);
 }
 
 function select(config: RunningConfig, part: Part): unknown {
@@ -54,7 +66,9 @@ function select(config: RunningConfig, part: Part): unknown {
 
 function text(config: RunningConfig, part: Part): string {
   if (part === 'all' || part === 'state') {
-    const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'dns'] as const).map(each => text(config, each));
+    const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'dns'] as const).map(
+      each => `${each.toUpperCase()}\n${text(config, each)}`,
+    );
     return [`${config.workload} runs ${config.version}`, ...sections].join('\n\n');
   }
   return tableOf(config, part).join('\n');

@@ -13,6 +13,8 @@ import { createPresenter, type Presenter, story } from '../progress.ts';
 import { followSignals } from '../signals.ts';
 import { missingOf } from '../workload-text.ts';
 
+const stopped = 'stopped; `mesh up` starts it again, `mesh down` removes it';
+
 interface UpOptions {
   readonly detach?: boolean;
   readonly wait?: boolean;
@@ -46,10 +48,18 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
   const ending = new AbortController();
   let ready = false;
   let interrupted: number | null = null;
+  /** Whether everything was stopped. */
+  let stopping: Promise<boolean> | null = null;
   using _signals = followSignals(code => {
     interrupted = code;
     presenter.between(() => output.note('stopping … (Ctrl-C again: at once)'));
-    void daemon.stop({ containers: true }).catch(error => presenter.between(() => output.note(String(error))));
+    stopping = daemon.stop({ containers: true }).then(
+      () => true,
+      error => {
+        presenter.between(() => output.note(String(error)));
+        return false;
+      },
+    );
   });
   const expired = options.timeout === undefined ? null : AbortSignal.timeout(options.timeout * 1000);
   let missing: readonly string[] = [];
@@ -78,6 +88,7 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
     presenter.end();
   }
   if (expired?.aborted && !ready) throw notReady(options.timeout ?? 0, missing);
+  if (await stopping) output.note(output.addressed(stopped));
   // Ctrl-C is how an attached `up` is meant to end.
   return interrupted === null || interrupted === exitCodes.interrupted ? exitCodes.ok : interrupted;
 }
@@ -128,6 +139,7 @@ async function detached(invocation: Invocation, options: UpOptions): Promise<num
     presenter.between(() => output.note('stopping … (Ctrl-C again: at once)'));
     starting
       .then(daemon => daemon.stop({ containers: true }))
+      .then(() => output.note(output.addressed(stopped)))
       .catch(error => presenter.between(() => output.note(String(error))))
       .finally(() => process.exit(code));
   });
