@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -166,4 +166,28 @@ test('a frame far to the right stays narrow, tabs keep the caret in place, colou
   const below = tab.findIndex(line => line.trimEnd().endsWith('^'));
   assert.equal(tab[below - 1]?.slice(tab[below]?.indexOf('^')), 'b');
   assert.ok(printDiagnostic({ ...base, line: 2, column: 1 }, { sources, color: true }).includes('\u001b[31;1m'));
+});
+
+test('a gateway that leads past the rules of a service is told, one that says versions or weights is not', async () => {
+  const mesh = (rule: string) => `name: m
+services: {web: {port: 80, versions: {v1: {image: a}, v2: {image: b}}}}
+gateways: {main: {port: 8080, routes: [${rule}]}}
+routes: {web: [{split: {v1: 90, v2: 10}}]}
+`;
+  const told = async (rule: string) => (await loaded({ 'mesh.yaml': mesh(rule) })).diagnostics;
+  const [warning, ...more] = await told('{to: web}');
+  assert.deepEqual(more, []);
+  assert.deepEqual([warning?.severity, warning?.code, warning?.line, warning?.column], ['warning', 'routes-not-used', 3, 40]);
+  for (const rule of ['{to: web/v1}', '{split: {web: 1}}', '{split: {web/v1: 1, web/v2: 1}}'])
+    assert.deepEqual(await told(rule), []);
+});
+
+test('the gateway, rules and access of docs/configuration.md are valid', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
+  const chapter = page.slice(page.indexOf('## Gateways and rules'), page.indexOf('## Values'));
+  const examples = [...chapter.matchAll(/```yaml\n(.*?)```/gs)].map(match => match[1]).join('');
+  const plain = ['backoffice', 'storefront', 'ratings', 'details'].map(name => `${name}: {image: x, port: 80}`).join(', ');
+  const versions = '{v1: {image: a}, v2: {image: b}, v3: {image: c}}';
+  const services = `services: {${plain}, reviews: {port: 80, versions: ${versions}}}\n`;
+  assert.deepEqual((await loaded({ 'mesh.yaml': services + examples })).diagnostics, []);
 });

@@ -31,6 +31,17 @@ function schemaPath(): string | null {
   return existsSync(path) ? path : null;
 }
 
+/** Its rules alone decide about calls from outside, so the examples of versions stand here. */
+const gateway = [
+  'gateways:',
+  '  main:   # http://127.0.0.1:8080',
+  '    port: 8080',
+  '    routes:',
+  '      # - {match: {headers: {end-user: jason}}, to: web/v2}',
+  '      # - split: {web/v1: 90, web/v2: 10}   # then without the line below',
+  '      - {to: web}',
+];
+
 function template(folder: string, compose: string | null, schema: string | null): string {
   const name =
     folder
@@ -47,10 +58,9 @@ function template(folder: string, compose: string | null, schema: string | null)
     ...modeline,
     `name: ${name}`,
     ...services,
-    `${compose === null ? '' : '# '}gateways:`,
-    `${compose === null ? '' : '# '}  main: {port: 8080, routes: [{to: web}]}   # http://127.0.0.1:8080`,
-    '# routes:',
-    '#   web:',
+    ...(compose === null ? gateway : gateway.map(line => `# ${line}`)),
+    '# routes:   # calls from one service to another, by the service that is called',
+    '#   api:',
     '#     - {match: {headers: {end-user: jason}}, to: v2}',
     '#     - split: {v1: 90, v2: 10}',
     '#       timeout: 2s',

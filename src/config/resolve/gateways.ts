@@ -16,6 +16,7 @@ export function resolveGateways(
   report: Report,
 ): GatewayConfig[] {
   const names = new Set(services.map(service => service.name));
+  const ruled = new Set(services.filter(service => service.routes.length > 0).map(service => service.name));
   return Object.entries(spec.gateways ?? {}).map(([name, gateway]): GatewayConfig => {
     const path = ['gateways', name];
     checkName(name, path, 'gateway', report);
@@ -27,6 +28,13 @@ export function resolveGateways(
     const protocol = gateway.protocol ?? 'http';
     const rules = resolveRules(gateway.routes, null, name, [...path, 'routes'], destinations, report);
     if (protocol === 'tcp') checkTcp(gateway.routes, path, report);
+    for (const [index, rule] of gateway.routes.entries()) {
+      const [target] = rules[index]?.split ?? [];
+      if (rule.to === undefined || target === undefined || target.version !== '' || !ruled.has(target.service)) continue;
+      const message = `\`routes.${target.service}\` is not used for calls from gateway \`${name}\``;
+      const hint = `put \`match\` and \`split\` into \`gateways.${name}.routes\``;
+      report.warning([...path, 'routes', index], { code: 'routes-not-used', message, hint });
+    }
     return {
       name,
       hostAddress: gateway.address ?? '127.0.0.1',
