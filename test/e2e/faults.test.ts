@@ -126,7 +126,7 @@ describe('sidecar', () => {
       const status = await shop.mesh('status');
       assert.equal(status.code, 1);
       assert.match(status.stderr, /the daemon of .* is gone/);
-      assert.match(status.stderr, /mesh up/);
+      assert.match(status.stderr, /mesh -p \S+ up/);
       await using start = shop.start('up', '-d', '--wait');
       await eventually(detailsAnswer, patience);
       const back = Date.now();
