@@ -42,6 +42,9 @@ abstract class RoutingRole implements ExchangeRole {
   protected abstract table(tables: Tables): RouteTableRuntime | null;
 
   decide(head: RequestHead, decision: Decision): Failure | null {
+    // First: refusals are found in the log by it too.
+    const known = head.fields.has(field.requestId);
+    decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
     const tables = this.parts.tables();
     const table = tables === null ? null : this.table(tables);
     if (table === null) return 'no-route';
@@ -50,8 +53,6 @@ abstract class RoutingRole implements ExchangeRole {
     decision.route = route;
     decision.cluster = route.split(this.parts.random.next);
     if (decision.cluster === null) return 'no-cluster';
-    const known = head.fields.has(field.requestId);
-    decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
     decision.head = head.forward(this.cut, known ? this.fixedLines : `${this.fixedLines}x-request-id: ${decision.requestId}\r\n`);
     return null;
   }
