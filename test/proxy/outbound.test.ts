@@ -91,6 +91,7 @@ describe('routing', () => {
     for (const path of ['/nr', '/nc', '/uh', '/uf']) {
       const answer = await exchangeRaw(plane.port, get(path));
       const line = JSON.parse(plane.accessLog.at(-1) ?? '{}') as Record<string, unknown>;
+      assert.match(String(line['request_id']), /^[0-9a-f-]{36}$/, 'a refusal can be found by its id');
       seen.push([statusOf(answer), bodyOf(answer), line['response_flags'], line['response_code_details']]);
     }
     const reset = 'upstream connect error or disconnect/reset before headers. reset reason: remote connection failure';
