@@ -6,17 +6,17 @@ import type { Cluster, InboundListener, Snapshot } from '../snapshot/snapshot.ts
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
-import { type ClusterParts, ClusterRuntime } from './cluster-runtime.ts';
+import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
-import type { ExchangeParts } from './exchange-parts.ts';
-import type { ExchangeRole } from './exchange-role.ts';
+import type { ExchangeParts } from './exchange/exchange-parts.ts';
+import type { ExchangeRole } from './exchange/exchange-role.ts';
+import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
 import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
-import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './roles.ts';
-import { sniff } from './sniff.ts';
+import { sniff } from './listener/sniff.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
-import { createTcpUpstream } from './tcp-upstream.ts';
+import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
 /** What a data plane is made of. */
 export interface DataPlaneDeps {

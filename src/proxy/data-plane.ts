@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
-import type { TakeRead } from './read-buffer.ts';
+import type { TakeRead } from './transport/read-buffer.ts';
 
 /** Who is at the other end of an mTLS connection, from its verified certificate. */
 export interface PeerIdentity {

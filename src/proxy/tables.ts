@@ -1,8 +1,8 @@
 import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
-import type { ClusterRuntime } from './cluster-runtime.ts';
+import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
 import { inboundFilters } from './filters/order.ts';
-import { compileSplit, RouteTableRuntime, type Split } from './route-table.ts';
+import { compileSplit, RouteTableRuntime, type Split } from './route/route-table.ts';
 
 /** An inbound port as it runs. */
 export interface InboundRuntime {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { createDataPlane } from '../../src/proxy/assemble.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy } from '../../src/proxy/data-plane.ts';
-import { readInto } from '../../src/proxy/read-buffer.ts';
+import { readInto } from '../../src/proxy/transport/read-buffer.ts';
 import type { Cluster, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 

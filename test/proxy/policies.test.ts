@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createBalancer } from '../../src/proxy/balancer.ts';
+import { createBalancer } from '../../src/proxy/cluster/balancer.ts';
+import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/exchange/retry.ts';
 import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
-import { normalPath } from '../../src/proxy/path.ts';
-import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/retry.ts';
-import { looksLikeHttp } from '../../src/proxy/sniff.ts';
+import { looksLikeHttp } from '../../src/proxy/listener/sniff.ts';
+import { normalPath } from '../../src/proxy/route/path.ts';
 import type { AccessRule, RetryPolicy } from '../../src/snapshot/snapshot.ts';
 
 const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };

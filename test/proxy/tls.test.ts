@@ -7,10 +7,10 @@ import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createSvid } from '../../src/identity/svid.ts';
 import type { PeerIdentity } from '../../src/proxy/data-plane.ts';
 import { type Binding, bind } from '../../src/proxy/listener/bind.ts';
-import { resetConnection } from '../../src/proxy/tcp/reset.ts';
 import { TlsAcceptor } from '../../src/proxy/tls/acceptor.ts';
 import { createConnector, serverNameOf } from '../../src/proxy/tls/connector.ts';
 import { WorkloadIdentity } from '../../src/proxy/tls/workload-identity.ts';
+import { resetConnection } from '../../src/proxy/transport/reset.ts';
 import type { Cluster, Endpoint } from '../../src/snapshot/snapshot.ts';
 import { createTestCa, type LeafOptions, newKey, type TestCa } from '../support/test-ca.ts';
 

@@ -1,6 +1,6 @@
 import type { AccessPolicy, AccessRule } from '../../snapshot/snapshot.ts';
 import { hostOf } from '../http1/authority.ts';
-import { pathOf } from '../path.ts';
+import { pathOf } from '../route/path.ts';
 import type { RequestFilter } from './filter.ts';
 
 /** The facts that an access rule judges. */

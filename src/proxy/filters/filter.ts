@@ -1,4 +1,4 @@
-import type { Failure } from '../failure.ts';
+import type { Failure } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
 /** Who sends the requests of one connection. */

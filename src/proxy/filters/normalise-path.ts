@@ -1,4 +1,4 @@
-import { normalPath, pathOf } from '../path.ts';
+import { normalPath, pathOf } from '../route/path.ts';
 import type { RequestFilter } from './filter.ts';
 
 /** Gives the request the one form of its path: the app gets what the filters after this one judge, not what it may read in another way. */

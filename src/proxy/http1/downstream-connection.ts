@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import { Deadline } from '../../async/deadline.ts';
 import type { Downstream } from '../data-plane.ts';
-import { Exchange } from '../exchange.ts';
-import type { ExchangeClient } from '../exchange-client.ts';
-import type { ExchangeParts } from '../exchange-parts.ts';
-import type { ExchangeRole } from '../exchange-role.ts';
-import { refusal } from '../failure.ts';
-import { resetConnection } from '../tcp/reset.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeClient } from '../exchange/exchange-client.ts';
+import type { ExchangeParts } from '../exchange/exchange-parts.ts';
+import type { ExchangeRole } from '../exchange/exchange-role.ts';
+import { refusal } from '../exchange/failure.ts';
+import { resetConnection } from '../transport/reset.ts';
 import { lf } from './chars.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { chunkedBody } from './framing.ts';

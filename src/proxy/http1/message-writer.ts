@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { kept } from '../read-buffer.ts';
+import { kept } from '../transport/read-buffer.ts';
 
 /** Pieces up to this size are joined with the head into one string and one write; larger ones are written as they came. */
 const smallBytes = 8 * 1024;

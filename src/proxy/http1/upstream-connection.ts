@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { kept } from '../read-buffer.ts';
+import { kept } from '../transport/read-buffer.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { type BodyLength, chunkedBody, untilClose } from './framing.ts';
 import { MessageWriter } from './message-writer.ts';

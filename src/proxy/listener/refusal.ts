@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../async/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { RefusalReason, SidecarStats } from '../sidecar-stats.ts';
-import { resetConnection } from '../tcp/reset.ts';
+import { resetConnection } from '../transport/reset.ts';
 
 /** One line per reason in this time: who is refused a thousand times a second must not fill the disk. All are counted. */
 const logEveryMs = 1000;

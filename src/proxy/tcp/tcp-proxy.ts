@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Downstream, TcpProxy, TcpUpstream } from '../data-plane.ts';
-import { resetConnection } from './reset.ts';
+import { resetConnection } from '../transport/reset.ts';
 
 /** All raw TCP connections of one sidecar, so that draining can wait for them. */
 export class TcpSessions {

@@ -3,7 +3,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { readLeaf, SvidError } from '../../identity/leaf-certificate.ts';
 import type { PeerIdentity } from '../data-plane.ts';
-import { carriedBy } from '../tcp/reset.ts';
+import { carriedBy } from '../transport/reset.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Peers that do not finish the handshake in this time hold a descriptor for nothing (Envoy's transport_socket_connect_timeout exists for the same). */

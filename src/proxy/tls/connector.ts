@@ -4,9 +4,9 @@ import type { Clock } from '../../async/clock.ts';
 import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { ConnectFailure, Connector } from '../data-plane.ts';
-import { readInto, type TakeRead } from '../read-buffer.ts';
+import { readInto, type TakeRead } from '../transport/read-buffer.ts';
 
-import { carriedBy } from '../tcp/reset.ts';
+import { carriedBy } from '../transport/reset.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */

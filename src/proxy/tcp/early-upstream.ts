@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TcpUpstream } from './data-plane.ts';
+import type { TcpUpstream } from '../data-plane.ts';
 
 /** A raw TCP upstream that is dialled before it is known whether it will be used: the proxy takes it over as it is, or it is given up unused. */
 export class EarlyUpstream implements TcpUpstream {

@@ -1,4 +1,4 @@
-import type { ResponseFlag } from '../telemetry/response-flag.ts';
+import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 
 /** Everything that keeps an exchange from simply passing through. */
 export type Failure =

@@ -1,5 +1,5 @@
+import type { MessageWriter } from '../http1/message-writer.ts';
 import type { ExchangeRole } from './exchange-role.ts';
-import type { MessageWriter } from './http1/message-writer.ts';
 
 /** The client's side of an exchange, as the exchange needs it. */
 export interface ExchangeClient {

@@ -1,14 +1,14 @@
-import type { RandomSource } from '../async/random.ts';
-import type { EdgeRequests } from '../telemetry/mesh-metrics.ts';
-import type { Downstream } from './data-plane.ts';
+import type { RandomSource } from '../../async/random.ts';
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { Downstream } from '../data-plane.ts';
+import type { Caller } from '../filters/filter.ts';
+import { bit, field } from '../http1/known-field.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import { pathOf } from '../route/path.ts';
+import type { RouteTableRuntime } from '../route/route-table.ts';
+import type { InboundRuntime, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 import type { Failure } from './failure.ts';
-import type { Caller } from './filters/filter.ts';
-import { bit, field } from './http1/known-field.ts';
-import type { RequestHead } from './http1/request-head.ts';
-import { pathOf } from './path.ts';
-import type { RouteTableRuntime } from './route-table.ts';
-import type { InboundRuntime, Tables } from './tables.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
 const claims = bit(field.clientCert);

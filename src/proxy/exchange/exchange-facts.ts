@@ -1,8 +1,8 @@
-import type { ResponseFlag } from '../telemetry/response-flag.ts';
-import type { EndpointPool } from './endpoint-pool.ts';
+import type { ResponseFlag } from '../../telemetry/response-flag.ts';
+import type { EndpointPool } from '../cluster/endpoint-pool.ts';
+import { field } from '../http1/known-field.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 import type { Decision } from './exchange-role.ts';
-import { field } from './http1/known-field.ts';
-import type { RequestHead } from './http1/request-head.ts';
 
 /** What is known about an exchange, for its way through the proxy and for its record. Used again for every exchange of a connection. */
 export class ExchangeFacts {

@@ -1,9 +1,9 @@
-import type { Clock } from '../async/clock.ts';
-import type { Deadlines } from '../async/deadline.ts';
-import type { RandomSource } from '../async/random.ts';
-import type { AccessEntry } from '../telemetry/access-log.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import type { Clock } from '../../async/clock.ts';
+import type { Deadlines } from '../../async/deadline.ts';
+import type { RandomSource } from '../../async/random.ts';
+import type { AccessEntry } from '../../telemetry/access-log.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { MeshMetrics } from '../../telemetry/mesh-metrics.ts';
 
 /** What all exchanges of a data plane share. */
 export interface ExchangeParts {

@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../snapshot/snapshot.ts';
+import type { RetryPolicy } from '../../snapshot/snapshot.ts';
 import type { Failure } from './failure.ts';
 
 /** Methods that may be sent twice without doing anything twice. @see RFC 9110 §9.2.2 */

@@ -1,6 +1,6 @@
-import { compilePattern } from '../snapshot/pattern.ts';
-import type { NamedMatch, PathMatch, RouteMatch } from '../snapshot/snapshot.ts';
-import type { RequestHead } from './http1/request-head.ts';
+import { compilePattern } from '../../snapshot/pattern.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/snapshot.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 
 /** Judges a request whose head was just read. */
 export type Matcher = (head: RequestHead, path: string) => boolean;

@@ -1,7 +1,7 @@
-import type { RetryPolicy, RouteRule, RouteTable, VirtualHost, WeightedCluster } from '../snapshot/snapshot.ts';
-import type { ClusterRuntime } from './cluster-runtime.ts';
-import { hostOf } from './http1/authority.ts';
-import type { RequestHead } from './http1/request-head.ts';
+import type { RetryPolicy, RouteRule, RouteTable, VirtualHost, WeightedCluster } from '../../snapshot/snapshot.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import { hostOf } from '../http1/authority.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 import { compileMatch, type Matcher } from './route-match.ts';
 
 /** A cluster name that the snapshot does not define stays `null`: 503 NC when it is chosen. */

@@ -1,5 +1,5 @@
-import type { Cluster, Endpoint } from '../snapshot/snapshot.ts';
-import type { EdgeConnections, EdgeRequests } from '../telemetry/mesh-metrics.ts';
+import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
+import type { EdgeConnections, EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
 import { EndpointPool, type PoolParts } from './endpoint-pool.ts';
 

@@ -1,4 +1,4 @@
-import type { Cluster } from '../snapshot/snapshot.ts';
+import type { Cluster } from '../../snapshot/snapshot.ts';
 
 /** What a balancer sees of an endpoint. */
 export interface Loaded {

@@ -1,10 +1,10 @@
-import type { Clock } from '../async/clock.ts';
-import type { AccessEntry } from '../telemetry/access-log.ts';
-import type { EdgeConnections } from '../telemetry/mesh-metrics.ts';
-import type { ResponseFlag } from '../telemetry/response-flag.ts';
-import type { ClusterRuntime } from './cluster-runtime.ts';
-import type { Connector, Downstream, TcpUpstream } from './data-plane.ts';
-import type { EndpointPool } from './endpoint-pool.ts';
+import type { Clock } from '../../async/clock.ts';
+import type { AccessEntry } from '../../telemetry/access-log.ts';
+import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
+import type { ResponseFlag } from '../../telemetry/response-flag.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { EndpointPool } from '../cluster/endpoint-pool.ts';
+import type { Connector, Downstream, TcpUpstream } from '../data-plane.ts';
 
 /** What raw TCP connections of a data plane share. */
 export interface TcpParts {

@@ -1,5 +1,5 @@
-import type { MessageWriter } from './http1/message-writer.ts';
-import { kept } from './read-buffer.ts';
+import type { MessageWriter } from '../http1/message-writer.ts';
+import { kept } from '../transport/read-buffer.ts';
 
 /** Linkerd's limit: a larger request is not tried again. */
 const maxBytes = 64 * 1024;

@@ -1,6 +1,6 @@
-import type { Clock } from '../async/clock.ts';
-import type { Downstream, TcpUpstream } from './data-plane.ts';
-import { EarlyUpstream } from './early-upstream.ts';
+import type { Clock } from '../../async/clock.ts';
+import type { Downstream, TcpUpstream } from '../data-plane.ts';
+import { EarlyUpstream } from '../tcp/early-upstream.ts';
 
 /** A client silent for this long may wait for the server to speak first. MySQL clients feel every millisecond of it. */
 const silenceMs = 100;

@@ -1,8 +1,8 @@
-import type { EdgeRequests } from '../telemetry/mesh-metrics.ts';
-import type { ClusterRuntime } from './cluster-runtime.ts';
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { RouteRuntime } from '../route/route-table.ts';
 import type { Failure } from './failure.ts';
-import type { RequestHead } from './http1/request-head.ts';
-import type { RouteRuntime } from './route-table.ts';
 
 /** What is decided about a request, once, when its head is complete. The exchange owns the object and a role fills it in. */
 export interface Decision {

@@ -1,16 +1,16 @@
-import { Deadline } from '../async/deadline.ts';
-import type { ConnectFailure } from './data-plane.ts';
-import type { EndpointPool } from './endpoint-pool.ts';
+import { Deadline } from '../../async/deadline.ts';
+import type { EndpointPool } from '../cluster/endpoint-pool.ts';
+import type { ConnectFailure } from '../data-plane.ts';
+import { type BodyLength, chunkedBody, untilClose } from '../http1/framing.ts';
+import { bit, field } from '../http1/known-field.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import { lengthFields, type ResponseHead } from '../http1/response-head.ts';
+import { abandoned, type ResponseHandler, type UpstreamConnection, type UpstreamLoss } from '../http1/upstream-connection.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { recordExchange } from './exchange-record.ts';
 import { type Failure, type LocalReply, localReplies, replyText } from './failure.ts';
-import { type BodyLength, chunkedBody, untilClose } from './http1/framing.ts';
-import { bit, field } from './http1/known-field.ts';
-import type { RequestHead } from './http1/request-head.ts';
-import { lengthFields, type ResponseHead } from './http1/response-head.ts';
-import { abandoned, type ResponseHandler, type UpstreamConnection, type UpstreamLoss } from './http1/upstream-connection.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { backoffMs, isIdempotent, retriesFailure, retriesStatus } from './retry.ts';
 

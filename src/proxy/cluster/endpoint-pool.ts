@@ -1,9 +1,9 @@
-import { Deadline, type DeadlineList } from '../async/deadline.ts';
-import type { Cluster, Endpoint } from '../snapshot/snapshot.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { EdgeRequests } from '../telemetry/mesh-metrics.ts';
-import type { ConnectFailure, Connector } from './data-plane.ts';
-import { UpstreamConnection } from './http1/upstream-connection.ts';
+import { Deadline, type DeadlineList } from '../../async/deadline.ts';
+import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { ConnectFailure, Connector } from '../data-plane.ts';
+import { UpstreamConnection } from '../http1/upstream-connection.ts';
 
 /** What a pool needs from the program. */
 export interface PoolParts {
