@@ -1,27 +1,25 @@
 /** What a sidecar sends, checked: a sidecar shares its pod with an app and is not trusted further than its own workload. */
 import type { AppState, ToDaemon } from '../snapshot/channel.ts';
-import { flag, list, nullable, object, oneOf, SnapshotError, tagged, text, whole } from '../snapshot/shape.ts';
+import { flag, list, nullable, object, SnapshotError, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
 
 const appFields = { port: whole(1, 65535), listening: flag };
 const version = text(/^[0-9A-Za-z._-]{1,64}$/, 'a version');
 
-type Message<K extends ToDaemon['kind']> = Extract<ToDaemon, { kind: K }>;
 const message = tagged<ToDaemon>({
-  hello: object<Message<'hello'>>({
-    kind: oneOf('hello'),
+  hello: {
     protocol: whole(0),
     workload: text(),
     version: nullable(version),
     svidExpiresAtMs: nullable(whole(0)),
     apps: list(object<AppState>(appFields)),
-  }),
-  csr: object<Message<'csr'>>({ kind: oneOf('csr'), pem: text() }),
-  ack: object<Message<'ack'>>({ kind: oneOf('ack'), version }),
-  nack: object<Message<'nack'>>({ kind: oneOf('nack'), version, reason: text() }),
-  pong: object<Message<'pong'>>({ kind: oneOf('pong'), id: whole(0) }),
-  reply: object<Message<'reply'>>({ kind: oneOf('reply'), id: whole(0), body: value => value }),
-  app: object<Message<'app'>>({ kind: oneOf('app'), ...appFields }),
+  },
+  csr: { pem: text() },
+  ack: { version },
+  nack: { version, reason: text() },
+  pong: { id: whole(0) },
+  reply: { id: whole(0), body: value => value },
+  app: { ...appFields },
 });
 
 /** Reads a message. @throws ControlError `protocol` */

@@ -50,6 +50,12 @@ export function oneOf<const T extends string>(...words: readonly T[]): Shape<T> 
   };
 }
 
+/** `true`; a field that can only be on says so by being there. */
+export const on: Shape<true> = (value, path) => {
+  if (value !== true) throw new SnapshotError(path, `expected true, found ${kindOf(value)}`);
+  return value;
+};
+
 /** `true` or `false`. */
 export const flag: Shape<boolean> = (value, path) => {
   if (typeof value !== 'boolean') throw new SnapshotError(path, `expected true or false, found ${kindOf(value)}`);
@@ -59,6 +65,11 @@ export const flag: Shape<boolean> = (value, path) => {
 /** `null` or the shape. */
 export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return (value, path) => (value === null ? null : shape(value, path));
+}
+
+/** The shape, or nothing at all: an absent field stays absent. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return (value, path) => (value === undefined ? undefined : shape(value, path));
 }
 
 /** A list; where `key` is given, no two items may share a key. */
@@ -93,21 +104,29 @@ export function object<T extends object>(fields: { readonly [K in keyof T]-?: Sh
       if (!known.has(name)) throw new SnapshotError(join(path, name), 'this sidecar does not know the field');
     }
     const result: Partial<T> = {};
-    for (const name of names) result[name] = fields[name](Object.hasOwn(given, name) ? given[name] : undefined, join(path, name));
+    for (const name of names) {
+      const field = fields[name](Object.hasOwn(given, name) ? given[name] : undefined, join(path, name));
+      if (field !== undefined) result[name] = field;
+    }
     return result as T;
   };
 }
 
-/** One of several objects, told apart by their field `kind`. The type forces a shape for every kind of `T`. */
+/** The fields of one kind of `T`, but for `kind` itself. */
+type KindFields<T extends { readonly kind: string }, K extends T['kind']> = Omit<Extract<T, { readonly kind: K }>, 'kind'>;
+
+/** One of several objects, told apart by their field `kind`. The type forces a line for every field of every kind of `T`. */
 export function tagged<T extends { readonly kind: string }>(
-  shapes: {
-    readonly [K in T['kind']]: Shape<Extract<T, { readonly kind: K }>>;
+  kinds: {
+    readonly [K in T['kind']]: { readonly [F in keyof KindFields<T, K>]-?: Shape<KindFields<T, K>[F]> };
   },
 ): Shape<T> {
-  const kind = oneOf(...(Object.keys(shapes) as T['kind'][]));
+  const names = Object.keys(kinds) as T['kind'][];
+  const kind = oneOf(...names);
+  const shapes = new Map(names.map(name => [name, object<T>({ kind, ...kinds[name] } as never)]));
   return (value, path) => {
     const given = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
-    return shapes[kind(given, join(path, 'kind'))](value, path);
+    return (shapes.get(kind(given, join(path, 'kind'))) as Shape<T>)(value, path);
   };
 }
 

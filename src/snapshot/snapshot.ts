@@ -2,6 +2,7 @@
  * THE CONTRACT between the planes: what one sidecar runs. The control plane compiles one `Snapshot` per workload;
  * the sidecar decodes it, checks it again and swaps it in whole. Everything is canonical: milliseconds, bytes,
  * every default filled, every list sorted. A consumer decides nothing that could have been decided at compile time.
+ * An optional field that is absent is a feature that is not configured: it costs nothing on the request's way.
  */
 
 /** A complete, self-contained configuration of one sidecar. */
@@ -26,6 +27,8 @@ export interface Snapshot {
   /** What happens to connections whose original destination no outbound listener knows. */
   readonly egress: EgressPolicy;
   readonly accessLog: AccessLogFormat;
+  /** Makes every draw of this sidecar repeatable: splits, fault and mirror percentages, jitter. Absent: drawn from the system's randomness. */
+  readonly seed?: number;
 }
 
 /** `allow-any` lets unknown destinations through, `registry-only` refuses them. */
@@ -49,6 +52,10 @@ export interface InboundListener {
   readonly cluster: string;
   /** `null`: no access rules, everybody whom mTLS admits may call. */
   readonly access: AccessPolicy | null;
+  /** HTTP version that the app is spoken to. Absent: the caller's own. */
+  readonly appProtocol?: UpstreamProtocol;
+  /** All of them must let a request pass. */
+  readonly rateLimits?: readonly RateLimit[];
 }
 
 /** One virtual address and port that the app may dial, reached through interception on 15001. */
@@ -63,16 +70,39 @@ export interface OutboundListener {
   readonly routeTable: string;
   /** Where a raw TCP connection goes (protocol `tcp`, or `auto` that turned out not to be HTTP). */
   readonly tcp: readonly WeightedCluster[];
+  /** Faults of raw TCP connections: `delay`, `reset`, `blackhole`, `bandwidth`. */
+  readonly tcpFaults?: readonly Fault[];
 }
 
-/** One port at the edge of the mesh, plaintext HTTP or raw TCP. */
+/** One port at the edge of the mesh. */
 export interface GatewayListener {
   readonly name: string;
   /** Port inside the gateway's pod. */
   readonly port: number;
-  readonly protocol: 'http' | 'tcp';
+  /** `tls`: TLS that is not ended here, routed by its SNI with `sni`. */
+  readonly protocol: 'http' | 'tcp' | 'tls';
   readonly routeTable: string;
   readonly tcp: readonly WeightedCluster[];
+  /** TLS is ended here. */
+  readonly tls?: GatewayTls;
+  /** Plain HTTP is answered with 301 to the same URL with https; the number is the port on the host. */
+  readonly httpsRedirectPort?: number;
+  /** Protocol `tls`: first entry of the most exact host wins; none: the connection is closed. */
+  readonly sni?: readonly SniRoute[];
+}
+
+/** How a gateway ends TLS. The keys come over the control channel (`certificate`), never in a snapshot. */
+export interface GatewayTls {
+  /** Names of certificates that the daemon sends; the one whose DNS names fit the SNI is used, else the first. */
+  readonly certificates: readonly string[];
+  readonly minVersion: '1.2' | '1.3';
+}
+
+/** Where TLS connections for some server names go, as they are. */
+export interface SniRoute {
+  /** Lower case: exact or `*.suffix`. */
+  readonly hosts: readonly string[];
+  readonly split: readonly WeightedCluster[];
 }
 
 /** The rules of one listener, by host. */
@@ -100,6 +130,16 @@ export interface RouteRule {
   /** Whole-request timeout in ms covering all tries; `null` = none. */
   readonly timeoutMs: number | null;
   readonly retry: RetryPolicy | null;
+  /** No byte either way for this long: 504 before the answer began, a reset afterwards. */
+  readonly idleTimeoutMs?: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+  readonly cors?: CorsPolicy;
+  /** In order; delays add up, the first that ends the request does. Those of mesh.yaml first, then those put there live. */
+  readonly faults?: readonly Fault[];
+  readonly mirrors?: readonly Mirror[];
+  /** All of them must let a request pass. */
+  readonly rateLimits?: readonly RateLimit[];
 }
 
 /** All given conditions must hold (AND). */
@@ -109,32 +149,174 @@ export interface RouteMatch {
   readonly methods: readonly string[];
   readonly headers: readonly NamedMatch[];
   readonly query: readonly NamedMatch[];
+  /** Lower case authorities without port: exact, `*.suffix` or `prefix.*`. Absent or empty: any. */
+  readonly hosts?: readonly string[];
 }
 
-/** `prefix` compares whole segments: `/a` matches `/a` and `/a/b`, not `/ab`. Query never included. `regex`: whole path. */
+/**
+ * `prefix` compares whole segments: `/a` matches `/a` and `/a/b`, not `/ab`; `starts-with` compares text, as Istio's `prefix` does. Query never included.
+ * `regex`: whole path.
+ */
 export interface PathMatch {
-  readonly kind: 'exact' | 'prefix' | 'regex';
+  readonly kind: 'exact' | 'prefix' | 'starts-with' | 'regex';
   readonly value: string;
 }
 
-/** Header names are lower case. `regex` must match the whole value. `value` is empty for `present` and `absent`. */
+/**
+ * Header names are lower case. `regex` must match the whole value. `value` is empty for `present` and `absent`. Several fields of one name are joined by `,`.
+ * `not`: must not match; a missing value then counts as the empty string (Istio's `withoutHeaders`).
+ */
 export interface NamedMatch {
   readonly name: string;
   readonly kind: 'exact' | 'prefix' | 'regex' | 'present' | 'absent';
   readonly value: string;
+  readonly not?: true;
 }
 
 /** What happens to a request that matches. */
-export type RouteAction = { readonly kind: 'forward'; readonly split: readonly WeightedCluster[] };
+export type RouteAction = ForwardAction | RedirectAction | RespondAction;
+
+/** Sends the request on. */
+export interface ForwardAction {
+  readonly kind: 'forward';
+  readonly split: readonly WeightedCluster[];
+  /** Smooth weighted turns instead of draws: 90/10 is 9 and 1 of every 10. */
+  readonly exact?: true;
+  readonly rewrite?: Rewrite;
+}
+
+/** Answers with a redirection. Absent parts stay as the client wrote them. */
+export interface RedirectAction {
+  readonly kind: 'redirect';
+  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly scheme?: 'http' | 'https';
+  readonly host?: string;
+  /** A port that is the scheme's own is not written. */
+  readonly port?: number;
+  readonly path?: PathRewrite;
+}
+
+/** Answers in place of a service. */
+export interface RespondAction {
+  readonly kind: 'respond';
+  readonly status: number;
+  readonly body: string;
+  readonly contentType: string;
+}
+
+/** How a forwarded request is changed. The old path is sent as `x-envoy-original-path`. */
+export interface Rewrite {
+  readonly path?: PathRewrite;
+  readonly host?: string;
+}
+
+/**
+ * The query always stays. `full`: the whole path. `prefix`: what the rule's path condition matched (the whole path for `exact` and `regex`). `regex`: every
+ * place that `pattern` finds, `\\1` to `\\9` stand for its groups.
+ */
+export type PathRewrite =
+  | { readonly kind: 'full'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly pattern: string; readonly value: string };
+
+/** Removes first, then `set` (instead of what is there), then `add` (beside it). Names are lower case. `host` in a request's `set` rewrites the authority. */
+export interface HeaderEdits {
+  readonly remove: readonly string[];
+  readonly set: readonly HeaderField[];
+  readonly add: readonly HeaderField[];
+}
+
+/** One header field. */
+export interface HeaderField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A condition on a text; `regex` must match all of it. */
+export interface TextMatch {
+  readonly kind: 'exact' | 'prefix' | 'regex';
+  readonly value: string;
+}
+
+/** Which web pages of other origins may call. Lists are joined by `,` as they are sent. */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly TextMatch[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeSeconds?: number;
+  readonly allowCredentials: boolean;
+  /** A preflight whose origin does not match: `forward` to the service (Istio's default), or `ignore`: answered without CORS headers. */
+  readonly unmatchedPreflights: 'forward' | 'ignore';
+}
+
+/**
+ * A failure made on purpose. Draws of different faults are independent. HTTP knows all kinds, raw TCP all but `abort`.
+ * `delay`: waits `ms` and up to `jitterMs` more. `abort`: answers with the status, or with `grpcStatus` to gRPC. `reset`: cuts the client's connection.
+ * `blackhole`: never answers. `bandwidth`: bytes of the answer per second.
+ */
+export type Fault = FaultScope &
+  (
+    | { readonly kind: 'delay'; readonly ms: number; readonly jitterMs: number }
+    | { readonly kind: 'abort'; readonly status: number; readonly grpcStatus?: number }
+    | { readonly kind: 'reset' }
+    | { readonly kind: 'blackhole' }
+    | { readonly kind: 'bandwidth'; readonly bytesPerSecond: number }
+  );
+
+/** Which requests or connections a fault hits. */
+export interface FaultScope {
+  /** Of a fault put there live; absent for one of mesh.yaml. A fault whose id stays keeps its count over a swap. */
+  readonly id?: string;
+  /** 0 to 100. */
+  readonly percent: number;
+  /** Only the first so many that would be hit. */
+  readonly first?: number;
+}
+
+/** Sends a copy of the request to another cluster; its answer is thrown away. */
+export interface Mirror {
+  readonly cluster: string;
+  /** 0 to 100. */
+  readonly percent: number;
+}
+
+/** A token bucket: 429, flag RL, when it is empty. */
+export interface RateLimit {
+  /** Tells buckets apart; one whose name and numbers stay keeps its tokens over a swap. */
+  readonly name: string;
+  readonly requests: number;
+  readonly perMs: number;
+  /** Tokens that can be saved up. */
+  readonly burst: number;
+  /** One bucket for all, one per calling identity, or one per value of a header (requests without it share one). */
+  readonly by: { readonly kind: 'all' } | { readonly kind: 'source' } | { readonly kind: 'header'; readonly name: string };
+}
 
 /** Weights are relative; one entry only: the weight is ignored. Entries of weight 0 are not compiled when there are several. */
 export interface WeightedCluster {
   readonly cluster: string;
   readonly weight: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
 }
 
-/** Envoy's retry kinds that this version implements. */
-export type RetryCondition = 'connect-failure' | 'reset' | '5xx' | 'gateway-error' | 'retriable-status-codes';
+/** Envoy's retry kinds. The last five look at `grpc-status` of an answer without body. */
+export type RetryCondition =
+  | 'connect-failure'
+  | 'refused-stream'
+  | 'reset'
+  | 'reset-before-request'
+  | '5xx'
+  | 'gateway-error'
+  | 'retriable-4xx'
+  | 'retriable-status-codes'
+  | 'envoy-ratelimited'
+  | 'cancelled'
+  | 'deadline-exceeded'
+  | 'internal'
+  | 'resource-exhausted'
+  | 'unavailable';
 
 /** When and how often a request is tried again. */
 export interface RetryPolicy {
@@ -147,7 +329,12 @@ export interface RetryPolicy {
   readonly methods: readonly string[];
   /** Back-off before retry n: uniform in [0, (2^n - 1) * base), capped at ten times base. */
   readonly backoffBaseMs: number;
+  /** @default ten times the base */
+  readonly backoffMaxMs?: number;
 }
+
+/** What a server is spoken to. `preserve`: the version that the client speaks. */
+export type UpstreamProtocol = 'preserve' | 'http1' | 'http2';
 
 /** Named set of endpoints with the policy for reaching them. */
 export interface Cluster {
@@ -158,21 +345,101 @@ export interface Cluster {
   readonly subset: string;
   readonly port: number;
   readonly endpoints: readonly Endpoint[];
-  readonly balancer: 'round-robin' | 'least-request';
+  readonly balancer: BalancerKind;
   readonly connectTimeoutMs: number;
   /** SPIFFE IDs that the server may present (secure naming). */
   readonly identities: readonly string[];
   /** Idle pooled upstream connections are closed after this long. */
   readonly idleTimeoutMs: number;
+  /** Balancer `ring-hash`: what is hashed. */
+  readonly hash?: HashPolicy;
+  /** A new endpoint gets a share that grows from a tenth to its own within this time. */
+  readonly slowStartMs?: number;
+  readonly limits?: ConnectionLimits;
+  readonly outliers?: OutlierPolicy;
+  readonly healthCheck?: HealthCheck;
+  /** Absent: `preserve`. */
+  readonly protocol?: UpstreamProtocol;
+  /** After so many requests a connection is closed; 1: no keep-alive. */
+  readonly maxRequestsPerConnection?: number;
+  /** For endpoints with `tls: 'tls'`. */
+  readonly tls?: TlsOrigination;
+  /** Endpoints' addresses are host names, resolved by the sidecar and again when their time is over. */
+  readonly resolution?: 'dns';
+}
+
+/** How one of several endpoints is chosen. */
+export type BalancerKind = 'round-robin' | 'least-request' | 'random' | 'ring-hash' | 'peak-ewma';
+
+/** What a request is told by. A request without it goes to a random endpoint. */
+export interface HashPolicy {
+  readonly by:
+    | { readonly kind: 'header'; readonly name: string }
+    | { readonly kind: 'query'; readonly name: string }
+    | { readonly kind: 'source' }
+    /** `ttlMs`: a client without the cookie gets one. */
+    | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs?: number };
+  /** @default 1024 */
+  readonly minRingSize: number;
+}
+
+/** Bounds of one client's sidecar towards one cluster. Absent: none. Beyond: 503, flag UO, `x-envoy-overloaded: true`; raw TCP is closed. */
+export interface ConnectionLimits {
+  /** HTTP/1 connections and raw TCP connections. Requests beyond wait. */
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection. */
+  readonly maxPendingRequests?: number;
+  /** Requests in progress. */
+  readonly maxRequests?: number;
+  /** Retries in progress. */
+  readonly maxRetries?: number;
+  /** Retries in progress, in percent of requests in progress, but always `minConcurrency`. Goes before `maxRetries`. */
+  readonly retryBudget?: { readonly percent: number; readonly minConcurrency: number };
+}
+
+/** When an endpoint that fails is left out for a while. Counted by each client for itself. 0: not counted. @see Envoy outlier detection */
+export interface OutlierPolicy {
+  readonly consecutive5xx: number;
+  /** 502, 503, 504. */
+  readonly consecutiveGatewayErrors: number;
+  /** Connect failures, timeouts and resets apart from answers; 0: they count as 5xx. */
+  readonly consecutiveLocalErrors: number;
+  readonly intervalMs: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionPercent: number;
+  /** With fewer healthy endpoints than this all are used (panic). */
+  readonly minHealthPercent: number;
+}
+
+/** Asks endpoints whether they are well, from each client's sidecar. */
+export interface HealthCheck {
+  readonly probe:
+    | { readonly kind: 'http'; readonly path: string; readonly statuses: readonly number[] }
+    | { readonly kind: 'tcp' }
+    | { readonly kind: 'grpc'; readonly service: string };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+}
+
+/** TLS towards servers outside the mesh. */
+export interface TlsOrigination {
+  readonly serverName: string;
+  /** PEM of roots; absent: the system's. */
+  readonly caPem?: string;
+  /** The certificate is not checked. */
+  readonly insecure?: true;
 }
 
 /** One workload that serves a cluster. */
 export interface Endpoint {
   readonly workload: string;
-  /** IPv4 address of the pod. */
+  /** IPv4 address of the pod; outside the mesh an IP address, or a host name where the cluster says `dns`. */
   readonly address: string;
   readonly port: number;
-  readonly tls: 'mtls' | 'plain';
+  /** `tls`: as `Cluster.tls` says. */
+  readonly tls: 'mtls' | 'plain' | 'tls';
 }
 
 /** A name of the mesh and its virtual address. */

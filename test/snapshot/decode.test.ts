@@ -55,7 +55,7 @@ const refused: readonly [string, readonly (string | number)[], unknown, string][
     'routeTables[0].virtualHosts[0].rules[0].action.split[0].cluster',
   ],
   ['rule to nowhere', [...rule, 'action', 'split'], [], 'routeTables[0].virtualHosts[0].rules[0].action.split'],
-  ['unknown action', [...rule, 'action', 'kind'], 'redirect', 'routeTables[0].virtualHosts[0].rules[0].action.kind'],
+  ['unknown action', [...rule, 'action', 'kind'], 'drop', 'routeTables[0].virtualHosts[0].rules[0].action.kind'],
   [
     'broken pattern',
     [...rule, 'matches', 0, 'path', 'value'],

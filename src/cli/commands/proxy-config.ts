@@ -101,7 +101,7 @@ function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters
               domains.join(','),
               rule.name,
               rule.matches.map(matchText).join(' or ') || 'all',
-              weights(rule.action.split),
+              actionText(rule.action),
               rule.timeoutMs === null ? '-' : `${rule.timeoutMs} ms`,
             ]),
           ),
@@ -134,21 +134,30 @@ function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters
   }
 }
 
-function matchText({
-  path,
-  methods,
-  headers,
-  query,
-}: RunningConfig['routeTables'][number]['virtualHosts'][number]['rules'][number]['matches'][number]): string {
-  const named = (kind: string) => (match: { readonly name: string; readonly kind: string; readonly value: string }) =>
-    `${kind} ${match.name} ${match.kind}${match.value === '' ? '' : ` ${match.value}`}`;
+type Rule = RunningConfig['routeTables'][number]['virtualHosts'][number]['rules'][number];
+
+function matchText({ path, methods, headers, query, hosts = [] }: Rule['matches'][number]): string {
+  const named = (kind: string) => (match: Rule['matches'][number]['headers'][number]) =>
+    `${kind} ${match.name} ${match.not ? 'not ' : ''}${match.kind}${match.value === '' ? '' : ` ${match.value}`}`;
   const all = [
     ...(path === null ? [] : [`path ${path.kind} ${path.value}`]),
     ...(methods.length === 0 ? [] : [methods.join('|')]),
     ...headers.map(named('header')),
     ...query.map(named('query')),
+    ...(hosts.length === 0 ? [] : [`host ${hosts.join('|')}`]),
   ];
   return all.join(' and ') || 'all';
+}
+
+function actionText(action: Rule['action']): string {
+  switch (action.kind) {
+    case 'forward':
+      return weights(action.split);
+    case 'redirect':
+      return `redirect ${action.status}`;
+    case 'respond':
+      return `respond ${action.status}`;
+  }
 }
 
 function weights(split: readonly { readonly cluster: string; readonly weight: number }[]): string {

@@ -1,6 +1,6 @@
 /** What a daemon sends, checked. The snapshot inside stays unknown: `decodeSnapshot` judges it, and a bad one is nacked, not hung up on. */
 import type { ToSidecar } from '../../snapshot/channel.ts';
-import { object, oneOf, tagged, text, whole } from '../../snapshot/shape.ts';
+import { oneOf, tagged, text, whole } from '../../snapshot/shape.ts';
 
 /** `ToSidecar` with its snapshot not looked at yet. */
 export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonly kind: 'snapshot'; readonly snapshot: unknown };
@@ -8,15 +8,14 @@ export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonl
 /** Longer than an hour is no grace but a stuck process. */
 const maxGraceMs = 3_600_000;
 
-type Message<K extends DaemonMessage['kind']> = Extract<DaemonMessage, { kind: K }>;
 const message = tagged<DaemonMessage>({
-  hello: object<Message<'hello'>>({ kind: oneOf('hello'), protocol: whole(0), daemonVersion: text() }),
-  snapshot: object<Message<'snapshot'>>({ kind: oneOf('snapshot'), snapshot: value => value }),
-  svid: object<Message<'svid'>>({ kind: oneOf('svid'), chainPem: text(), bundlePem: text() }),
-  ping: object<Message<'ping'>>({ kind: oneOf('ping'), id: whole(0) }),
-  query: object<Message<'query'>>({ kind: oneOf('query'), id: whole(0), what: oneOf('config', 'stats', 'state') }),
-  probe: object<Message<'probe'>>({ kind: oneOf('probe') }),
-  drain: object<Message<'drain'>>({ kind: oneOf('drain'), graceMs: whole(0, maxGraceMs) }),
+  hello: { protocol: whole(0), daemonVersion: text() },
+  snapshot: { snapshot: value => value },
+  svid: { chainPem: text(), bundlePem: text() },
+  ping: { id: whole(0) },
+  query: { id: whole(0), what: oneOf('config', 'stats', 'state') },
+  probe: {},
+  drain: { graceMs: whole(0, maxGraceMs) },
 });
 
 /** Reads a message. @throws SnapshotError for anything that is no message */

@@ -6,7 +6,21 @@ import type { Decision } from './exchange-role.ts';
 
 /** What is known about an exchange, for its way through the proxy and for its record. Used again for every exchange of a connection. */
 export class ExchangeFacts {
-  readonly decision: Decision = { cluster: null, route: null, head: '', requestId: '', requests: null };
+  readonly decision: Decision = {
+    cluster: null,
+    route: null,
+    head: '',
+    requestId: '',
+    requests: null,
+    matched: -1,
+    delayMs: 0,
+    cut: 'no',
+    bandwidth: 0,
+    mirrors: [],
+    hash: null,
+    answerLines: '',
+    editAnswer: null,
+  };
   method = '';
   target = '';
   authority = '';
@@ -62,6 +76,14 @@ export class ExchangeFacts {
     decision.requests = null;
     decision.head = '';
     decision.requestId = '';
+    decision.matched = -1;
+    decision.delayMs = 0;
+    decision.cut = 'no';
+    decision.bandwidth = 0;
+    decision.mirrors = [];
+    decision.hash = null;
+    decision.answerLines = '';
+    decision.editAnswer = null;
     this.endpoint = null;
     this.target = '';
     this.authority = '';

@@ -1,8 +1,9 @@
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
 import type { RouteRuntime } from '../route/route-table.ts';
-import type { Failure } from './failure.ts';
+import type { Failure, LocalReply } from './failure.ts';
 
 /** What is decided about a request, once, when its head is complete. The exchange owns the object and a role fills it in. */
 export interface Decision {
@@ -11,6 +12,22 @@ export interface Decision {
   /** The head to send upstream, but for attempt count and empty line. */
   head: string;
   requestId: string;
+  /** The rule's answer to `matches`: which of its conditions held; -1 where the rule has none. */
+  matched: number;
+  /** To wait before anything else happens, also before a local reply, in ms. */
+  delayMs: number;
+  /** Instead of an answer: `reset` cuts the client's connection, `blackhole` keeps it waiting. */
+  cut: 'no' | 'reset' | 'blackhole';
+  /** Bytes of the answer per second; 0: as fast as they come. */
+  bandwidth: number;
+  /** Where copies go. */
+  mirrors: readonly ClusterRuntime[];
+  /** For a balancer that hashes; `null`: there is nothing to hash. */
+  hash: number | null;
+  /** Whole lines for the answer's head, whoever answers. */
+  answerLines: string;
+  /** Changes the answer's head and returns whole lines to add; local replies are not changed. `null`: nothing to change. */
+  editAnswer: ((head: ResponseHead) => string) | null;
   /** Counters of this request where the endpoint does not tell them; `null`: the endpoint's or the cluster's own. */
   requests: EdgeRequests | null;
 }
@@ -23,6 +40,6 @@ export interface ExchangeRole {
   readonly unrouted: EdgeRequests;
   /** How long a connection may wait for its next request, in ms. */
   readonly keepAliveMs: number;
-  /** Fills in the decision. Returns why the request is not forwarded, `null` when it is. */
-  decide(head: RequestHead, decision: Decision): Failure | null;
+  /** Fills in the decision. Returns why the request is not forwarded or what it is answered with, `null` when it is forwarded. */
+  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null;
 }

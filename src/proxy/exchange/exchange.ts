@@ -51,7 +51,8 @@ export class Exchange implements ResponseHandler {
     this.#begin(head, keepAlive);
     const failure = this.client.role.decide(head, this.facts.decision);
     if (failure === null) this.#try();
-    else this.#fail(failure);
+    else if (typeof failure === 'string') this.#fail(failure);
+    else this.#reply(failure);
   }
 
   /** A request that could not be read. */

@@ -33,6 +33,12 @@ export interface LocalReply {
   readonly details: string;
   /** The connection cannot be read any further. */
   readonly close: boolean;
+  /** Whole lines for its head (`location: …`). */
+  readonly lines?: string;
+  /** @default text/plain */
+  readonly contentType?: string;
+  /** Status for a gRPC client where it is another one than the HTTP status stands for. */
+  readonly grpcStatus?: number;
 }
 
 const reset = 'upstream connect error or disconnect/reset before headers. reset reason:';

@@ -8,7 +8,7 @@ import { pathOf } from '../route/path.ts';
 import type { RouteTableRuntime } from '../route/route-table.ts';
 import type { InboundRuntime, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
-import type { Failure } from './failure.ts';
+import type { Failure, LocalReply } from './failure.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
 const claims = bit(field.clientCert);
@@ -116,13 +116,13 @@ export class InboundRole implements ExchangeRole {
     this.#parts = parts;
   }
 
-  decide(head: RequestHead, decision: Decision): Failure | null {
+  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
     const inbound: InboundRuntime | undefined = this.#parts.tables()?.inbound.get(this.#port);
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;
     decision.cluster = inbound.cluster;
     for (const filter of inbound.filters) {
-      const failure = filter(head, this.#caller);
+      const failure = filter(head, this.#caller, decision);
       if (failure !== null) return failure;
     }
     const known = head.fields.has(field.requestId);

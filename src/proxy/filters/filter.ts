@@ -1,4 +1,5 @@
-import type { Failure } from '../exchange/failure.ts';
+import type { Decision } from '../exchange/exchange-role.ts';
+import type { Failure, LocalReply } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
 /** Who sends the requests of one connection. */
@@ -8,7 +9,8 @@ export interface Caller {
 }
 
 /**
- * Judges a request whose head was just read, and may change the head before it is sent on. Made once from a snapshot, called for every
- * request: it neither waits nor throws. Returns why the request goes no further, `null` when it may.
+ * Judges a request whose head was just read, and may change the head before it is sent on, or note in the decision what is to happen later (waiting,
+ * mirrors, changes of the answer). Made once from a snapshot, called for every request: it neither waits nor throws. Returns why the request goes no
+ * further, or what it is answered with; `null` when it may pass.
  */
-export type RequestFilter = (head: RequestHead, caller: Caller) => Failure | null;
+export type RequestFilter = (head: RequestHead, caller: Caller, decision: Decision) => Failure | LocalReply | null;

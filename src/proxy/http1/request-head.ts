@@ -117,6 +117,18 @@ export class RequestHead {
     return this.#text.substring(this.fields.valueStart(i) - this.#base, this.fields.valueEnd(i) - this.#base);
   }
 
+  /** Leaves out every field of this lower-case name when the head is forwarded. */
+  drop(name: string): void {
+    this.fields.nominate(this.#text, this.#base, name);
+  }
+
+  /** Replaces the authority. */
+  setAuthority(authority: string): void {
+    this.authority = authority;
+    this.#rewritten = true;
+    this.#asItLies = false;
+  }
+
   /** Replaces the path (the query stays), e.g. by its normal form. */
   setPath(path: string): void {
     const query = this.target.indexOf('?');

@@ -59,6 +59,11 @@ export class ResponseHead {
     return `HTTP/1.1${this.#text.substring(8, this.#fieldsFrom)}${this.fields.lines(this.#text, this.#base, remove)}${extra}`;
   }
 
+  /** Leaves out every field of this lower-case name when the head is forwarded. */
+  drop(name: string): void {
+    this.fields.nominate(this.#text, this.#base, name);
+  }
+
   /** Value of the first field with this known id; the empty string where there is none. */
   value(id: number): string {
     const i = this.fields.has(id) ? this.fields.find(id) : -1;
