@@ -1,9 +1,9 @@
-import type { ExchangeClient } from './exchange-client.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
+import type { Http1Client } from './http1-client.ts';
 
 /** Counts a finished exchange and writes its access log line. */
-export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, parts: ExchangeParts): void {
+export function recordExchange(facts: ExchangeFacts, client: Http1Client, parts: ExchangeParts): void {
   const { decision, endpoint } = facts;
   const durationMs = parts.clock.monotonic() - facts.startedAt;
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;

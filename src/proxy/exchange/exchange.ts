@@ -6,11 +6,11 @@ import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { lengthFields, type ResponseHead } from '../http1/response-head.ts';
 import { abandoned, type ResponseHandler, type UpstreamConnection, type UpstreamLoss } from '../http1/upstream-connection.ts';
-import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { recordExchange } from './exchange-record.ts';
 import { type Failure, type LocalReply, localReplies, replyText } from './failure.ts';
+import type { Http1Client } from './http1-client.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { backoffMs, isIdempotent, retriesFailure, retriesStatus } from './retry.ts';
 
@@ -18,7 +18,7 @@ const phase = { none: 0, trying: 1, answering: 2, tunnel: 3 } as const;
 
 /** One request and its answer with its facts. One object per client connection, used again for each exchange. */
 export class Exchange implements ResponseHandler {
-  readonly client: ExchangeClient;
+  readonly client: Http1Client;
   readonly parts: ExchangeParts;
   readonly facts: ExchangeFacts = new ExchangeFacts();
   wantsTunnel = false;
@@ -37,7 +37,7 @@ export class Exchange implements ResponseHandler {
   readonly #timeout = new Deadline(() => this.parts.guard(this.client, () => this.#timedOut('timeout')));
   readonly #tryTimeout = new Deadline(() => this.parts.guard(this.client, () => this.#timedOut('per-try-timeout')));
 
-  constructor(client: ExchangeClient, parts: ExchangeParts) {
+  constructor(client: Http1Client, parts: ExchangeParts) {
     this.client = client;
     this.parts = parts;
   }

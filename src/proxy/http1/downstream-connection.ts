@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Deadline } from '../../async/deadline.ts';
 import type { Downstream } from '../data-plane.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { ExchangeClient } from '../exchange/exchange-client.ts';
+import type { Http1Client } from '../exchange/http1-client.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { ExchangeRole } from '../exchange/exchange-role.ts';
 import { refusal } from '../exchange/failure.ts';
@@ -30,7 +30,7 @@ const state = { head: 0, length: 1, chunks: 2, waiting: 3, tunnel: 4, lingering:
 const requestHead = new RequestHead();
 
 /** One client's connection: reads its requests one after the other, hands them to the exchange, and decides whether the connection lives on. */
-export class DownstreamConnection implements ExchangeClient, BodySink {
+export class DownstreamConnection implements Http1Client, BodySink {
   readonly role: ExchangeRole;
   readonly writer: MessageWriter;
   readonly remote: string;
