@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
 import { inboundFilters } from '../../src/proxy/filters/order.ts';
 import { RequestHead } from '../../src/proxy/http1/request-head.ts';
 import type { AccessPolicy, InboundListener } from '../../src/snapshot/snapshot.ts';
@@ -19,8 +20,8 @@ function pass(access: AccessPolicy | null, target: string, method = 'GET'): read
   const head = new RequestHead();
   assert.equal(head.read(bytes, 0, bytes.length), bytes.length);
   for (const filter of inboundFilters(listener(access))) {
-    const failure = filter(head, { principal: null });
-    if (failure !== null) return [failure, head.target];
+    const failure = filter(head, { principal: null }, new ExchangeFacts().decision);
+    if (failure !== null) return [typeof failure === 'string' ? failure : failure.details, head.target];
   }
   return [null, head.target];
 }

@@ -29,6 +29,8 @@ function compilePath({ kind, value }: PathMatch): Matcher {
       return (_, path) =>
         path.startsWith(segments) && (path.length === segments.length || path.charCodeAt(segments.length) === 47);
     }
+    case 'starts-with':
+      return (_, path) => path.startsWith(value);
     case 'regex': {
       const pattern = compilePattern(value);
       return (_, path) => pattern.test(path);

@@ -106,7 +106,7 @@ function compileRule(rule: RouteRule, find: FindCluster): Rule {
     name: rule.name,
     timeoutMs: rule.timeoutMs,
     retry: rule.retry,
-    split: compileSplit(rule.action.split, find),
+    split: compileSplit(rule.action.kind === 'forward' ? rule.action.split : [], find),
     matches: rule.matches.map(compileMatch),
   };
 }
