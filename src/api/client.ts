@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
 import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
 
@@ -49,6 +50,9 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
       }
       if (!ended) throw new MeshError('daemon-gone', 'the daemon went away while it removed the mesh', 'run `mesh down` again');
     },
+    faults: () => get<FaultsDocument>('/v1/faults'),
+    addFault: request => post<FaultStatus>('/v1/faults', request),
+    removeFaults: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
     metrics: async () => collect(await call('GET', '/metrics')),
   };
 }

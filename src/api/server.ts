@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { apiVersion, type ErrorDocument, type MeshApi, type ProxyQuery } from './types.ts';
 
@@ -27,6 +28,9 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/reload', async (api, e) => json(e, await api.reload())],
   ['POST', '/v1/stop', async (api, e) => json(e, await stopped(api, e))],
   ['POST', '/v1/down', streamDown],
+  ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
+  ['POST', '/v1/faults', async (api, e) => json(e, await api.addFault(readFaultRequest(e.body)))],
+  ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.removeFaults(faultIds(e.body)))],
   ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
 ];
 
@@ -95,6 +99,12 @@ function queryKind(url: URL): ProxyQuery {
   const known = queries.find(query => query === what);
   if (known === undefined) throw new MeshError('unknown-query', `no query "${what}"`, `one of ${queries.join(', ')}`);
   return known;
+}
+
+function faultIds({ ids }: Exchange['body']): readonly string[] | 'all' {
+  if (ids === 'all') return ids;
+  if (Array.isArray(ids) && ids.every(id => typeof id === 'string')) return ids;
+  throw new MeshError('bad-fault', '`ids` is neither a list of names nor "all"', 'write `{"ids": ["delay-1"]}`');
 }
 
 function startStream(response: ServerResponse): void {

@@ -5,6 +5,7 @@
 import type { Diagnostic } from '../config/diagnostic.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
 export const apiVersion = 1;
@@ -100,6 +101,8 @@ export interface StatusDocument {
   };
   readonly workloads: readonly WorkloadStatus[];
   readonly gateways: readonly GatewayStatus[];
+  /** Faults put on the running mesh. */
+  readonly faults: readonly FaultStatus[];
 }
 
 /** `starting` until the first plan is carried out; `degraded` when something that should run does not. */
@@ -164,6 +167,7 @@ export type MeshEventBody =
   | { readonly kind: 'reload'; readonly file: string; readonly result: ReloadResult }
   | { readonly kind: 'diagnostics'; readonly diagnostics: readonly PrintedDiagnostic[] }
   | { readonly kind: 'engine'; readonly state: 'connected' | 'lost'; readonly reason: string }
+  | { readonly kind: 'fault'; readonly change: 'added' | 'removed' | 'expired'; readonly text: string }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
   | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
 
@@ -195,6 +199,11 @@ export interface MeshApi {
   stop(options: { readonly containers: boolean }): Promise<void>;
   /** Removes all that the project made, then ends the daemon. */
   down(options: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void>;
+  faults(): Promise<FaultsDocument>;
+  /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
+  addFault(request: FaultRequest): Promise<FaultStatus>;
+  /** Resolves when the sidecars act on it, to the faults that stay. @throws MeshError `unknown-fault` */
+  removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument>;
   /** Text exposition: the daemon's own metrics, then those of all sidecars. */
   metrics(): Promise<string>;
 }

@@ -94,6 +94,20 @@ export function build(): Command {
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-config.ts')));
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
+  add('fault <action> [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list')
+    .option('--route <rule>', 'add: only this rule')
+    .option('--delay <duration>', 'add: wait before the call')
+    .option('--jitter <duration>', 'add: up to so much longer')
+    .option('--abort <status>', 'add: answer with this status, or `grpc:14`')
+    .option('--reset', 'add: cut the connection')
+    .option('--blackhole', 'add: never answer')
+    .option('--bandwidth <size>', 'add: bytes of the answer per second')
+    .option('--percent <number>', 'add: so many of a hundred calls')
+    .option('--first <number>', 'add: only the first calls')
+    .option('--for <duration>', 'add: until then; default: until it is removed')
+    .option('--all', 'rm: every fault')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/fault.ts')));
   add('doctor', 'check what the mesh needs from this machine')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/doctor.ts')));

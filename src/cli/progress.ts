@@ -98,6 +98,8 @@ export function describe(event: MeshEvent, output: Output): string | null {
       return event.state === 'lost'
         ? `${output.tint('yellow', '!')} the Docker engine is lost (${harmless(event.reason)}); traffic goes on, waiting for it`
         : `${good} the Docker engine is back`;
+    case 'fault':
+      return `${output.tint('yellow', '!')} fault ${event.change}: ${harmless(event.text)}`;
     case 'workload':
       return `${output.tint('yellow', '!')} ${event.workload}: ${harmless(event.text)}`;
     case 'warning':

@@ -11,6 +11,7 @@ import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
 import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
+import type { LiveFault } from './live-fault.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
 import { type PodView, type RegisteredWorkload, Registry } from './registry.ts';
@@ -65,6 +66,7 @@ export class ControlPlane {
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #facts = new Facts();
   #config: MeshConfig | null = null;
+  #faults: readonly LiveFault[] = [];
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
   #closed = false;
@@ -103,6 +105,12 @@ export class ControlPlane {
     this.#config = config;
     this.#publisher.request();
     this.#facts.changed();
+  }
+
+  /** The faults put on the running mesh, instead of those before. */
+  setLiveFaults(faults: readonly LiveFault[]): void {
+    this.#faults = faults;
+    this.#publisher.request();
   }
 
   /** All pods of the project, as observed. Channels to new ones are opened, to others closed. */
@@ -209,7 +217,12 @@ export class ControlPlane {
   #compile(): ReadonlyMap<string, Snapshot> | null {
     // With only one of the two, every service would lose its endpoints for a moment: nothing is pushed until both are known.
     if (this.#config === null || !this.#podsKnown) return null;
-    const compiled = compile({ config: this.#config, workloads: this.#registry.workloads, addresses: this.#addresses });
+    const compiled = compile({
+      config: this.#config,
+      workloads: this.#registry.workloads,
+      addresses: this.#addresses,
+      faults: this.#faults,
+    });
     this.#addresses = compiled.addresses;
     return compiled.snapshots;
   }

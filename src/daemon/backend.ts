@@ -153,6 +153,9 @@ function lateApi(daemon: Promise<Daemon>): Parameters<typeof createApiServer>[0]
     reload: async () => (await daemon).reload(),
     stop: async options => (await daemon).stop(options),
     down: async (options, onLine) => (await daemon).down(options, onLine),
+    faults: async () => (await daemon).faults(),
+    addFault: async request => (await daemon).addFault(request),
+    removeFaults: async ids => (await daemon).removeFaults(ids),
     metrics: async () => (await daemon).metrics(),
     async *events(after, signal) {
       yield* (await daemon).events(after, signal);

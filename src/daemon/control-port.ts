@@ -1,11 +1,14 @@
 import type { ProxyQuery, ProxyStatus } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { LiveFault } from '../control/live-fault.ts';
 import type { ObservedPod } from '../runtime/runtime.ts';
 
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
 export interface ControlPort extends AsyncDisposable {
   /** The configuration that sidecars are compiled from. */
   setConfig(config: MeshConfig): void;
+  /** The faults put on the running mesh, instead of those before. */
+  setLiveFaults(faults: readonly LiveFault[]): void;
   /** All pods that run, as last observed. */
   setPods(pods: readonly ObservedPod[]): void;
   /** Resolves when the sidecar serves: first snapshot acked. */

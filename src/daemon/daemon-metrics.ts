@@ -41,14 +41,22 @@ export class DaemonMetrics {
     this.#durations.observe(durationMs / 1000);
   }
 
-  /** Text exposition of the daemon, then of all sidecars, each sample labelled with its workload. */
-  async text(now: {
-    readonly workloads: number;
-    readonly engineConnected: boolean;
-    readonly stats: ReadonlyMap<string, string>;
-  }): Promise<string> {
-    this.#workloads.set(now.workloads);
-    this.#engine.set(now.engineConnected ? 1 : 0);
-    return `${await this.#registry.metrics()}${mergeExpositions(now.stats)}`;
+  /** Text exposition of the daemon, then of all sidecars that answer, each sample labelled with its workload. */
+  async text(
+    workloads: readonly string[],
+    engineConnected: boolean,
+    statsOf: (workload: string) => Promise<unknown>,
+  ): Promise<string> {
+    this.#workloads.set(workloads.length);
+    this.#engine.set(engineConnected ? 1 : 0);
+    const answers = await Promise.allSettled(workloads.map(statsOf));
+    const stats = new Map(
+      answers.flatMap((answer, index) =>
+        answer.status === 'fulfilled' && typeof answer.value === 'string'
+          ? [[workloads[index] ?? '', answer.value] as const]
+          : [],
+      ),
+    );
+    return `${await this.#registry.metrics()}${mergeExpositions(stats)}`;
   }
 }

@@ -1,4 +1,5 @@
 import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
+import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { asMeshError, MeshError } from '../api/mesh-error.ts';
 import {
   apiVersion,
@@ -15,6 +16,7 @@ import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { waitForAcks } from './acks.ts';
 import { type ConfigChange, compareConfigs, configVersion, renamed } from './config-change.ts';
 import { type ReadConfig, shortName } from './config-source.ts';
 import type { ControlPort } from './control-port.ts';
@@ -22,13 +24,11 @@ import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
 import { ExposedPorts } from './exposed-ports.ts';
+import { LiveFaults } from './live-faults.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { RepairSchedule } from './repair-schedule.ts';
 import { ServingWatch } from './serving-watch.ts';
 import { Superseded, WorkQueue } from './work-queue.ts';
-
-/** All sidecars of a laptop mesh ack in tens of ms; who needs longer shows as STALE. */
-const ackTimeoutMs = 5_000;
 
 /** What the daemon is put together from. */
 export interface DaemonParts {
@@ -75,6 +75,7 @@ export class Daemon implements RunningDaemon {
   readonly #work = new WorkQueue(this.#ending.signal);
   #reading: Promise<unknown> = Promise.resolve();
   readonly #repairs: RepairSchedule;
+  readonly #faults: LiveFaults;
 
   constructor(parts: DaemonParts, options: StartOptions) {
     this.#parts = parts;
@@ -93,6 +94,13 @@ export class Daemon implements RunningDaemon {
       ending: this.#ending.signal,
       onServing: () => this.#events.emit({ kind: 'healthy' }),
       onTrouble: error => this.#onTrouble(error),
+    });
+    this.#faults = new LiveFaults({
+      clock: parts.clock,
+      config: () => this.#config,
+      apply: faults => parts.control.setLiveFaults(faults),
+      settled: () => this.#acks(parts.clock.monotonic()),
+      emit: event => this.#events.emit(event),
     });
     this.#repairs = new RepairSchedule(parts.clock, () => this.#repairNow());
   }
@@ -164,6 +172,7 @@ export class Daemon implements RunningDaemon {
         .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       gateways: gatewayStatuses(this.#config),
+      faults: this.#faults.list,
     };
   }
 
@@ -221,17 +230,23 @@ export class Daemon implements RunningDaemon {
     }
   }
 
-  async metrics(): Promise<string> {
-    const { pods } = this.#convergence;
-    const answers = await Promise.allSettled(pods.map(pod => this.#parts.control.query(pod.workload, 'stats')));
-    const stats = new Map(
-      answers.flatMap((answer, index) =>
-        answer.status === 'fulfilled' && typeof answer.value === 'string'
-          ? [[pods[index]?.workload ?? '', answer.value] as const]
-          : [],
-      ),
-    );
-    return this.#metrics.text({ workloads: pods.length, engineConnected: this.#engine.state === 'connected', stats });
+  metrics(): Promise<string> {
+    const workloads = this.#convergence.pods.map(pod => pod.workload);
+    const connected = this.#engine.state === 'connected';
+    return this.#metrics.text(workloads, connected, each => this.#parts.control.query(each, 'stats'));
+  }
+
+  async faults(): Promise<FaultsDocument> {
+    return { apiVersion, kind: 'Faults', faults: this.#faults.list };
+  }
+
+  addFault(request: FaultRequest): Promise<FaultStatus> {
+    return this.#faults.add(request);
+  }
+
+  async removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument> {
+    await this.#faults.remove(ids);
+    return this.faults();
   }
 
   /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
@@ -294,14 +309,16 @@ export class Daemon implements RunningDaemon {
       }
       const known = asMeshError(error);
       if (known === null) throw error;
-      if (this.#config === config) {
-        this.#use(before);
-      }
+      if (this.#config === config) this.#use(before);
       this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
       this.#repairs.request();
       const summary = `${known.message.replace(/[.:;]?(\n.*)?$/s, '')}; the last good configuration keeps serving`;
       return this.#reloaded({ ok: false, kind: 'rejected', summary }, startedMs);
     }
+  }
+
+  #acks(startedMs: number): Promise<string> {
+    return waitForAcks(this.#parts, startedMs, this.#ending.signal);
   }
 
   #use(config: MeshConfig): void {
@@ -312,20 +329,6 @@ export class Daemon implements RunningDaemon {
   /** An image may tell a port that nothing else does: known before the first sidecar asks. */
   async #onImages(config: MeshConfig): Promise<void> {
     if (await this.#exposed.learn(config)) this.#use(config);
-  }
-
-  async #acks(startedMs: number): Promise<string> {
-    const { control, clock } = this.#parts;
-    const late = new AbortController();
-    const cancel = clock.after(ackTimeoutMs, () => late.abort());
-    try {
-      const sidecars = await control.settled(AbortSignal.any([late.signal, this.#ending.signal]));
-      return `acked by ${sidecars} sidecar${sidecars === 1 ? '' : 's'} in ${Math.round(clock.monotonic() - startedMs)} ms`;
-    } catch {
-      return 'not acked by every sidecar yet (see `mesh proxy-status`)';
-    } finally {
-      cancel();
-    }
   }
 
   #reloaded(outcome: Pick<ReloadResult, 'ok' | 'kind' | 'summary'>, startedMs: number, tell = true): ReloadResult {
@@ -438,6 +441,7 @@ export class Daemon implements RunningDaemon {
   async #close(removed: boolean): Promise<void> {
     this.#events.close();
     this.#repairs.stop();
+    this.#faults.close();
     for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
       await watch[Symbol.asyncDispose]();
     await this.#parts.control[Symbol.asyncDispose]();

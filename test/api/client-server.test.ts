@@ -42,6 +42,9 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     reload: unexpected,
     stop: unexpected,
     down: unexpected,
+    faults: unexpected,
+    addFault: unexpected,
+    removeFaults: unexpected,
     metrics: unexpected,
   };
   const server = createApiServer({ ...rest, ...api }, error => bugs.push(error)).listen(socket);
@@ -66,6 +69,23 @@ test('documents arrive as they were made', async () => {
   const api = connectApi(await serve({ status: async () => status, metrics: async () => 'up 1\n' }));
   assert.deepEqual(await api.status(), status);
   assert.equal(await api.metrics(), 'up 1\n');
+});
+
+test('a fault that cannot be is refused before anybody acts on it', async () => {
+  const api = connectApi(
+    await serve({ addFault: async request => ({ ...request, id: 'x', addedAt: '', expiresAt: null, remainingMs: null }) }),
+  );
+  const request = { service: 'a', route: null, forMs: null } as const;
+  const added = await api.addFault({ ...request, fault: { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 } });
+  assert.deepEqual(added.fault, { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 });
+  for (const fault of [
+    { kind: 'delay', ms: -1, jitterMs: 0, percent: 1 },
+    { kind: 'abort', status: 99, percent: 1 },
+    { kind: 'reset', percent: 101 },
+    { kind: 'reset', percent: 1, first: 0 },
+    { kind: 'bandwidth', bytesPerSecond: 0, percent: 1 },
+  ] as const)
+    await assert.rejects(api.addFault({ ...request, fault }), { code: 'bad-fault' }, JSON.stringify(fault));
 });
 
 test('names with odd characters reach the query whole', async () => {

@@ -2,6 +2,7 @@ import type { Project } from '../../src/api/backend.ts';
 import type { MeshEvent, PrintedDiagnostic, ProxyStatus } from '../../src/api/types.ts';
 import { systemClock } from '../../src/async/clock.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
+import type { LiveFault } from '../../src/control/live-fault.ts';
 import type { ReadConfig } from '../../src/daemon/config-source.ts';
 import type { ControlPort } from '../../src/daemon/control-port.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
@@ -11,12 +12,16 @@ import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
 export class FakeControl implements ControlPort {
   readonly configs: MeshConfig[] = [];
   pods: readonly ObservedPod[] = [];
+  faults: readonly LiveFault[] = [];
   closed = false;
   /** What `whenAppListening` waits for. */
   listening: Promise<void> = Promise.resolve();
 
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
+  }
+  setLiveFaults(faults: readonly LiveFault[]): void {
+    this.faults = faults;
   }
   setPods(pods: readonly ObservedPod[]): void {
     this.pods = pods;

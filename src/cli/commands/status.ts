@@ -6,6 +6,7 @@ import type { Invocation } from '../invocation.ts';
 import { harmless, type Output } from '../output.ts';
 import { age, table } from '../table.ts';
 import { stateOf } from '../workload-text.ts';
+import { faultTable } from './fault.ts';
 
 /** `mesh status` */
 export async function run(
@@ -53,6 +54,7 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
       ['WORKLOAD', 'STATE', 'PROXY', 'ADDRESS'],
       status.workloads.map(each => [each.name, stateOf(each, output), each.proxy?.state ?? '-', each.address ?? '-']),
     ),
+    ...(status.faults.length > 0 ? ['', ...faultTable(status.faults)] : []),
     ...(config.diagnostics.length > 0 ? ['', ...config.diagnostics.map(each => each.text)] : []),
   ];
 }

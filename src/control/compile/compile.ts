@@ -5,6 +5,7 @@
 import type { MeshConfig } from '../../config/mesh-config.ts';
 import { contentHash } from '../../snapshot/content-hash.ts';
 import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
+import type { LiveFault } from '../live-fault.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { compileAccess } from './access.ts';
 import { clusterName, compileCluster } from './cluster.ts';
@@ -19,6 +20,8 @@ export interface CompileInput {
   readonly workloads: readonly RegisteredWorkload[];
   /** `addresses` of the compile before; names keep their virtual address while they exist. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** Put on the running mesh, in order. @default none */
+  readonly faults?: readonly LiveFault[];
 }
 
 /** What a compile gives. */
