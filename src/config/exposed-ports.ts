@@ -1,6 +1,7 @@
 /** Ports that nothing says but the EXPOSE of an image: known only when the image is there. Pure. */
 import type { MeshConfig, PortConfig, ServiceConfig } from './mesh-config.ts';
 import { chooseProtocol } from './protocol.ts';
+import { destinationsOf } from './rule-destinations.ts';
 
 /** Images whose EXPOSE matters: of the services for which no port is written. */
 export function imagesWithoutPorts(config: MeshConfig): readonly string[] {
@@ -29,7 +30,7 @@ export function withExposedPorts(config: MeshConfig, exposedOf: (image: string) 
 /** Services without a port that rules lead to, or that have rules: calls to them cannot arrive. Sorted. */
 export function calledWithoutPort(config: MeshConfig): readonly string[] {
   const rules = [...config.services, ...config.gateways].flatMap(owner => owner.routes);
-  const called = new Set(rules.flatMap(rule => rule.split.map(destination => destination.service)));
+  const called = new Set(rules.flatMap(rule => destinationsOf(rule).map(destination => destination.service)));
   return config.services
     .filter(service => service.ports.length === 0 && (called.has(service.name) || service.routes.length > 0))
     .map(service => service.name);

@@ -2,7 +2,22 @@
  * The canonical configuration: long forms, milliseconds and bytes, every default filled, every reference checked, lists sorted by name.
  * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
  */
-import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode, NamedMatch, PathMatch, RetryPolicy } from './terms.ts';
+import type {
+  AccessLogFormat,
+  CorsPolicy,
+  EgressPolicy,
+  Fault,
+  HeaderEdits,
+  ListenerProtocol,
+  MtlsMode,
+  NamedMatch,
+  PathMatch,
+  RateLimit,
+  RedirectAction,
+  RespondAction,
+  RetryPolicy,
+  Rewrite,
+} from './terms.ts';
 
 /** One mesh. */
 export interface MeshConfig {
@@ -17,11 +32,15 @@ export interface MeshConfig {
   /** Every compose service is one, or a version of one; one-shot jobs are services without ports. */
   readonly services: readonly ServiceConfig[];
   readonly gateways: readonly GatewayConfig[];
+  /** Sorted by name. Absent: none. */
+  readonly external?: readonly ExternalConfig[];
   readonly volumes: readonly VolumeConfig[];
   readonly secrets: readonly SecretConfig[];
   readonly mtls: MtlsMode;
   readonly access: AccessConfig;
   readonly egress: EgressPolicy;
+  /** Makes every draw of the sidecars repeatable. */
+  readonly seed?: number;
   readonly proxy: ProxyConfig;
 }
 
@@ -178,8 +197,36 @@ export interface GatewayConfig {
   /** @default 127.0.0.1 */
   readonly hostAddress: string;
   readonly port: number;
-  readonly protocol: 'http' | 'tcp';
+  /** `tls`: passed through by server name. */
+  readonly protocol: 'http' | 'tcp' | 'tls';
+  /** TLS is ended here. */
+  readonly tls?: GatewayTlsConfig;
+  /** Every request is redirected to https on this port of the host. */
+  readonly httpsRedirectPort?: number;
   readonly routes: readonly GatewayRouteConfig[];
+}
+
+/** How a gateway ends TLS. */
+export interface GatewayTlsConfig {
+  readonly minVersion: '1.2' | '1.3';
+  readonly certificate:
+    | { readonly kind: 'issued'; readonly names: readonly string[] }
+    /** Absolute paths. `fingerprint`: SHA-256 of the certificate file: another certificate in it is another configuration. */
+    | { readonly kind: 'files'; readonly cert: string; readonly key: string; readonly fingerprint: string };
+}
+
+/** A service outside the mesh: dialled and routed as one inside; it has no pods. */
+export interface ExternalConfig extends ServiceConfig {
+  /** Exact names that get virtual addresses. */
+  readonly hosts: readonly string[];
+  /** `*.suffix`: passed on to where the name leads. */
+  readonly wildcards: readonly string[];
+  /** `tls`: passed through by server name. */
+  readonly speaks: 'http' | 'tcp' | 'tls';
+  /** Empty: the hosts are resolved by the sidecar. */
+  readonly addresses: readonly string[];
+  /** Made by the sidecar. `serverName` `''`: the host. */
+  readonly tls?: { readonly serverName: string; readonly caPem?: string; readonly insecure?: true };
 }
 
 /** A rule at the edge; `hosts` empty = any. `to` names services. */
@@ -187,13 +234,31 @@ export interface GatewayRouteConfig extends RouteRuleConfig {
   readonly hosts: readonly string[];
 }
 
-/** A rule: requests that match go to the destinations, by weight. */
+/** A rule: what happens to requests that match. An absent field is a feature that is not asked for. */
 export interface RouteRuleConfig {
   readonly name: string;
   readonly matches: readonly RouteMatchConfig[];
-  readonly split: readonly DestinationConfig[];
+  readonly action: ForwardConfig | RedirectAction | RespondAction;
+  /** Covers all tries. `null`: none. */
   readonly timeoutMs: number | null;
+  /** `null` for a rule that answers by itself. */
   readonly retry: RetryPolicy | null;
+  readonly idleTimeoutMs?: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+  readonly cors?: CorsPolicy;
+  readonly faults?: readonly Fault[];
+  readonly mirrors?: readonly MirrorConfig[];
+  readonly rateLimits?: readonly RateLimit[];
+}
+
+/** Requests go to the destinations, by weight. */
+export interface ForwardConfig {
+  readonly kind: 'forward';
+  readonly split: readonly DestinationConfig[];
+  /** Smooth weighted turns instead of draws. */
+  readonly exact?: true;
+  readonly rewrite?: Rewrite;
 }
 
 /** Conditions of a rule; all have to hold. Empty lists and `null` ask for nothing. */
@@ -202,16 +267,32 @@ export interface RouteMatchConfig {
   readonly methods: readonly string[];
   readonly headers: readonly NamedMatch[];
   readonly query: readonly NamedMatch[];
+  readonly hosts: readonly string[];
+  /** Ports that the caller dialled. */
+  readonly ports: readonly number[];
+  /** Calling services. */
+  readonly from: readonly string[];
 }
 
-/** Where a rule leads, with its share. */
-export interface DestinationConfig {
+/** A service, or a version of it. */
+export interface TargetConfig {
   readonly service: string;
   /** `''` = all versions. */
   readonly version: string;
   /** `null` = the same port the caller dialled, or the service's only port. */
   readonly port: number | null;
+}
+
+/** Where a rule leads, with its share. */
+export interface DestinationConfig extends TargetConfig {
   readonly weight: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+}
+
+/** Who gets copies of the requests, and of how many percent. */
+export interface MirrorConfig extends TargetConfig {
+  readonly percent: number;
 }
 
 /** `default: deny` refuses every caller that no rule allows. @default allow, and deny as soon as one allow rule names the target */

@@ -4,6 +4,7 @@ import type { MeshEventBody } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { suggest } from '../config/nearest.ts';
+import { destinationsOf } from '../config/rule-destinations.ts';
 import type { LiveFault } from '../control/live-fault.ts';
 
 /** What live faults act on. */
@@ -114,7 +115,7 @@ export class LiveFaults {
     }
     if (route === null) return;
     const leading = gateways.flatMap(gateway =>
-      gateway.routes.filter(rule => rule.split.some(destination => destination.service === service)),
+      gateway.routes.filter(rule => destinationsOf(rule).some(destination => destination.service === service)),
     );
     const names = [...target.routes, ...leading].map(rule => rule.name);
     if (names.includes(route)) return;

@@ -13,7 +13,7 @@ const exposedOf = (image: string) => exposed[image] ?? [];
 const rule = (service: string) => ({
   name: 'r',
   matches: [],
-  split: [{ service, version: '', port: null, weight: 1 }],
+  action: { kind: 'forward' as const, split: [{ service, version: '', port: null, weight: 1 }] },
   timeoutMs: null,
   retry: null,
 });

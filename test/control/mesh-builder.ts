@@ -1,14 +1,17 @@
 /** Short forms of a `MeshConfig` and of pods, for tests of the control plane. */
+import { defaultRetry } from '../../src/config/default-retry.ts';
 import type {
   AccessRuleConfig,
   ContainerConfig,
   DestinationConfig,
+  ForwardConfig,
   GatewayRouteConfig,
   MeshConfig,
   PublishConfig,
   RouteRuleConfig,
   ServiceConfig,
 } from '../../src/config/mesh-config.ts';
+import type { RedirectAction, RespondAction } from '../../src/config/terms.ts';
 import type { PodView } from '../../src/control/registry.ts';
 
 /** What a test writes; everything left out has a plain default. */
@@ -17,6 +20,7 @@ export interface MeshShort {
   readonly gateways?: Readonly<Record<string, { port: number; protocol?: 'http' | 'tcp'; routes: readonly RouteShort[] }>>;
   readonly access?: { readonly default?: 'allow' | 'deny'; readonly rules?: readonly Partial<AccessRuleConfig>[] };
   readonly egress?: MeshConfig['egress'];
+  readonly seed?: number;
 }
 /** `ports`: number = HTTP. `versions`: version → compose service. */
 export interface ServiceShort extends Partial<Omit<ServiceConfig, 'ports' | 'versions' | 'routes' | 'name'>> {
@@ -26,20 +30,36 @@ export interface ServiceShort extends Partial<Omit<ServiceConfig, 'ports' | 'ver
   readonly publish?: readonly PublishConfig[];
 }
 /** A rule; `split` entries need a service and may leave the rest out. */
-export interface RouteShort extends Partial<Omit<RouteRuleConfig, 'split' | 'matches'>> {
+export interface RouteShort extends Partial<Omit<RouteRuleConfig, 'action' | 'matches'>> {
   readonly hosts?: readonly string[];
   readonly matches?: readonly Partial<RouteRuleConfig['matches'][number]>[];
-  readonly split: readonly (Partial<DestinationConfig> & { readonly service: string })[];
+  readonly split?: readonly (Partial<DestinationConfig> & { readonly service: string })[];
+  /** Beside `split`: `exact` and `rewrite`. */
+  readonly forward?: Omit<ForwardConfig, 'kind' | 'split'>;
+  /** Instead of `split`. */
+  readonly action?: RedirectAction | RespondAction;
 }
 
 function rule(short: RouteShort, index: number): GatewayRouteConfig {
+  const { split = [], forward, matches = [], ...rest } = short;
+  const destinations = split.map(entry => ({ version: '', port: null, weight: 1, ...entry }));
   return {
-    name: short.name ?? `rule-${index + 1}`,
-    hosts: short.hosts ?? [],
-    matches: (short.matches ?? []).map(match => ({ path: null, methods: [], headers: [], query: [], ...match })),
-    split: short.split.map(entry => ({ version: '', port: null, weight: 1, ...entry })),
-    timeoutMs: short.timeoutMs ?? null,
-    retry: short.retry ?? null,
+    name: `rule-${index + 1}`,
+    hosts: [],
+    timeoutMs: null,
+    retry: defaultRetry,
+    action: { kind: 'forward', split: destinations, ...forward },
+    ...rest,
+    matches: matches.map(match => ({
+      path: null,
+      methods: [],
+      headers: [],
+      query: [],
+      hosts: [],
+      ports: [],
+      from: [],
+      ...match,
+    })),
   };
 }
 
@@ -55,6 +75,7 @@ export function mesh(short: MeshShort): MeshConfig {
     secrets: [],
     mtls: 'strict',
     egress: short.egress ?? 'allow-any',
+    ...(short.seed === undefined ? {} : { seed: short.seed }),
     proxy: { image: null, accessLog: 'text', memoryBytes: 64 * 1024 * 1024 },
     access: {
       default: short.access?.default ?? 'allow',

@@ -31,7 +31,7 @@ const created = (docker: FakeDocker): readonly string[] => docker.calls.filter(c
 
 /** The same services with another rule for `a`: nothing that a container is made from. */
 function withTimeout(config: MeshConfig, timeoutMs: number): MeshConfig {
-  const rule = { name: 'a', matches: [], split: [], timeoutMs, retry: null };
+  const rule = { name: 'a', matches: [], action: { kind: 'forward' as const, split: [] }, timeoutMs, retry: null };
   return {
     ...config,
     services: config.services.map(service => (service.name === 'a' ? { ...service, routes: [rule] } : service)),
@@ -119,7 +119,9 @@ describe('a port that only the image tells', () => {
 
   test('that is known nowhere is told, once, where a rule leads to it', async () => {
     const split = [{ service: 'a', version: '', port: null, weight: 1 }];
-    const routes = [{ name: 'r', matches: [], split, timeoutMs: null, retry: null, hosts: [] }];
+    const routes = [
+      { name: 'r', matches: [], action: { kind: 'forward' as const, split }, timeoutMs: null, retry: null, hosts: [] },
+    ];
     const config = meshConfig([oneContainer('a', 'a:1', null)], { gateways: [{ ...gatewayConfig('web', 8080), routes }] });
     await using mesh = start(config).mesh;
     await ready(mesh);

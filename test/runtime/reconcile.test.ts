@@ -54,7 +54,7 @@ describe('a plan', () => {
     const rule = {
       name: 'all',
       matches: [],
-      split: [{ service: 'reviews', version: 'v3', port: null, weight: 100 }],
+      action: { kind: 'forward' as const, split: [{ service: 'reviews', version: 'v3', port: null, weight: 100 }] },
       timeoutMs: 500,
       retry: null,
     };

@@ -1,3 +1,4 @@
+import { defaultBackoffMs, defaultRetry } from '../default-retry.ts';
 import { compareText } from '../diagnostic.ts';
 import type { DestinationConfig, RouteMatchConfig, RouteRuleConfig, ServiceConfig } from '../mesh-config.ts';
 import { regexProblem } from '../regex.ts';
@@ -12,8 +13,6 @@ const idempotent = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE'];
 /** Before the first answer byte and before anything was surely seen: safe for every idempotent request. */
 const defaultConditions: readonly RetryCondition[] = ['connect-failure', 'gateway-error', 'reset'];
 const defaultAttempts = 2;
-/** Envoy's default base interval. */
-const defaultBackoffMs = 25;
 
 /** Rules of one service (`home`) or of a gateway (`home` null), checked and in long form. */
 export function resolveRules(
@@ -42,9 +41,9 @@ export function resolveRules(
     return {
       name,
       matches: (rule.match ?? []).map((match, place) => resolveMatch(match, matchPath(at, rule.match, place, report), report)),
-      split: splitOf(rule, home, at, destinations, report),
+      action: { kind: 'forward', split: splitOf(rule, home, at, destinations, report) },
       timeoutMs: rule.timeout ?? null,
-      retry: rule.retries === undefined ? null : resolveRetries(rule.retries, [...at, 'retries'], report),
+      retry: rule.retries === undefined ? defaultRetry : resolveRetries(rule.retries, [...at, 'retries'], report),
     };
   });
 }
@@ -134,6 +133,9 @@ function resolveMatch(match: NonNullable<RouteRuleSpec['match']>[number], path: 
     methods: [...new Set(match.methods ?? [])].sort(compareText),
     headers: named('headers', name => name.toLowerCase()),
     query: named('query', name => name),
+    hosts: [],
+    ports: [],
+    from: [],
   };
 }
 

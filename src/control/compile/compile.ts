@@ -2,16 +2,16 @@
  * `MeshConfig` + registry → one `Snapshot` per workload. Pure: reads no clock and does no I/O; the same input gives the same bytes.
  * Any change of input re-runs all of it; nobody patches a snapshot.
  */
-import type { MeshConfig } from '../../config/mesh-config.ts';
+import type { MeshConfig, RouteRuleConfig } from '../../config/mesh-config.ts';
 import { contentHash } from '../../snapshot/content-hash.ts';
 import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { LiveFault } from '../live-fault.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { compileAccess } from './access.ts';
-import { clusterName, compileCluster } from './cluster.ts';
+import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileGateway } from './gateway.ts';
 import { clusterCollector } from './route.ts';
-import { compileDns, compileOutbound, meshNames } from './service-view.ts';
+import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
 import { virtualAddresses } from './virtual-address.ts';
 
 /** Everything that a compile depends on. */
@@ -34,25 +34,27 @@ export interface Compiled {
 
 type Tables = Pick<Snapshot, 'outbound' | 'gateway' | 'routeTables' | 'clusters' | 'dns'>;
 
-/** Tables with their hash: all sidecars share theirs, and hashing them for each would make a compile grow with the square of the mesh. */
+/** Tables with their hash: sidecars share them, and hashing them for each would make a compile grow with the square of the mesh. */
 interface HashedTables {
   readonly tables: Tables;
   readonly hash: string;
 }
 
 /** Compiles the whole mesh. */
-export function compile({ config, workloads, addresses: held }: CompileInput): Compiled {
+export function compile(input: CompileInput): Compiled {
+  const { config, workloads } = input;
   const names = meshNames(config);
   const addresses = virtualAddresses(
     names.map(entry => entry.name),
-    held,
+    input.addresses,
   );
   const clusters = clusterCache(config, workloads);
-  const sidecarTables = compileSidecarTables(config, addresses, clusters);
+  const sidecarTables = sidecarTablesOf(input, addresses, clusters);
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const hashed = workload.kind === 'sidecar' ? sidecarTables : compileGatewayTables(workload, config, clusters);
+    const hashed =
+      workload.kind === 'sidecar' ? sidecarTables(workload.service) : compileGatewayTables(workload, input, clusters);
     const inbound = compileInbound(workload, config);
     if (hashed === null || inbound === null) continue;
     const own = {
@@ -64,45 +66,92 @@ export function compile({ config, workloads, addresses: held }: CompileInput): C
       inbound,
       egress: config.egress,
       accessLog: config.proxy.accessLog,
+      ...(config.seed === undefined ? {} : { seed: config.seed }),
     };
     snapshots.set(workload.name, { version: contentHash([own, hashed.hash]), ...own, ...hashed.tables });
   }
   return { snapshots, addresses };
 }
 
-/** All services are open to all sidecars. */
-function compileSidecarTables(config: MeshConfig, addresses: ReadonlyMap<string, string>, clusters: ClusterCache): HashedTables {
-  const names = meshNames(config);
-  const { use, keys } = clusterCollector();
-  const parts = names.map(entry => compileOutbound(entry, addresses.get(entry.name) ?? '', config, use));
-  return withHash({
-    outbound: parts
-      .flatMap(part => part.listeners)
-      .sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1)),
-    gateway: [],
-    routeTables: parts.flatMap(part => part.tables).sort(byName),
-    clusters: keys().map(clusters).sort(byName),
-    dns: compileDns(config, names, addresses),
-  });
+/** What one name contributes, with the clusters it uses. */
+interface Part extends OutboundPart {
+  readonly clusters: readonly ClusterKey[];
+  readonly hash: string;
 }
 
-function withHash(tables: Tables): HashedTables {
-  return { tables, hash: contentHash(tables) };
+/**
+ * The tables of a service's sidecars: all services are open to all of them. Only rules that ask who calls differ between callers; every other part is
+ * made and hashed once, and callers whom no rule names share everything.
+ */
+function sidecarTablesOf(
+  { config, faults: liveFaults = [] }: CompileInput,
+  addresses: ReadonlyMap<string, string>,
+  clusters: ClusterCache,
+): (service: string) => HashedTables {
+  const names = meshNames(config);
+  const dns = compileDns(config, names, addresses);
+  const dnsHash = contentHash(dns);
+  const named = new Set(config.services.flatMap(service => service.routes.flatMap(callersOf)));
+  const make = (entry: MeshName, source: string | null): Part => {
+    const { use, keys } = clusterCollector();
+    const part = compileOutbound(entry, addresses.get(entry.name) ?? '', source, { config, liveFaults, use });
+    return { ...part, clusters: keys(), hash: contentHash(part) };
+  };
+  const shared = new Map(names.filter(entry => !asksCaller(entry)).map(entry => [entry, make(entry, null)]));
+  const assemble = (source: string | null): HashedTables => {
+    const parts = names.map(entry => shared.get(entry) ?? make(entry, source));
+    const used = new Map(parts.flatMap(part => part.clusters).map(key => [clusterName(key), key]));
+    const found = [...used.values()].map(clusters);
+    return {
+      tables: {
+        outbound: parts
+          .flatMap(part => part.listeners)
+          .sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1)),
+        gateway: [],
+        routeTables: parts.flatMap(part => part.tables).sort(byName),
+        clusters: found.map(item => item.cluster).sort(byName),
+        dns,
+      },
+      hash: contentHash([parts.map(part => part.hash), found.map(item => item.hash), dnsHash]),
+    };
+  };
+  const built = new Map<string | null, HashedTables>();
+  return service => {
+    const source = named.has(service) ? service : null;
+    const tables = built.get(source) ?? assemble(source);
+    built.set(source, tables);
+    return tables;
+  };
+}
+
+function asksCaller({ service, subset }: MeshName): boolean {
+  return subset === '' && service.routes.some(rule => callersOf(rule).length > 0);
+}
+
+function callersOf(rule: RouteRuleConfig): readonly string[] {
+  return rule.matches.flatMap(match => match.from);
 }
 
 /** A gateway gets only what it routes to. `null`: no such gateway in the configuration. */
-function compileGatewayTables(workload: RegisteredWorkload, config: MeshConfig, clusters: ClusterCache): HashedTables | null {
+function compileGatewayTables(
+  workload: RegisteredWorkload,
+  { config, faults: liveFaults = [] }: CompileInput,
+  clusters: ClusterCache,
+): HashedTables | null {
   const gateway = config.gateways.find(item => item.name === workload.service);
   if (gateway === undefined) return null;
   const { use, keys } = clusterCollector();
-  const { listeners, tables } = compileGateway(gateway, config, use);
-  return withHash({
+  const { listeners, tables: routeTables } = compileGateway(gateway, { config, liveFaults, use });
+  const tables: Tables = {
     outbound: [],
     gateway: listeners,
-    routeTables: tables,
-    clusters: keys().map(clusters).sort(byName),
+    routeTables,
+    clusters: keys()
+      .map(key => clusters(key).cluster)
+      .sort(byName),
     dns: [],
-  });
+  };
+  return { tables, hash: contentHash(tables) };
 }
 
 /** `null`: no such service in the configuration. */
@@ -123,16 +172,19 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
     .sort((a, b) => a.port - b.port);
 }
 
-type ClusterCache = (key: Parameters<typeof compileCluster>[0]) => Cluster;
+type ClusterCache = (key: ClusterKey) => { readonly cluster: Cluster; readonly hash: string };
 
 /** Gateways and sidecars share clusters; each is built once per compile. */
 function clusterCache(config: MeshConfig, workloads: readonly RegisteredWorkload[]): ClusterCache {
-  const built = new Map<string, Cluster>();
+  const built = new Map<string, ReturnType<ClusterCache>>();
   return key => {
     const name = clusterName(key);
-    const cluster = built.get(name) ?? compileCluster(key, config, workloads);
-    built.set(name, cluster);
-    return cluster;
+    const before = built.get(name);
+    if (before !== undefined) return before;
+    const cluster = compileCluster(key, config, workloads);
+    const entry = { cluster, hash: contentHash(cluster) };
+    built.set(name, entry);
+    return entry;
   };
 }
 

@@ -1,24 +1,27 @@
 /** The edge: one listener per gateway, virtual hosts from the hosts of its routes. */
-import type { GatewayConfig, GatewayRouteConfig, MeshConfig } from '../../config/mesh-config.ts';
+import type { GatewayConfig, GatewayRouteConfig } from '../../config/mesh-config.ts';
 import type { GatewayListener, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
-import { compileRule, compileTcp, type UseCluster } from './route.ts';
+import { liveFaultsFor } from './live-faults.ts';
+import { compileRule, compileTcp, type RuleScope, tcpRule } from './route.ts';
+import type { OutboundInput } from './service-view.ts';
 
 /** What a gateway listens on and where it leads. */
 export function compileGateway(
   gateway: GatewayConfig,
-  config: MeshConfig,
-  use: UseCluster,
+  { config, liveFaults, use }: OutboundInput,
 ): { readonly listeners: readonly GatewayListener[]; readonly tables: readonly RouteTable[] } {
   const { name, port, protocol } = gateway;
+  const scope: RuleScope = { config, source: null, port, use, liveFaults: liveFaultsFor(liveFaults, null) };
   if (protocol === 'tcp') {
-    const tcp = compileTcp(gateway.routes, port, config, use);
+    const rule = tcpRule(gateway.routes, scope);
+    const tcp = rule === null ? [] : compileTcp(rule, scope);
     // Without a destination there is nothing to accept connections for.
     return { listeners: tcp.length > 0 ? [{ name, port, protocol, routeTable: '', tcp }] : [], tables: [] };
   }
   const routeTable = `${name}:${port}`;
   const virtualHosts = domainsOf(gateway.routes).map((domain): VirtualHost => {
     const rules = gateway.routes.filter(route => hostsOf(route).some(host => covers(host, domain)));
-    return { name: domain, domains: [domain], rules: rules.map(rule => compileRule(rule, port, config, use)) };
+    return { name: domain, domains: [domain], rules: rules.flatMap(rule => compileRule(rule, scope) ?? []) };
   });
   return { listeners: [{ name, port, protocol, routeTable, tcp: [] }], tables: [{ name: routeTable, virtualHosts }] };
 }

@@ -1,49 +1,156 @@
-/** Route rules: destinations as written become weighted clusters. */
-import type { DestinationConfig, MeshConfig, RouteRuleConfig, ServiceConfig } from '../../config/mesh-config.ts';
-import type { RetryPolicy, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
+/** Route rules: conditions that do not depend on the request are decided, destinations become weighted clusters. */
+import { defaultRetry } from '../../config/default-retry.ts';
+import type {
+  ForwardConfig,
+  MeshConfig,
+  RouteMatchConfig,
+  RouteRuleConfig,
+  ServiceConfig,
+  TargetConfig,
+} from '../../config/mesh-config.ts';
+import { destinationsOf } from '../../config/rule-destinations.ts';
+import type { Fault, ForwardAction, Mirror, RouteMatch, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
 import { type ClusterKey, clusterName } from './cluster.ts';
 
 /** Notes that a cluster is used, and returns its name. */
 export type UseCluster = (key: ClusterKey) => string;
 
-/** Retries where nothing is said of them, as in Istio: two more tries while no connection came about. `attempts: 0` is a word against it. */
-const defaultRetry: RetryPolicy = {
-  attempts: 2,
-  on: ['connect-failure'],
-  statusCodes: [],
-  perTryTimeoutMs: null,
-  methods: [],
-  backoffBaseMs: 25,
-};
-
-/** The rule that forwards everything to one cluster: for services without rules and for names of single versions. */
-export function defaultRule(cluster: string): RouteRule {
-  return { name: 'default', matches: [], action: forward([{ cluster, weight: 1 }]), timeoutMs: null, retry: defaultRetry };
+/** Whose rules are compiled, and for which port. */
+export interface RuleScope {
+  readonly config: MeshConfig;
+  /** Calling service; `null` where callers are not told apart: at a gateway, and for rules that do not ask. */
+  readonly source: string | null;
+  /** Port that the caller dialled. */
+  readonly port: number;
+  readonly use: UseCluster;
+  /** Faults put there live on a rule of this name that leads to these services. */
+  readonly liveFaults: (rule: string, services: readonly string[]) => readonly Fault[];
 }
 
-/** One rule. `port`: the port that the caller dialled. */
-export function compileRule(rule: RouteRuleConfig, port: number, config: MeshConfig, use: UseCluster): RouteRule {
+/** The rule that forwards everything to one cluster: for services without rules and for names of single versions. */
+export function defaultRule(cluster: string, service: string, { liveFaults }: RuleScope): RouteRule {
+  const name = 'default';
+  const faults = liveFaults(name, [service]);
   return {
-    name: rule.name,
-    matches: rule.matches.map(({ path, methods, headers, query }) => ({ path, methods, headers, query })),
-    action: forward(compileSplit(rule.split, port, config, use)),
-    timeoutMs: rule.timeoutMs,
-    retry: rule.retry ?? defaultRetry,
+    name,
+    matches: [],
+    action: { kind: 'forward', split: [{ cluster, weight: 1 }] },
+    timeoutMs: null,
+    retry: defaultRetry,
+    ...(faults.length === 0 ? {} : { faults }),
+  };
+}
+
+/** One rule; `null` when none of its matches can hold for this caller and port. */
+export function compileRule(rule: RouteRuleConfig, scope: RuleScope): RouteRule | null {
+  const matches = compileMatches(rule, scope);
+  if (matches === null) return null;
+  const { name, timeoutMs, retry, action, mirrors: written = [], faults: _, ...rest } = rule;
+  const faults = faultsOf(rule, scope);
+  const mirrors = written.filter(mirror => mirror.percent > 0).map(mirror => compileMirror(mirror, mirror.percent, scope));
+  return {
+    ...pick(rest),
+    name,
+    matches,
+    action: action.kind === 'forward' ? compileForward(action, scope) : action,
+    timeoutMs,
+    retry,
+    ...(faults.length === 0 ? {} : { faults }),
+    ...(mirrors.length === 0 ? {} : { mirrors }),
+  };
+}
+
+/** Fields that are the same in configuration and snapshot. */
+function pick({
+  idleTimeoutMs,
+  requestHeaders,
+  responseHeaders,
+  cors,
+  rateLimits,
+}: Partial<RouteRuleConfig>): Partial<RouteRule> {
+  return {
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    ...(requestHeaders === undefined ? {} : { requestHeaders }),
+    ...(responseHeaders === undefined ? {} : { responseHeaders }),
+    ...(cors === undefined ? {} : { cors }),
+    ...(rateLimits === undefined ? {} : { rateLimits }),
   };
 }
 
 /**
- * Where raw TCP goes: matches need HTTP, so it is the first rule without any; without such a rule, the whole service.
+ * The first rule that raw TCP can follow: conditions on a request need HTTP. Without such a rule, the whole service.
  * @see Istio: `http` rules of a VirtualService are not used for TCP ports
  */
-export function compileTcp(
-  rules: readonly RouteRuleConfig[],
-  port: number,
-  config: MeshConfig,
-  use: UseCluster,
-): readonly WeightedCluster[] {
-  const rule = rules.find(item => item.matches.length === 0);
-  return rule === undefined ? [] : compileSplit(rule.split, port, config, use);
+export function tcpRule(rules: readonly RouteRuleConfig[], scope: RuleScope): RouteRuleConfig | null {
+  const leads = (rule: RouteRuleConfig): boolean => rule.action.kind === 'forward' && compileMatches(rule, scope)?.length === 0;
+  return rules.find(leads) ?? null;
+}
+
+/** Where raw TCP goes. */
+export function compileTcp(rule: RouteRuleConfig, scope: RuleScope): readonly WeightedCluster[] {
+  return compileSplit(destinationsOf(rule), scope).map(({ cluster, weight }) => ({ cluster, weight }));
+}
+
+/** Those of mesh.yaml first, then the live ones. */
+export function faultsOf(rule: RouteRuleConfig, { liveFaults }: RuleScope): readonly Fault[] {
+  const services = destinationsOf(rule).map(destination => destination.service);
+  return [...(rule.faults ?? []).filter(fault => fault.percent > 0), ...liveFaults(rule.name, services)];
+}
+
+/** `from` and `ports` are decided here. `null`: none of the matches can hold. A single match that asks for nothing else is no condition. */
+function compileMatches({ matches }: RouteRuleConfig, { source, port }: RuleScope): readonly RouteMatch[] | null {
+  const open = matches.filter(
+    ({ from, ports }) =>
+      (from.length === 0 || (source !== null && from.includes(source))) && (ports.length === 0 || ports.includes(port)),
+  );
+  if (matches.length > 0 && open.length === 0) return null;
+  const left = open.map(compileMatch);
+  const [only] = left;
+  return left.length === 1 && only !== undefined && asksNothing(only) ? [] : left;
+}
+
+function compileMatch({ path, methods, headers, query, hosts }: RouteMatchConfig): RouteMatch {
+  return { path, methods, headers, query, ...(hosts.length === 0 ? {} : { hosts }) };
+}
+
+function asksNothing({ path, methods, headers, query, hosts = [] }: RouteMatch): boolean {
+  return path === null && methods.length + headers.length + query.length + hosts.length === 0;
+}
+
+function compileForward({ split, exact, rewrite }: ForwardConfig, scope: RuleScope): ForwardAction {
+  return {
+    kind: 'forward',
+    split: compileSplit(split, scope),
+    ...(exact === undefined ? {} : { exact }),
+    ...(rewrite === undefined ? {} : { rewrite }),
+  };
+}
+
+function compileSplit(split: ForwardConfig['split'], scope: RuleScope): readonly WeightedCluster[] {
+  // A destination of weight 0 beside others gets nothing, and its cluster need not be known.
+  const weighty = split.filter(destination => destination.weight > 0);
+  const kept = weighty.length > 0 ? weighty : split.slice(0, 1);
+  const entries = new Map<string, WeightedCluster>();
+  for (const destination of kept) {
+    const cluster = clusterOf(destination, scope);
+    const { weight, requestHeaders, responseHeaders } = destination;
+    entries.set(cluster, {
+      cluster,
+      weight: (entries.get(cluster)?.weight ?? 0) + weight,
+      ...(requestHeaders === undefined ? {} : { requestHeaders }),
+      ...(responseHeaders === undefined ? {} : { responseHeaders }),
+    });
+  }
+  return [...entries.values()];
+}
+
+function compileMirror(target: TargetConfig, percent: number, scope: RuleScope): Mirror {
+  return { cluster: clusterOf(target, scope), percent };
+}
+
+function clusterOf({ service: name, version, port: written }: TargetConfig, { config, port, use }: RuleScope): string {
+  const service = config.services.find(item => item.name === name);
+  return use({ service: name, subset: version, port: portOf(service, written, port) });
 }
 
 /** The port to reach a service on: as written, else the dialled one if the service has it, else its first. */
@@ -51,28 +158,6 @@ function portOf(service: ServiceConfig | undefined, written: number | null, dial
   if (written !== null) return written;
   if (service === undefined || service.ports.some(item => item.port === dialled)) return dialled;
   return service.ports[0]?.port ?? dialled;
-}
-
-function compileSplit(
-  split: readonly DestinationConfig[],
-  port: number,
-  config: MeshConfig,
-  use: UseCluster,
-): readonly WeightedCluster[] {
-  // A destination of weight 0 beside others gets nothing, and its cluster need not be known.
-  const weighty = split.filter(destination => destination.weight > 0);
-  const kept = weighty.length > 0 ? weighty : split.slice(0, 1);
-  const weights = new Map<string, number>();
-  for (const { service: name, version, port: written, weight } of kept) {
-    const service = config.services.find(item => item.name === name);
-    const cluster = use({ service: name, subset: version, port: portOf(service, written, port) });
-    weights.set(cluster, (weights.get(cluster) ?? 0) + weight);
-  }
-  return [...weights].map(([cluster, weight]) => ({ cluster, weight }));
-}
-
-function forward(split: readonly WeightedCluster[]): RouteRule['action'] {
-  return { kind: 'forward', split };
 }
 
 /** Collects the clusters that routes use. */

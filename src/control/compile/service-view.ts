@@ -1,7 +1,9 @@
-/** What sidecars may dial: names, virtual addresses, outbound listeners and the route tables behind them. The same for all sidecars. */
-import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
+/** What sidecars may dial: names, virtual addresses, outbound listeners and the route tables behind them. */
+import type { MeshConfig, RouteRuleConfig, ServiceConfig } from '../../config/mesh-config.ts';
 import type { DnsRecord, OutboundListener, RouteTable } from '../../snapshot/snapshot.ts';
-import { compileRule, compileTcp, defaultRule, type UseCluster } from './route.ts';
+import type { LiveFault } from '../live-fault.ts';
+import { liveFaultsFor } from './live-faults.ts';
+import { compileRule, compileTcp, defaultRule, faultsOf, type RuleScope, tcpRule, type UseCluster } from './route.ts';
 
 /** A name that has its own virtual address: a service, or one version of it by the name of its compose service. */
 export interface MeshName {
@@ -38,31 +40,55 @@ export function compileDns(config: MeshConfig, names: readonly MeshName[], addre
   return [...records].map(([name, address]) => ({ name, address })).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The listeners of one name, a listener per port, and their route tables. */
-export function compileOutbound(
-  entry: MeshName,
-  address: string,
-  config: MeshConfig,
-  use: UseCluster,
-): { readonly listeners: readonly OutboundListener[]; readonly tables: readonly RouteTable[] } {
+/** What outbound listeners are compiled from. */
+export interface OutboundInput {
+  readonly config: MeshConfig;
+  readonly liveFaults: readonly LiveFault[];
+  readonly use: UseCluster;
+}
+
+/** What one name contributes. */
+export interface OutboundPart {
+  readonly listeners: readonly OutboundListener[];
+  readonly tables: readonly RouteTable[];
+}
+
+/** The listeners of one name, a listener per port, and their route tables. `source`: the calling service, where a rule asks for it. */
+export function compileOutbound(entry: MeshName, address: string, source: string | null, input: OutboundInput): OutboundPart {
   const { name, service, subset } = entry;
+  const { config, use } = input;
   const listeners: OutboundListener[] = [];
   const tables: RouteTable[] = [];
   const routes = subset === '' ? service.routes : [];
+  const liveFaults = liveFaultsFor(input.liveFaults, service.name);
   for (const { port, protocol } of service.ports) {
+    const scope: RuleScope = { config, source, port, use, liveFaults };
     const whole = () => use({ service: service.name, subset, port });
     const routeTable = protocol === 'tcp' ? '' : `${name}:${port}`;
-    let tcp: OutboundListener['tcp'] = [];
-    if (protocol !== 'http') {
-      tcp = compileTcp(routes, port, config, use);
-      if (tcp.length === 0) tcp = [{ cluster: whole(), weight: 1 }];
-    }
+    const tcp = protocol === 'http' ? { tcp: [] } : compileTcpSide(routes, service.name, whole, scope);
     if (protocol !== 'tcp') {
-      const rules = routes.length > 0 ? routes.map(rule => compileRule(rule, port, config, use)) : [defaultRule(whole())];
+      const rules =
+        routes.length > 0 ? routes.flatMap(rule => compileRule(rule, scope) ?? []) : [defaultRule(whole(), service.name, scope)];
       // The address already says which service is meant, so every Host is let through, also one the app made up.
       tables.push({ name: routeTable, virtualHosts: [{ name, domains: ['*'], rules }] });
     }
-    listeners.push({ address, port, protocol, service: service.name, routeTable, tcp });
+    listeners.push({ address, port, protocol, service: service.name, routeTable, ...tcp });
   }
   return { listeners, tables };
+}
+
+/** Raw TCP has no answer, so it cannot be aborted with one. */
+function compileTcpSide(
+  routes: readonly RouteRuleConfig[],
+  service: string,
+  whole: () => string,
+  scope: RuleScope,
+): Pick<OutboundListener, 'tcp' | 'tcpFaults'> {
+  const rule = tcpRule(routes, scope);
+  const faults = rule === null ? scope.liveFaults('default', [service]) : faultsOf(rule, scope);
+  const tcpFaults = faults.filter(fault => fault.kind !== 'abort');
+  return {
+    tcp: rule === null ? [{ cluster: whole(), weight: 1 }] : compileTcp(rule, scope),
+    ...(tcpFaults.length === 0 ? {} : { tcpFaults }),
+  };
 }
