@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
+import { systemClock } from '../async/clock.ts';
 import { valueDiagnostics } from './check-values.ts';
 import { withoutConsequences } from './consequences.ts';
 import { compareText, type Diagnostic, errorAt, sortDiagnostics } from './diagnostic.ts';
@@ -91,7 +92,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const files = [file, ...(envText === null ? [] : [envFile]), ...services.files];
   const projectDirs = [...new Set([baseDir, ...composeFiles.map(one => dirname(one))].map(realPath))];
   const privilege = { projectDirs, allowed: options.allowPrivileged ?? false, realPath };
-  const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege, exists: existsSync });
+  const nowMs = systemClock.now();
+  const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege, exists: existsSync, nowMs });
+  for (const one of resolved.files) looked.add(one);
   const fromCompose = placeMissingCompose(services.diagnostics, composeFiles, root);
   const late = [...overlayReport.diagnostics, ...fromCompose, ...resolved.diagnostics];
   const composeMissing = fromCompose.some(one => one.code === 'compose-missing-file' && one.path.startsWith('compose'));

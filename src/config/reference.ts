@@ -9,6 +9,7 @@ interface Section {
 const service = ['properties', 'services', 'additionalProperties'] as const;
 const rule = ['properties', 'routes', 'additionalProperties', 'items'] as const;
 const gateway = ['properties', 'gateways', 'additionalProperties'] as const;
+const external = ['properties', 'external', 'additionalProperties'] as const;
 
 const sections: readonly Section[] = [
   { title: 'Top level', steps: [] },
@@ -21,7 +22,10 @@ const sections: readonly Section[] = [
   { title: '`match`', steps: [...rule, 'properties', 'match', 'anyOf', 0, 'items'] },
   { title: '`retries`, long form', steps: [...rule, 'properties', 'retries', 'anyOf', 1] },
   { title: '`gateways.<name>`', steps: gateway },
+  { title: '`gateways.<name>.tls`, long form', steps: [...gateway, 'properties', 'tls', 'anyOf', 1] },
   { title: '`gateways.<name>.routes[]`', steps: [...gateway, 'properties', 'routes', 'items'] },
+  { title: '`external.<name>`', steps: external },
+  { title: '`external.<name>.tls`, long form', steps: [...external, 'properties', 'tls', 'anyOf', 1] },
   { title: '`access[]`', steps: ['properties', 'access', 'anyOf', 0, 'items'] },
   { title: '`access`, with a default', steps: ['properties', 'access', 'anyOf', 1] },
   { title: '`proxy`', steps: ['properties', 'proxy'] },

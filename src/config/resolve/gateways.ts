@@ -1,18 +1,22 @@
 import { compareText, errorAt } from '../diagnostic.ts';
 import type { GatewayConfig, ServiceConfig } from '../mesh-config.ts';
+import { destinationsOf } from '../rule-destinations.ts';
+import type { GatewaySpec } from '../schema/gateway.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
-import type { GatewayRuleSpec } from '../schema/route.ts';
 import type { SourceService } from '../service-source.ts';
 import type { Destinations } from './destinations.ts';
+import { checkTls, redirectPort, tlsOf } from './gateway-tls.ts';
 import type { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { checkName } from './services.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 /** The edge of the mesh: names, ports on the host, rules. In the order of the file. */
 export function resolveGateways(
   spec: MeshSpec,
   services: readonly ServiceConfig[],
   destinations: Destinations,
+  files: TlsFiles,
   report: Report,
 ): GatewayConfig[] {
   const names = new Set(services.map(service => service.name));
@@ -26,10 +30,14 @@ export function resolveGateways(
       report.error(path, { code: 'name-clash', key: true, message, hint });
     }
     const protocol = gateway.protocol ?? 'http';
-    const rules = resolveRules(gateway.routes, null, name, [...path, 'routes'], destinations, report);
-    if (protocol === 'tcp') checkTcp(gateway.routes, path, report);
-    for (const [index, rule] of gateway.routes.entries()) {
-      const [target] = rules[index]?.split ?? [];
+    const routes = gateway.routes ?? [];
+    const rules = resolveRules(routes, null, name, [...path, 'routes'], destinations, report);
+    if (protocol !== 'http') checkRaw(protocol, gateway, path, report);
+    checkTls(gateway, path, report);
+    const httpsRedirectPort = redirectPort(gateway, spec.gateways ?? {}, path, report);
+    for (const [index, rule] of routes.entries()) {
+      const resolved = rules[index];
+      const [target] = resolved === undefined ? [] : destinationsOf(resolved);
       if (rule.to === undefined || target === undefined || target.version !== '' || !ruled.has(target.service)) continue;
       const message = `\`routes.${target.service}\` is not used for calls from gateway \`${name}\``;
       const hint = `put \`match\` and \`split\` into \`gateways.${name}.routes\``;
@@ -40,7 +48,9 @@ export function resolveGateways(
       hostAddress: gateway.address ?? '127.0.0.1',
       port: gateway.port,
       protocol,
-      routes: rules.map((rule, index) => ({ ...rule, hosts: [...(gateway.routes[index]?.hosts ?? [])].sort(compareText) })),
+      ...tlsOf(gateway, path, files),
+      ...(httpsRedirectPort === null ? {} : { httpsRedirectPort }),
+      routes: rules.map((rule, index) => ({ ...rule, hosts: [...(routes[index]?.hosts ?? [])].sort(compareText) })),
     };
   });
 }
@@ -86,10 +96,12 @@ export function checkHostPorts(
   }
 }
 
-function checkTcp(rules: readonly GatewayRuleSpec[], path: readonly string[], report: Report): void {
-  for (const [index, rule] of rules.entries()) {
+/** What raw bytes do not have. TLS has host names; it needs them, as nothing else tells where a connection goes. */
+function checkRaw(protocol: 'tcp' | 'tls', gateway: GatewaySpec, path: readonly string[], report: Report): void {
+  for (const [index, rule] of (gateway.routes ?? []).entries()) {
     for (const part of httpOnlyParts(rule)) {
-      const message = `\`${part}\` means nothing on a tcp gateway`;
+      if (protocol === 'tls' && part === 'hosts') continue;
+      const message = `\`${part}\` means nothing on a ${protocol} gateway`;
       report.error([...path, 'routes', index, part], {
         code: 'http-on-tcp',
         key: true,

@@ -9,12 +9,14 @@ import { missingBuildFiles } from './build-files.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
 import { checkEnvironment } from './environment.ts';
+import { checkExternalAccess, resolveExternal } from './external.ts';
 import { checkHostPorts, resolveGateways } from './gateways.ts';
 import { checkHostNamespaces } from './host-namespaces.ts';
 import { type PrivilegeFacts, privilegeDiagnostics } from './privilege.ts';
 import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { resolveServices } from './services.ts';
+import { TlsFiles } from './tls-files.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
 const defaultProxyMemoryBytes = 128 * 1024 * 1024;
@@ -33,19 +35,34 @@ export interface ResolveInput {
   readonly privilege: PrivilegeFacts;
   /** Whether a folder or file is there. */
   readonly exists: (path: string) => boolean;
+  /** For certificates: ms since epoch. */
+  readonly nowMs: number;
 }
 
-/** Fills every default, checks every reference. Asks the disk only through `privilege.realPath` and `exists`. With an error among the diagnostics the config is not for use. */
-export function resolve(input: ResolveInput): { readonly config: MeshConfig; readonly diagnostics: readonly Diagnostic[] } {
+/** What resolving came to. */
+export interface Resolved {
+  readonly config: MeshConfig;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Certificates and keys that were looked for, absolute. */
+  readonly files: readonly string[];
+}
+
+/** Fills every default, checks every reference. Asks the disk only through `privilege.realPath`, `exists` and for certificates. With an error among the diagnostics the config is not for use. */
+export function resolve(input: ResolveInput): Resolved {
   const { spec, root, load } = input;
   const report = new Report(root);
   const sources = new Map(load.services.map(source => [source.name, source]));
   const grouped = resolveServices(spec, load, input.appPorts, report);
   const ordered = resolveDependencies(grouped.services, { sources, homes: grouped.homes, inactive: load.inactive }, report);
-  const destinations = new Destinations(ordered, { broken: grouped.broken, inactive: load.inactive }, report);
+  const tlsFiles = new TlsFiles(input.baseDir, input.nowMs, report);
+  const outside = resolveExternal(spec, ordered, tlsFiles, report);
+  const destinations = new Destinations([...ordered, ...outside], { broken: grouped.broken, inactive: load.inactive }, report);
+  for (const name of Object.keys(spec.routes ?? {})) destinations.service(name, ['routes', name], true);
   const services = withRoutes(spec, ordered, destinations, report);
-  const gateways = resolveGateways(spec, services, destinations, report);
+  const external = withRoutes(spec, outside, destinations, report);
+  const gateways = resolveGateways(spec, [...services, ...external], destinations, tlsFiles, report);
   const access = resolveAccess(spec.access, gateways, destinations, report);
+  checkExternalAccess(spec, external, report);
   checkHostPorts(gateways, services, sources, report);
   checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
@@ -56,9 +73,10 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
     name: input.name,
     trustDomain: spec.trustDomain ?? `${input.name}.local`,
     baseDir: input.baseDir,
-    files: [...new Set(input.files)].sort(compareText),
+    files: [...new Set([...input.files, ...tlsFiles.looked])].sort(compareText),
     services,
     gateways: gateways.toSorted((a, b) => compareText(a.name, b.name)),
+    ...(external.length === 0 ? {} : { external: external.toSorted((a, b) => compareText(a.name, b.name)) }),
     volumes: load.volumes,
     secrets: load.secrets,
     mtls: spec.mtls ?? 'strict',
@@ -70,17 +88,16 @@ export function resolve(input: ResolveInput): { readonly config: MeshConfig; rea
       memoryBytes: spec.proxy?.memory ?? defaultProxyMemoryBytes,
     },
   };
-  return { config, diagnostics: sortDiagnostics(report.diagnostics) };
+  return { config, diagnostics: sortDiagnostics(report.diagnostics), files: tlsFiles.looked };
 }
 
-function withRoutes(
+function withRoutes<S extends ServiceConfig>(
   spec: MeshSpec,
-  services: readonly ServiceConfig[],
+  services: readonly S[],
   destinations: Destinations,
   report: Report,
-): ServiceConfig[] {
+): S[] {
   const rules = new Map(Object.entries(spec.routes ?? {}));
-  for (const name of rules.keys()) destinations.service(name, ['routes', name], true);
   return services.map(service => {
     const written = rules.get(service.name);
     if (written === undefined) return service;

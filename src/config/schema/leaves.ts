@@ -103,6 +103,15 @@ export const address = field<string>(
   { type: 'string', examples: ['127.0.0.1', '0.0.0.0'] },
 );
 
+/** An IPv4 address of a server. */
+export const ipv4 = field<string>(
+  value =>
+    typeof value === 'string' && /^\d{1,3}(\.\d{1,3}){3}$/.test(value) && octetsFit(value)
+      ? value
+      : { problem: `${shown(value)} is not an IPv4 address`, hint: 'e.g. `10.1.2.3`' },
+  { type: 'string', examples: ['10.1.2.3'] },
+);
+
 function octetsFit(value: string): boolean {
   return value.includes(':') || value.split('.').every(octet => Number(octet) <= 255);
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { shown } from '../shown.ts';
 import { access } from './access.ts';
-import { field, fields, listOf, namedMap, oneOf, oneOrMany, text } from './field.ts';
-import { address, port, size, trustDomain } from './leaves.ts';
-import { gatewayRule, routes } from './route.ts';
+import { external } from './external.ts';
+import { field, fields, namedMap, oneOf, oneOrMany, text } from './field.ts';
+import { gateway } from './gateway.ts';
+import { size, trustDomain } from './leaves.ts';
+import { routes } from './route.ts';
 import { mtlsMode, service } from './service.ts';
 
 const version = field<1>(
@@ -25,16 +27,6 @@ const projectName = field<string>(
       ? value
       : { problem: `${shown(value)} is not a mesh name`, hint: 'lower case letters, digits and `-`, at most 63: `bookshop`' },
   { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' },
-);
-
-const gateway = fields(
-  {
-    port: port.describe('Port on this machine.'),
-    address: address.optional().describe('Address on this machine to listen at. Default `127.0.0.1`.'),
-    protocol: oneOf(['http', 'tcp']).optional().describe('Default `http`.'),
-    routes: listOf(gatewayRule, '`- {to: web}`').describe('Rules in order; `to` is needed.'),
-  },
-  '`web: {port: 8080, routes: [{to: storefront}]}`',
 );
 
 const proxy = fields(
@@ -69,6 +61,9 @@ export const meshSchema = fields(
     gateways: namedMap(gateway, '`gateways: {web: {port: 8080, routes: [{to: storefront}]}}`')
       .optional()
       .describe('Ports on this machine that lead into the mesh, by name.'),
+    external: namedMap(external, '`external: {stripe: {hosts: [api.stripe.com], port: 443, tls: true}}`')
+      .optional()
+      .describe('Services outside the mesh, by name: called and routed as those inside.'),
     routes: routes
       .optional()
       .describe('Rules by service: the first rule that matches decides. Without rules requests go evenly to all versions.'),

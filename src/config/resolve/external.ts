@@ -1,0 +1,144 @@
+import { compareText } from '../diagnostic.ts';
+import type { ExternalConfig, ServiceConfig } from '../mesh-config.ts';
+import type { ExternalSpec } from '../schema/external.ts';
+import type { MeshSpec } from '../schema/mesh.ts';
+import type { YamlPath } from '../yaml-node.ts';
+import type { Report } from './report.ts';
+import { checkName } from './services.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** Services outside the mesh, without their routes. In the order of the file. */
+export function resolveExternal(
+  spec: MeshSpec,
+  services: readonly ServiceConfig[],
+  files: TlsFiles,
+  report: Report,
+): ExternalConfig[] {
+  const owners = new Map<string, string>();
+  for (const { name, aliases } of services)
+    for (const one of [name, ...aliases]) owners.set(one.toLowerCase(), `service \`${name}\``);
+  return Object.entries(spec.external ?? {}).map(([name, external]) => {
+    const path = ['external', name];
+    checkName(name, path, 'service', report);
+    const taken = owners.get(name.toLowerCase());
+    if (taken !== undefined) {
+      const message = `external service \`${name}\` has the name of ${taken}`;
+      report.error(path, { code: 'name-clash', key: true, message, hint: `call it \`${name}-external\`` });
+    }
+    owners.set(name.toLowerCase(), `external service \`${name}\``);
+    for (const [index, host] of external.hosts.entries()) {
+      const owner = owners.get(host);
+      if (owner === undefined) owners.set(host, `external service \`${name}\``);
+      else if (host !== name) {
+        const hint = 'a name leads to one service: remove it from one of them';
+        report.error([...path, 'hosts', index], {
+          code: 'name-clash',
+          message: `\`${host}\` is already a name of ${owner}`,
+          hint,
+        });
+      }
+    }
+    checkParts(external, path, report);
+    return build(name, external, path, files);
+  });
+}
+
+/** Access rules are kept by the sidecar of the service that is called, and out there is none. */
+export function checkExternalAccess(spec: MeshSpec, external: readonly ExternalConfig[], report: Report): void {
+  const names = new Set(external.map(one => one.name));
+  const path: YamlPath = report.isList(['access']) ? ['access'] : ['access', 'rules'];
+  for (const [index, rule] of (spec.access?.rules ?? []).entries()) {
+    for (const part of ['from', 'to'] as const) {
+      const at = [...path, index, part];
+      for (const [place, name] of (rule[part] ?? []).entries()) {
+        if (!names.has(name)) continue;
+        const message = `\`${name}\` is outside the mesh: no sidecar there ${part === 'to' ? 'keeps access rules' : 'makes it known to others'}`;
+        const hint =
+          part === 'to'
+            ? 'rules protect services of the mesh; `egress: registry-only` bounds what is called outside'
+            : 'remove it';
+        report.error(report.isList(at) ? [...at, place] : at, { code: 'access-external', message, hint });
+      }
+    }
+  }
+}
+
+function checkParts(external: ExternalSpec, path: YamlPath, report: Report): void {
+  const { hosts, protocol = 'http', resolution, addresses, tls } = external;
+  const error = (part: string, code: string, message: string, hint: string): void =>
+    report.error([...path, part], { code, key: true, message, hint });
+  const wildcard = hosts.find(host => host.startsWith('*'));
+  if (wildcard === '*') {
+    error(
+      'hosts',
+      'bad-value',
+      '`*` is every host',
+      'name a domain, `*.partner.com`; `egress: allow-any` lets everything through',
+    );
+  } else if (wildcard !== undefined && protocol === 'tcp') {
+    error(
+      'hosts',
+      'wildcard-on-tcp',
+      `\`${wildcard}\`: raw TCP has no host name`,
+      'write exact hosts, or `protocol: tls` where the app speaks TLS',
+    );
+  } else if (wildcard !== undefined && (addresses !== undefined || resolution === 'static')) {
+    error(
+      'hosts',
+      'wildcard-with-addresses',
+      `\`${wildcard}\` leads where the name does`,
+      'remove `addresses` and `resolution`, or write exact hosts',
+    );
+  } else if (wildcard !== undefined && tls !== undefined) {
+    error(
+      'tls',
+      'wildcard-with-tls',
+      `TLS cannot be made for \`${wildcard}\``,
+      'write exact hosts, or `protocol: tls` where the app speaks TLS itself',
+    );
+  }
+  if (tls !== undefined && protocol === 'tls')
+    error(
+      'tls',
+      'tls-twice',
+      '`tls` with `protocol: tls`',
+      '`protocol: tls` passes the TLS of the app through: remove one of the two',
+    );
+  if (tls?.insecure === true && tls.ca !== undefined)
+    error('tls', 'bad-value', '`insecure` and `ca` at once', 'with `insecure` nothing is checked: remove one of the two');
+  if (resolution === 'static' && addresses === undefined)
+    error('resolution', 'missing-field', '`resolution: static` without `addresses`', 'write `addresses: [10.1.2.3]`');
+  if (resolution === 'dns' && addresses !== undefined)
+    error('addresses', 'bad-value', '`addresses` with `resolution: dns`', 'remove one of the two');
+}
+
+function build(name: string, external: ExternalSpec, path: YamlPath, files: TlsFiles): ExternalConfig {
+  const { hosts, port, protocol: speaks = 'http', tls } = external;
+  const caPem = tls?.ca === undefined ? null : files.roots(tls.ca, [...path, 'tls', 'ca']);
+  return {
+    name,
+    aliases: [],
+    ports: [{ port, name: '', protocol: speaks === 'http' ? 'http' : 'tcp', protocolFrom: 'config' }],
+    versions: [],
+    mtls: 'disabled',
+    balancer: external.balancer ?? 'least-request',
+    connectTimeoutMs: external.connectTimeout ?? defaultConnectTimeoutMs,
+    routes: [],
+    hosts: [...new Set(hosts.filter(host => !host.startsWith('*')))],
+    wildcards: [...new Set(hosts.filter(host => host.startsWith('*.')))].sort(compareText),
+    speaks,
+    addresses: [...new Set(external.addresses ?? [])].sort(compareText),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            serverName: tls.serverName ?? '',
+            ...(caPem === null ? {} : { caPem }),
+            ...(tls.insecure === true ? { insecure: true } : {}),
+          },
+        }),
+  };
+}
+
+/** Far servers answer in a fraction of it; Istio's ten seconds hold a browser's patience too long. */
+const defaultConnectTimeoutMs = 5_000;
