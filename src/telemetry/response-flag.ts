@@ -25,4 +25,12 @@ export type ResponseFlag =
   /** The client sent something that is not HTTP. */
   | 'DPE'
   /** A stream was idle for too long. */
-  | 'SI';
+  | 'SI'
+  /** Delayed on purpose. */
+  | 'DI'
+  /** Failed on purpose. */
+  | 'FI'
+  /** Refused by a rate limit. */
+  | 'RL'
+  /** Refused by a limit of connections or requests (circuit breaker). */
+  | 'UO';
