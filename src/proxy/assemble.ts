@@ -2,7 +2,7 @@ import type { Clock } from '../async/clock.ts';
 import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
-import type { Cluster, InboundListener, Snapshot } from '../snapshot/snapshot.ts';
+import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
@@ -169,7 +169,7 @@ class RunningDataPlane implements DataPlane {
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. */
   #byProtocol(
     downstream: Downstream,
-    protocol: 'http' | 'tcp' | 'auto',
+    protocol: ListenerProtocol | 'tls',
     http: (d: Downstream) => void,
     upstream: () => TcpUpstream | null,
   ): void {
@@ -183,7 +183,7 @@ class RunningDataPlane implements DataPlane {
       }
     };
     if (protocol === 'http') http(downstream);
-    else if (protocol === 'tcp') tcp(downstream, null);
+    else if (protocol !== 'auto') tcp(downstream, null);
     else {
       const guarded = { abort: () => refuse(downstream) };
       sniff(downstream, this.#deps.clock, upstream, {
@@ -202,7 +202,7 @@ class RunningDataPlane implements DataPlane {
       this.#connections.delete(closed);
       if (this.#connections.size === 0) this.#onEmpty?.();
     });
-    if (!downstream.socket.destroyed) this.#connections.add(connection);
+    if (!downstream.stream.destroyed) this.#connections.add(connection);
   }
 
   #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): TcpUpstream {
@@ -240,7 +240,7 @@ class RunningDataPlane implements DataPlane {
 }
 
 function refuse(downstream: Downstream): void {
-  downstream.socket.destroy();
+  downstream.stream.destroy();
 }
 
 function appKey(listener: InboundListener): string {

@@ -2,9 +2,8 @@
  * The seam inside the sidecar: listeners (sockets, interception, TLS) on one side, what is done with a connection on the other.
  * `sidecar.ts` composes both.
  */
-import type { Socket } from 'node:net';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
-import type { TakeRead } from './transport/read-buffer.ts';
+import type { ByteStream } from './transport/byte-stream.ts';
 
 /** Who is at the other end of an mTLS connection, from its verified certificate. */
 export interface PeerIdentity {
@@ -15,8 +14,8 @@ export interface PeerIdentity {
 
 /** An accepted connection, TLS already ended where it was TLS. */
 export interface Downstream {
-  /** Plain `net.Socket` or `tls.TLSSocket`; paused, nothing read but `initial`. */
-  readonly socket: Socket;
+  /** Paused, nobody's, nothing read but `initial`. */
+  readonly stream: ByteStream;
   /** Bytes read while the protocol was told apart; empty otherwise. */
   readonly initial: Buffer;
   readonly remoteAddress: string;
@@ -34,15 +33,16 @@ export type ConnectFailure = 'refused' | 'timeout' | 'reset' | 'tls' | 'identity
 /** Opens upstream connections: TCP, and mTLS with secure naming where the endpoint speaks it. */
 export interface Connector {
   /**
-   * Calls exactly one of the callbacks, once, never before `connect` has returned. The socket is paused, `setNoDelay`d and ready for writing (handshake done, peer identity checked
-   * against `cluster.identities`). The returned function gives up. With `take` the socket's bytes go there instead of to `data` events.
+   * Calls exactly one of the callbacks, once, never before `connect` has returned. The stream is ready for writing (handshake done, peer identity checked
+   * against `cluster.identities`). The returned function gives up. `resettable`: the stream's `reset` has to reach the server as one under TLS too, which
+   * costs the shared read buffer; HTTP can do without.
    */
   connect(
     cluster: Cluster,
     endpoint: Endpoint,
-    onConnected: (socket: Socket) => void,
+    onConnected: (stream: ByteStream) => void,
     onFailed: (failure: ConnectFailure, detail: string) => void,
-    take?: TakeRead,
+    resettable?: boolean,
   ): () => void;
 }
 
@@ -71,10 +71,10 @@ export interface TcpUpstream {
   /** `outbound|6379||redis` or `inbound|6379||redis`, for logs. */
   readonly name: string;
   /**
-   * Picks an endpoint and connects (a connect failure is tried once more on another endpoint). Calls exactly one callback, once; the socket is as
-   * `Connector.connect` gives it. The returned function gives up.
+   * Picks an endpoint and connects (a connect failure is tried once more on another endpoint). Calls exactly one callback, once; the stream is as
+   * `Connector.connect` gives it; `spoken`: what the server has sent already. The returned function gives up.
    */
-  open(onConnected: (socket: Socket) => void, onFailed: (detail: string) => void): () => void;
+  open(onConnected: (stream: ByteStream, spoken?: Buffer) => void, onFailed: (detail: string) => void): () => void;
   /**
    * Must be called exactly once, when the connection is over (also after `onFailed`, with zeros): counts it and writes the access log line.
    * `received`: bytes from downstream, `sent`: bytes to downstream.

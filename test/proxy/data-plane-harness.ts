@@ -4,31 +4,37 @@ import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { createDataPlane } from '../../src/proxy/assemble.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy } from '../../src/proxy/data-plane.ts';
-import { readInto } from '../../src/proxy/transport/read-buffer.ts';
+import { SharedReads, SocketStream } from '../../src/proxy/transport/socket-stream.ts';
 import type { Cluster, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** Dials endpoints without TLS. */
 export const plainConnector: Connector = {
-  connect(_cluster, endpoint, onConnected, onFailed, take) {
-    const onread = take === undefined ? {} : { onread: readInto(take) };
-    const socket = connect({ host: endpoint.address, port: endpoint.port, noDelay: true, ...onread });
+  connect(_cluster, endpoint, onConnected, onFailed) {
+    const reads = new SharedReads();
+    const socket = connect({
+      host: endpoint.address,
+      port: endpoint.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      onread: reads.onread,
+    });
+    const stream = new SocketStream(socket.pause(), reads);
     const failed = (error: Error): void => onFailed('refused', error.message);
     socket.once('error', failed);
     socket.once('connect', () => {
       socket.off('error', failed);
-      socket.pause();
-      onConnected(socket);
+      onConnected(stream);
     });
     return () => {
-      socket.off('error', failed).on('error', () => {});
+      socket.off('error', failed);
       socket.destroy();
     };
   },
 };
 
 const noTcp: TcpProxy = (downstream, upstream) => {
-  downstream.socket.destroy();
+  downstream.stream.destroy();
   upstream.closed(0, 0);
 };
 
@@ -143,7 +149,7 @@ export async function startPlane(
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     const downstream: Downstream = {
-      socket,
+      stream: new SocketStream(socket),
       initial: Buffer.alloc(0),
       remoteAddress: '127.0.0.1',
       remotePort: socket.remotePort ?? 0,

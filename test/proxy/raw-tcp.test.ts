@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import type { Connector, TcpProxy } from '../../src/proxy/data-plane.ts';
 import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
+import type { ByteStream } from '../../src/proxy/transport/byte-stream.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { exchangeRaw, get, startHttp, startRaw, statusOf } from './backend.ts';
@@ -18,28 +19,48 @@ import {
 } from './data-plane-harness.ts';
 
 /** The smallest proxy that keeps the port's promises. */
-const pipes: TcpProxy = ({ socket, initial }, upstream) => {
+const pipes: TcpProxy = ({ stream, initial }, upstream) => {
   let received = initial.length;
   let sent = 0;
   upstream.open(
-    server => {
-      socket.on('data', part => {
-        received += part.length;
-      });
-      server.on('data', part => {
-        sent += part.length;
-      });
+    (server, spoken) => {
+      const copy = (from: ByteStream, to: ByteStream, count: (length: number) => void, over: () => void): void => {
+        from.readBy({
+          bytes(bytes, start, end) {
+            count(end - start);
+            to.write(Buffer.from(bytes.subarray(start, end)));
+          },
+          ended: () => to.end(),
+          drained() {},
+          closed: over,
+        });
+        from.resume();
+      };
       server.write(initial);
-      socket.pipe(server);
-      server.pipe(socket);
-      socket.on('close', () => {
-        server.destroy();
-        upstream.closed(received, sent);
-      });
-      server.on('close', () => socket.destroy());
+      if (spoken !== undefined) stream.write(spoken);
+      sent = spoken?.length ?? 0;
+      copy(
+        stream,
+        server,
+        length => {
+          received += length;
+        },
+        () => {
+          server.destroy();
+          upstream.closed(received, sent);
+        },
+      );
+      copy(
+        server,
+        stream,
+        length => {
+          sent += length;
+        },
+        () => stream.destroy(),
+      );
     },
     () => {
-      socket.destroy();
+      stream.destroy();
       upstream.closed(0, 0);
     },
   );

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { bind } from '../../src/proxy/listener/bind.ts';
-import { downstreamOf, nothingRead } from '../../src/proxy/listener/downstream.ts';
+import { nothingRead, plainDownstream } from '../../src/proxy/listener/downstream.ts';
 import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
+import { SocketStream } from '../../src/proxy/transport/socket-stream.ts';
 import { eventually } from '../support/eventually.ts';
 
 const cleanups: (() => void)[] = [];
@@ -40,7 +41,7 @@ async function line(initial = nothingRead, reachable = true): Promise<Line> {
   const sessions = new TcpSessions();
   const closed: (readonly [number, number])[] = [];
   const proxy = await bind(['127.0.0.1'], 0, socket => {
-    sessions.proxy(downstreamOf(socket, socket, initial, { address: '127.0.0.1', port }, null), {
+    sessions.proxy(plainDownstream(socket, initial, { address: '127.0.0.1', port }), {
       name: 'test',
       open(onConnected, onFailed) {
         if (!reachable) {
@@ -53,7 +54,7 @@ async function line(initial = nothingRead, reachable = true): Promise<Line> {
         upstream.once('error', onError);
         upstream.once('connect', () => {
           upstream.off('error', onError);
-          onConnected(upstream);
+          onConnected(new SocketStream(upstream));
         });
         return () => upstream.destroy();
       },

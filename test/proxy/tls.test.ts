@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createSvid } from '../../src/identity/svid.ts';
 import type { PeerIdentity } from '../../src/proxy/data-plane.ts';
@@ -10,8 +9,11 @@ import { type Binding, bind } from '../../src/proxy/listener/bind.ts';
 import { TlsAcceptor } from '../../src/proxy/tls/acceptor.ts';
 import { createConnector, serverNameOf } from '../../src/proxy/tls/connector.ts';
 import { WorkloadIdentity } from '../../src/proxy/tls/workload-identity.ts';
+import type { ByteStream } from '../../src/proxy/transport/byte-stream.ts';
 import { resetConnection } from '../../src/proxy/transport/reset.ts';
+import { SocketStream } from '../../src/proxy/transport/socket-stream.ts';
 import type { Cluster, Endpoint } from '../../src/snapshot/snapshot.ts';
+import { StreamEar } from '../support/stream-ear.ts';
 import { createTestCa, type LeafOptions, newKey, type TestCa } from '../support/test-ca.ts';
 
 const ca = createTestCa(Date.now());
@@ -34,23 +36,22 @@ function identity(
 
 interface Serving {
   readonly endpoint: Endpoint;
-  readonly accepted: Promise<{ readonly socket: Socket; readonly peer: PeerIdentity }>;
+  readonly accepted: Promise<{ readonly stream: SocketStream; readonly peer: PeerIdentity }>;
   readonly refused: Promise<string>;
 }
 
 async function serve(server: WorkloadIdentity): Promise<Serving> {
   const acceptor = new TlsAcceptor(server, systemClock);
-  const accepted = Promise.withResolvers<{ readonly socket: Socket; readonly peer: PeerIdentity }>();
+  const accepted = Promise.withResolvers<{ readonly stream: SocketStream; readonly peer: PeerIdentity }>();
   const refused = Promise.withResolvers<string>();
   const binding: Binding = await bind(['127.0.0.1'], 0, transport => {
     cleanups.push(() => transport.destroy());
     acceptor.accept(
       transport,
-      (socket, peer) => {
-        socket.on('error', () => {});
+      (stream, peer) => {
         // Session tickets come before it.
-        socket.write('hello');
-        accepted.resolve({ socket, peer });
+        stream.text('hello');
+        accepted.resolve({ stream, peer });
       },
       refused.resolve,
     );
@@ -77,65 +78,71 @@ function clusterOf(...identities: string[]): Cluster {
   };
 }
 
-type Outcome = { readonly socket: Socket } | { readonly failure: string; readonly detail: string };
+type Outcome = { readonly stream: ByteStream } | { readonly failure: string; readonly detail: string };
 
 function dial(
   client: WorkloadIdentity,
   cluster: Cluster,
   endpoint: Endpoint,
   connector = createConnector(client, systemClock),
+  resettable = false,
 ): Promise<Outcome> {
   return new Promise(resolve => {
     connector.connect(
       cluster,
       endpoint,
-      socket => {
-        cleanups.push(() => socket.destroy());
-        socket.on('error', () => {});
-        resolve({ socket });
+      stream => {
+        cleanups.push(() => stream.destroy());
+        resolve({ stream });
       },
       (failure, detail) => resolve({ failure, detail }),
+      resettable,
     );
   });
 }
 
-function socketOf(outcome: Outcome): Socket {
-  assert.ok('socket' in outcome, JSON.stringify(outcome));
-  return outcome.socket;
+function streamOf(outcome: Outcome): ByteStream {
+  assert.ok('stream' in outcome, JSON.stringify(outcome));
+  return outcome.stream;
 }
 
 test('two sidecars know each other and half-close works both ways', async () => {
   const serving = await serve(identity(spiffe('reviews')));
-  const client = socketOf(await dial(identity(spiffe('storefront')), clusterOf(spiffe('reviews')), serving.endpoint));
-  const { socket: server, peer } = await serving.accepted;
+  const client = streamOf(await dial(identity(spiffe('storefront')), clusterOf(spiffe('reviews')), serving.endpoint));
+  const { stream: server, peer } = await serving.accepted;
   assert.equal(peer.spiffeId, spiffe('storefront'));
   assert.match(peer.certificateHash, /^[0-9a-f]{64}$/);
-  client.end('question');
-  let heard = '';
-  server.on('data', chunk => {
-    heard += chunk;
-  });
-  server.resume();
-  await once(server, 'end');
-  assert.equal(heard, 'question');
-  server.end('answer after the end');
-  const chunks: unknown[] = [];
-  client.on('data', chunk => chunks.push(chunk));
-  client.resume();
-  await once(client, 'end');
-  assert.equal(Buffer.concat(chunks as Buffer[]).toString(), 'helloanswer after the end');
+  client.text('question');
+  client.end();
+  const atServer = new StreamEar(server);
+  await atServer.end;
+  assert.equal(atServer.heard, 'question');
+  server.text('answer after the end');
+  server.end();
+  const atClient = new StreamEar(client);
+  await atClient.end;
+  assert.equal(atClient.heard, 'helloanswer after the end');
+  assert.deepEqual(await Promise.all([atServer.gone, atClient.gone]), [false, false]);
 });
 
-test('a reset goes through TLS as a reset', async () => {
-  const serving = await serve(identity(spiffe('reviews')));
-  const client = socketOf(await dial(identity(spiffe('storefront')), clusterOf(spiffe('reviews')), serving.endpoint));
-  const { socket: server } = await serving.accepted;
-  const broken = once(client, 'error').catch(error => [error]);
-  client.resume();
-  resetConnection(server);
-  const [error] = await broken;
-  assert.equal((error as NodeJS.ErrnoException).code, 'ECONNRESET');
-});
+for (const resetting of ['client', 'server'] as const) {
+  test(`a reset by the ${resetting} goes through TLS as a reset`, async () => {
+    const serving = await serve(identity(spiffe('reviews')));
+    const client = identity(spiffe('storefront'));
+    const outcome = await dial(
+      client,
+      clusterOf(spiffe('reviews')),
+      serving.endpoint,
+      createConnector(client, systemClock),
+      true,
+    );
+    const { stream: server } = await serving.accepted;
+    const [resets, hears] = resetting === 'client' ? [streamOf(outcome), server] : [server, streamOf(outcome)];
+    const ear = new StreamEar(hears);
+    resets.reset();
+    assert.equal(await ear.gone, true);
+  });
+}
 
 test('a server with another identity is not spoken to', async () => {
   const serving = await serve(identity(spiffe('ratings')));
@@ -252,13 +259,11 @@ test('a second connection resumes the session, a renewed identity does not', asy
   const connector = createConnector(client, systemClock);
   const serving = await serve(server);
   const reused = async (): Promise<boolean> => {
-    const socket = socketOf(await dial(client, clusterOf(spiffe('reviews')), serving.endpoint, connector));
-    const greeted = once(socket, 'data');
-    socket.resume();
-    await greeted;
+    const stream = streamOf(await dial(client, clusterOf(spiffe('reviews')), serving.endpoint, connector));
+    await new StreamEar(stream).first;
     // Tickets that came with these bytes are announced within the same turn.
     await new Promise(resolve => setImmediate(resolve));
-    return 'isSessionReused' in socket && typeof socket.isSessionReused === 'function' && socket.isSessionReused() === true;
+    return stream instanceof SocketStream && stream.socket instanceof TLSSocket && stream.socket.isSessionReused();
   };
   assert.equal(await reused(), false);
   assert.equal(await reused(), true);

@@ -60,20 +60,18 @@ export class EndpointPool {
     onConnected: (connection: UpstreamConnection) => void,
     onFailed: (failure: ConnectFailure, detail: string) => void,
   ): () => void {
-    let connection: UpstreamConnection | null = null;
     return this.#parts.connector.connect(
       this.cluster,
       this.endpoint,
-      socket => {
-        connection = new UpstreamConnection(
-          socket,
-          ended => this.#forget(ended),
-          error => this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address }),
-        );
-        onConnected(connection);
-      },
+      stream =>
+        onConnected(
+          new UpstreamConnection(
+            stream,
+            ended => this.#forget(ended),
+            error => this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address }),
+          ),
+        ),
       onFailed,
-      (bytes, length) => connection?.take(bytes, length),
     );
   }
 

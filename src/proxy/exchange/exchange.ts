@@ -113,7 +113,7 @@ export class Exchange implements ResponseHandler {
   /** The client has ended its side of the tunnel. */
   clientEnded(): void {
     this.#upstream?.writer.flush();
-    this.#upstream?.socket.end();
+    this.#upstream?.stream.end();
   }
 
   /** The client takes bytes again. */

@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net';
 import { Deadline } from '../../async/deadline.ts';
 import type { Downstream } from '../data-plane.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { Http1Client } from '../exchange/http1-client.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { ExchangeRole } from '../exchange/exchange-role.ts';
 import { refusal } from '../exchange/failure.ts';
-import { resetConnection } from '../transport/reset.ts';
+import type { Http1Client } from '../exchange/http1-client.ts';
+import type { ByteStream, StreamReader } from '../transport/byte-stream.ts';
+import { kept } from '../transport/read-buffer.ts';
 import { lf } from './chars.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { chunkedBody } from './framing.ts';
@@ -30,12 +30,12 @@ const state = { head: 0, length: 1, chunks: 2, waiting: 3, tunnel: 4, lingering:
 const requestHead = new RequestHead();
 
 /** One client's connection: reads its requests one after the other, hands them to the exchange, and decides whether the connection lives on. */
-export class DownstreamConnection implements Http1Client, BodySink {
+export class DownstreamConnection implements Http1Client, BodySink, StreamReader {
   readonly role: ExchangeRole;
   readonly writer: MessageWriter;
   readonly remote: string;
   readonly local: string;
-  readonly #socket: Socket;
+  readonly #stream: ByteStream;
   readonly #parts: ExchangeParts;
   readonly #exchange: Exchange;
   readonly #onClosed: (connection: DownstreamConnection) => void;
@@ -57,25 +57,18 @@ export class DownstreamConnection implements Http1Client, BodySink {
     parts: ExchangeParts,
     onClosed: (connection: DownstreamConnection) => void,
   ) {
-    const { socket } = downstream;
+    const { stream } = downstream;
     this.role = role;
     this.#parts = parts;
-    this.#socket = socket;
+    this.#stream = stream;
     this.#onClosed = onClosed;
-    this.writer = new MessageWriter(socket);
+    this.writer = new MessageWriter(stream);
     this.remote = `${downstream.remoteAddress}:${downstream.remotePort}`;
     this.local = `${downstream.localAddress}:${downstream.localPort}`;
     this.#exchange = new Exchange(this, parts);
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
-    socket.on('end', () => parts.guard(this, () => this.#clientEnded()));
-    socket.on('error', () => this.#close());
-    socket.on('close', () => this.#close());
-    socket.on('drain', () => {
-      this.writer.full = false;
-      this.#exchange.clientDrained();
-    });
+    stream.readBy(this);
     parts.deadlines.of(firstByteMs).arm(this.#deadline);
-    if (downstream.initial.length > 0) this.#onData(downstream.initial);
+    if (downstream.initial.length > 0) this.bytes(downstream.initial, 0, downstream.initial.length);
     if (this.#state !== state.waiting || this.#input === null) this.resumeReading();
   }
 
@@ -83,25 +76,24 @@ export class DownstreamConnection implements Http1Client, BodySink {
   drain(): void {
     if (this.#state !== state.head || this.#input !== null) return;
     // A request that crosses the end on its way is not read, so its sender may repeat it.
-    this.#state = state.lingering;
-    this.#socket.end(() => this.#socket.destroy());
+    this.#hangUp();
   }
 
   /** Ends the connection now. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 
   pauseReading(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#socket.pause();
+    this.#stream.pause();
   }
 
   resumeReading(): void {
     if (!this.#paused || this.#state === state.closed) return;
     this.#paused = false;
-    this.#socket.resume();
+    this.#stream.resume();
   }
 
   tunnel(): void {
@@ -126,7 +118,7 @@ export class DownstreamConnection implements Http1Client, BodySink {
 
   abort(): void {
     // A plain FIN would make an answer without a length look complete.
-    resetConnection(this.#socket);
+    this.#stream.reset();
   }
 
   /** The request's body, from the chunk reader. */
@@ -138,14 +130,27 @@ export class DownstreamConnection implements Http1Client, BodySink {
     this.#exchange.requestTrailers(lines);
   }
 
-  #onData(bytes: Buffer): void {
+  bytes(bytes: Buffer, from: number, to: number): void {
     try {
-      this.#received(bytes);
+      this.#received(kept(bytes, from, to));
     } catch (error) {
       this.#parts.guard(this, () => {
         throw error;
       });
     }
+  }
+
+  ended(): void {
+    this.#parts.guard(this, () => this.#clientEnded());
+  }
+
+  drained(): void {
+    this.writer.full = false;
+    this.#parts.guard(this, () => this.#exchange.clientDrained());
+  }
+
+  closed(): void {
+    this.#close();
   }
 
   #received(bytes: Buffer): void {
@@ -267,7 +272,7 @@ export class DownstreamConnection implements Http1Client, BodySink {
   #expired(): void {
     switch (this.#state) {
       case state.head:
-        if (this.#input === null) this.#socket.destroy();
+        if (this.#input === null) this.#stream.destroy();
         else this.#refuseSlow();
         return;
       case state.length:
@@ -280,7 +285,7 @@ export class DownstreamConnection implements Http1Client, BodySink {
         return;
       }
       default:
-        this.#socket.destroy();
+        this.#stream.destroy();
     }
   }
 
@@ -295,15 +300,15 @@ export class DownstreamConnection implements Http1Client, BodySink {
     this.#ended = true;
     if (this.#state === state.tunnel) this.#exchange.clientEnded();
     // A client may end its side and still want the answer to a complete request.
-    else if (this.#state === state.length || this.#state === state.chunks) this.#socket.destroy();
-    else if (this.#state === state.head) this.#socket.end();
+    else if (this.#state === state.length || this.#state === state.chunks) this.#stream.destroy();
+    else if (this.#state === state.head) this.#stream.end();
   }
 
   /** Sends what is left, then ends; the rest of a half-read request is thrown away for a moment. */
   #hangUp(): void {
     this.#state = state.lingering;
     this.#input = null;
-    this.#socket.end();
+    this.#stream.end();
     this.resumeReading();
     this.#parts.deadlines.of(lingerMs).arm(this.#deadline);
   }
@@ -314,7 +319,7 @@ export class DownstreamConnection implements Http1Client, BodySink {
     this.#deadline.disarm();
     this.#input = null;
     this.#parts.guard(this, () => this.#exchange.clientGone());
-    this.#socket.destroy();
+    this.#stream.destroy();
     this.#onClosed(this);
   }
 }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { ByteStream } from '../transport/byte-stream.ts';
 import { kept } from '../transport/read-buffer.ts';
 
 /** Pieces up to this size are joined with the head into one string and one write; larger ones are written as they came. */
@@ -6,17 +6,17 @@ const smallBytes = 8 * 1024;
 const maxTextBytes = 64 * 1024;
 
 /**
- * Writes messages to a socket with as few writes as there are turns: heads and small pieces wait as latin1 text until `flush`. A write costs a system call
+ * Writes messages to a stream with as few writes as there are turns: heads and small pieces wait as latin1 text until `flush`. A write costs a system call
  * and, under TLS, a record; joining costs a copy of a few hundred bytes.
  */
 export class MessageWriter {
-  readonly #socket: Socket;
+  readonly #stream: ByteStream;
   #text = '';
-  /** The socket's buffer is over its high-water mark; cleared by the owner when the socket drains. */
+  /** The stream has enough for now; cleared by the owner when it drains. */
   full = false;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
   }
 
   /** Latin1 text, written with the next flush. */
@@ -33,21 +33,22 @@ export class MessageWriter {
     }
     const whole = kept(bytes, from, to);
     if (this.#text === '') {
-      if (!this.#socket.write(whole)) this.full = true;
+      if (!this.#stream.write(whole)) this.full = true;
       return;
     }
-    this.#socket.cork();
-    this.#socket.write(this.#text, 'latin1');
-    if (!this.#socket.write(whole)) this.full = true;
-    this.#socket.uncork();
+    const text = this.#text;
     this.#text = '';
+    this.#stream.cork();
+    this.#stream.text(text);
+    if (!this.#stream.write(whole)) this.full = true;
+    this.#stream.uncork();
   }
 
-  /** Hands everything over to the socket. */
+  /** Hands everything over to the stream. */
   flush(): void {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    if (!this.#socket.write(text, 'latin1')) this.full = true;
+    if (!this.#stream.text(text)) this.full = true;
   }
 }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { ByteStream, StreamReader } from '../transport/byte-stream.ts';
 import { kept } from '../transport/read-buffer.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
 import { type BodyLength, chunkedBody, untilClose } from './framing.ts';
@@ -40,8 +40,8 @@ const reading = { head: 0, length: 1, chunks: 2, untilClose: 3, tunnel: 4 } as c
 const responseHead = new ResponseHead();
 
 /** One keep-alive connection to a server: sends requests, reads answers, one at a time. */
-export class UpstreamConnection {
-  readonly socket: Socket;
+export class UpstreamConnection implements StreamReader {
+  readonly stream: ByteStream;
   readonly writer: MessageWriter;
   /** Requests begun on it. */
   uses = 0;
@@ -57,39 +57,15 @@ export class UpstreamConnection {
   #keepAlive = false;
   #held: Buffer | null = null;
   #chunks: ChunkReader | null = null;
-  #paused = false;
 
-  /** `socket` is paused and ready for writing. `onIdleEnd` is called when it ends while nobody uses it, `onBug` when a handler threw. */
-  constructor(socket: Socket, onIdleEnd: (connection: UpstreamConnection) => void, onBug: (error: unknown) => void) {
-    this.socket = socket;
-    this.writer = new MessageWriter(socket);
+  /** `onIdleEnd` is called when it ends while nobody uses it, `onBug` when a handler threw. */
+  constructor(stream: ByteStream, onIdleEnd: (connection: UpstreamConnection) => void, onBug: (error: unknown) => void) {
+    this.stream = stream;
+    this.writer = new MessageWriter(stream);
     this.#onIdleEnd = onIdleEnd;
-    const guard = (act: () => void) => (): void => {
-      try {
-        act();
-      } catch (error) {
-        onBug(error);
-        this.#discard();
-      }
-    };
     this.#onBug = onBug;
-    socket.on(
-      'end',
-      guard(() => this.#ended()),
-    );
-    socket.on(
-      'error',
-      guard(() => this.#lose('reset')),
-    );
-    socket.on(
-      'close',
-      guard(() => this.#lose('closed')),
-    );
-    socket.on('drain', () => {
-      this.writer.full = false;
-      this.#handler?.upstreamDrained();
-    });
-    socket.resume();
+    stream.readBy(this);
+    stream.resume();
   }
 
   /** Begins an exchange. */
@@ -100,25 +76,50 @@ export class UpstreamConnection {
     this.uses++;
   }
 
-  /** Takes the bytes of one read; they are the caller's again afterwards. */
-  take(bytes: Buffer, length: number): void {
+  bytes(bytes: Buffer, from: number, to: number): void {
     try {
-      this.#read(bytes, length);
+      this.#read(bytes, from, to);
     } catch (error) {
-      this.#onBug(error);
-      this.#discard();
+      this.#bug(error);
     }
   }
 
+  ended(): void {
+    try {
+      this.#ended();
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  drained(): void {
+    this.writer.full = false;
+    try {
+      this.#handler?.upstreamDrained();
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  closed(failed: boolean): void {
+    try {
+      this.#lose(failed ? 'reset' : 'closed');
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  #bug(error: unknown): void {
+    this.#onBug(error);
+    this.#discard();
+  }
+
   pause(): void {
-    this.#paused = true;
-    this.socket.pause();
+    this.stream.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.socket.resume();
+    this.stream.resume();
   }
 
   /** Ends the connection without telling the handler. */
@@ -129,10 +130,10 @@ export class UpstreamConnection {
 
   #discard(): void {
     this.usable = false;
-    this.socket.destroy();
+    this.stream.destroy();
   }
 
-  #read(input: Buffer, length: number): void {
+  #read(input: Buffer, from: number, to: number): void {
     const handler = this.#handler;
     // Nobody asked: bytes on an idle connection would become the answer to somebody else's request.
     if (handler === null) {
@@ -141,13 +142,14 @@ export class UpstreamConnection {
     }
     this.answered = true;
     let bytes = input;
-    let limit = length;
+    let p = from;
+    let limit = to;
     if (this.#held !== null) {
-      bytes = Buffer.concat([this.#held, input.subarray(0, length)]);
+      bytes = Buffer.concat([this.#held, input.subarray(from, to)]);
+      p = 0;
       limit = bytes.length;
       this.#held = null;
     }
-    let p = 0;
     while (p < limit && this.#handler === handler) {
       switch (this.#state) {
         case reading.head: {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { type Binding, bind } from './bind.ts';
-import { downstreamOf, nothingRead } from './downstream.ts';
+import { nothingRead, plainDownstream } from './downstream.ts';
 
 interface OpenPort {
   readonly binding: Binding;
@@ -78,7 +78,7 @@ export class GatewayListeners {
 
   #serve(socket: Socket, port: number): void {
     const address = socket.localAddress ?? '';
-    this.#dataPlane.gateway(downstreamOf(socket, socket, nothingRead, { address, port }, null));
+    this.#dataPlane.gateway(plainDownstream(socket, nothingRead, { address, port }));
   }
 
   /** Listens no more. */

@@ -3,7 +3,7 @@ import type { InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { Destination } from '../interception/original-destination.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { TlsAcceptor } from '../tls/acceptor.ts';
-import { downstreamOf, nothingRead } from './downstream.ts';
+import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
 import { beginsTls, firstBytes } from './first-bytes.ts';
 import type { ListenerDeps } from './outbound.ts';
 import { passthroughUpstream } from './passthrough.ts';
@@ -56,7 +56,7 @@ export class InboundAcceptor {
     }
     stats.passthrough('InboundPassthroughCluster');
     const upstream = passthroughUpstream('InboundPassthroughCluster', destination, clock);
-    tcpProxy(downstreamOf(socket, socket, nothingRead, destination, null), upstream);
+    tcpProxy(plainDownstream(socket, nothingRead, destination), upstream);
   }
 
   #peek(socket: Socket, { mtls, protocol, port, published }: InboundListener, destination: Destination): void {
@@ -79,14 +79,14 @@ export class InboundAcceptor {
   }
 
   #plain(socket: Socket, bytes: Buffer, destination: Destination): void {
-    this.#deps.dataPlane.inbound(downstreamOf(socket, socket, bytes, destination, null));
+    this.#deps.dataPlane.inbound(plainDownstream(socket, bytes, destination));
   }
 
   #secure(socket: Socket, destination: Destination): void {
     const { dataPlane, refuse } = this.#deps;
     this.#tls.accept(
       socket,
-      (secured, peer) => dataPlane.inbound(downstreamOf(secured, socket, nothingRead, destination, peer)),
+      (stream, peer) => dataPlane.inbound(downstreamOf(stream, socket, nothingRead, destination, peer)),
       detail => refuse(socket, { reason: reasonOf(detail), detail, port: destination.port }),
     );
   }

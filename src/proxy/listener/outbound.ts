@@ -6,7 +6,7 @@ import type { DataPlane, TcpProxy } from '../data-plane.ts';
 import type { OriginalDestination } from '../interception/original-destination.ts';
 import type { SidecarStats } from '../sidecar-stats.ts';
 import { outboundKey } from '../tables.ts';
-import { downstreamOf, nothingRead } from './downstream.ts';
+import { nothingRead, plainDownstream } from './downstream.ts';
 import { passthroughUpstream } from './passthrough.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -47,17 +47,13 @@ export class OutboundAcceptor {
     }
     const { address, port } = destination;
     if (this.#egress === null) refuse(socket, { reason: 'no_config', port });
-    else if (this.#known.has(outboundKey(address, port)))
-      dataPlane.outbound(downstreamOf(socket, socket, nothingRead, destination, null));
+    else if (this.#known.has(outboundKey(address, port))) dataPlane.outbound(plainDownstream(socket, nothingRead, destination));
     else if (this.#egress === 'registry-only' || address.startsWith(`${virtualNetwork}.`)) {
       // Nothing is ever routed to a virtual address: waiting for its timeout would only hide that the port is unknown.
       refuse(socket, { reason: 'unknown_destination', detail: `BlackHoleCluster ${address}:${port}`, port });
     } else {
       stats.passthrough('PassthroughCluster');
-      tcpProxy(
-        downstreamOf(socket, socket, nothingRead, destination, null),
-        passthroughUpstream('PassthroughCluster', destination, clock),
-      );
+      tcpProxy(plainDownstream(socket, nothingRead, destination), passthroughUpstream('PassthroughCluster', destination, clock));
     }
   }
 }

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Clock } from '../../async/clock.ts';
 import type { TcpUpstream } from '../data-plane.ts';
 import type { Destination } from '../interception/original-destination.ts';
+import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 
 /** Envoy's default for clusters that say nothing. */
 const connectTimeoutMs = 5000;
@@ -11,7 +12,15 @@ export function passthroughUpstream(name: string, destination: Destination, cloc
   return {
     name,
     open(onConnected, onFailed) {
-      const socket = connect({ host: destination.address, port: destination.port, allowHalfOpen: true, noDelay: true });
+      const reads = new SharedReads();
+      const socket = connect({
+        host: destination.address,
+        port: destination.port,
+        allowHalfOpen: true,
+        noDelay: true,
+        onread: reads.onread,
+      }).pause();
+      const stream = new SocketStream(socket, reads);
       let over = false;
       const fail = (detail: string): void => {
         if (over) return;
@@ -22,14 +31,13 @@ export function passthroughUpstream(name: string, destination: Destination, cloc
       };
       const cancelTimer = clock.after(connectTimeoutMs, () => fail('timeout'));
       const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? error.message);
-      socket.pause();
       socket.on('error', onError);
       socket.once('connect', () => {
         if (over) return;
         over = true;
         cancelTimer();
         socket.off('error', onError);
-        onConnected(socket);
+        onConnected(stream);
       });
       return () => {
         over = true;

@@ -1,6 +1,8 @@
 import type { Clock } from '../../async/clock.ts';
 import type { Downstream, TcpUpstream } from '../data-plane.ts';
 import { EarlyUpstream } from '../tcp/early-upstream.ts';
+import type { StreamReader } from '../transport/byte-stream.ts';
+import { kept } from '../transport/read-buffer.ts';
 
 /** A client silent for this long may wait for the server to speak first. MySQL clients feel every millisecond of it. */
 const silenceMs = 100;
@@ -16,6 +18,8 @@ export function looksLikeHttp(bytes: Buffer): boolean | null {
   return /^[A-Z-]*$/.test(line) && line.length < enough ? null : false;
 }
 
+const nobody: StreamReader = { bytes() {}, ended() {}, drained() {}, closed() {} };
+
 /** What becomes of a connection; one of the two is called, once. */
 export interface Sniffed {
   readonly http: (downstream: Downstream) => void;
@@ -26,11 +30,11 @@ export interface Sniffed {
 /**
  * Tells by the first bytes what a connection speaks, for ports of which nobody said it. Silence proves nothing: on a busy machine a request may come
  * late, and taken for raw TCP it would go past every route. So the server is dialled then, and whoever speaks first decides.
- * The socket is handed on paused and free of our listeners; a connection that ends before is destroyed instead.
+ * The stream is handed on paused; a connection that ends before is destroyed instead.
  * @param dial the upstream for raw TCP; `null` where the caller may not have one
  */
 export function sniff(downstream: Downstream, clock: Clock, dial: () => TcpUpstream | null, then: Sniffed): void {
-  const { socket } = downstream;
+  const { stream } = downstream;
   let seen = downstream.initial;
   let early: EarlyUpstream | null = null;
   const known = looksLikeHttp(seen);
@@ -41,8 +45,7 @@ export function sniff(downstream: Downstream, clock: Clock, dial: () => TcpUpstr
   }
   const stop = (): void => {
     cancel();
-    socket.off('data', onData).off('end', onGone).off('error', onGone).off('close', onGone);
-    socket.pause();
+    stream.pause();
   };
   const toHttp = (): void => {
     stop();
@@ -53,18 +56,11 @@ export function sniff(downstream: Downstream, clock: Clock, dial: () => TcpUpstr
     stop();
     then.tcp({ ...downstream, initial: seen }, early);
   };
-  const onData = (bytes: Buffer): void => {
-    seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
-    const http = looksLikeHttp(seen);
-    if (http === true) toHttp();
-    else if (http === false) toTcp();
-  };
-  const onGone = (): void => {
+  const gone = (): void => {
     stop();
     early?.drop();
-    // Its last error may come after our listener is off.
-    socket.on('error', () => {});
-    socket.destroy();
+    stream.readBy(nobody);
+    stream.destroy();
   };
   const onSilence = (): void => {
     const upstream = dial();
@@ -76,6 +72,17 @@ export function sniff(downstream: Downstream, clock: Clock, dial: () => TcpUpstr
     early.dial();
   };
   let cancel = clock.after(silenceMs, onSilence);
-  socket.on('data', onData).on('end', onGone).on('error', onGone).on('close', onGone);
-  socket.resume();
+  stream.readBy({
+    bytes(bytes, from, to) {
+      const part = kept(bytes, from, to);
+      seen = seen.length === 0 ? part : Buffer.concat([seen, part]);
+      const http = looksLikeHttp(seen);
+      if (http === true) toHttp();
+      else if (http === false) toTcp();
+    },
+    ended: gone,
+    drained() {},
+    closed: gone,
+  });
+  stream.resume();
 }

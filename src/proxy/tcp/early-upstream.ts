@@ -1,15 +1,17 @@
-import type { Socket } from 'node:net';
 import type { TcpUpstream } from '../data-plane.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
+import { kept } from '../transport/read-buffer.ts';
 
 /** A raw TCP upstream that is dialled before it is known whether it will be used: the proxy takes it over as it is, or it is given up unused. */
 export class EarlyUpstream implements TcpUpstream {
   readonly name: string;
   readonly #plan: TcpUpstream;
   /** Whoever is to be told: the sniffer, then the proxy. */
-  #onConnected: (socket: Socket) => void;
+  #onConnected: (stream: ByteStream) => void;
   #onFailed: (detail: string) => void;
   #onSpoken: () => void;
-  #socket: Socket | null = null;
+  #stream: ByteStream | null = null;
+  #spoken: Buffer | undefined;
   #failure: string | null = null;
   #giveUp = (): void => {};
 
@@ -17,16 +19,16 @@ export class EarlyUpstream implements TcpUpstream {
   constructor(plan: TcpUpstream, onServer: () => void) {
     this.name = plan.name;
     this.#plan = plan;
-    this.#onConnected = socket => this.#listen(socket);
+    this.#onConnected = stream => this.#listen(stream);
     this.#onFailed = onServer;
     this.#onSpoken = onServer;
   }
 
   dial(): void {
     this.#giveUp = this.#plan.open(
-      socket => {
-        this.#socket = socket;
-        this.#onConnected(socket);
+      stream => {
+        this.#stream = stream;
+        this.#onConnected(stream);
       },
       detail => {
         this.#failure = detail;
@@ -35,41 +37,33 @@ export class EarlyUpstream implements TcpUpstream {
     );
   }
 
-  #listen(socket: Socket): void {
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onLost).on('close', this.#onLost);
-    socket.resume();
+  #listen(stream: ByteStream): void {
+    const spoke = (): void => {
+      stream.pause();
+      this.#onSpoken();
+    };
+    stream.readBy({
+      bytes: (bytes, from, to) => {
+        this.#spoken = kept(bytes, from, to);
+        spoke();
+      },
+      ended: spoke,
+      drained() {},
+      closed: () => {
+        this.#failure = 'closed before it was used';
+        spoke();
+      },
+    });
+    stream.resume();
   }
 
-  /** The socket is again as the connector gave it: paused, with none of our listeners. */
-  #release(): void {
-    this.#socket?.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onLost).off('close', this.#onLost).pause();
-  }
-
-  readonly #onData = (bytes: Buffer): void => {
-    this.#release();
-    this.#socket?.unshift(bytes);
-    this.#onSpoken();
-  };
-
-  readonly #onEnd = (): void => {
-    this.#release();
-    this.#onSpoken();
-  };
-
-  readonly #onLost = (): void => {
-    this.#release();
-    this.#failure = 'closed before it was used';
-    // Its last error may come after our listener is off.
-    this.#socket?.on('error', () => {}).destroy();
-    this.#onSpoken();
-  };
-
-  open(onConnected: (socket: Socket) => void, onFailed: (detail: string) => void): () => void {
-    this.#release();
+  open(onConnected: (stream: ByteStream, spoken?: Buffer) => void, onFailed: (detail: string) => void): () => void {
+    this.#onSpoken = () => {};
     this.#onConnected = onConnected;
     this.#onFailed = onFailed;
+    this.#stream?.pause();
     if (this.#failure !== null) onFailed(this.#failure);
-    else if (this.#socket !== null) onConnected(this.#socket);
+    else if (this.#stream !== null) onConnected(this.#stream, this.#spoken);
     return () => this.#giveUp();
   }
 
@@ -79,9 +73,10 @@ export class EarlyUpstream implements TcpUpstream {
 
   /** It is not needed: closes what was opened. */
   drop(): void {
-    this.#release();
+    this.#onSpoken = () => {};
+    this.#onFailed = () => {};
     this.#giveUp();
-    this.#socket?.on('error', () => {}).destroy();
+    this.#stream?.destroy();
     this.closed(0, 0);
   }
 }

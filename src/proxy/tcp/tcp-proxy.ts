@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
 import type { Downstream, TcpProxy, TcpUpstream } from '../data-plane.ts';
-import { resetConnection } from '../transport/reset.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
+import { kept } from '../transport/read-buffer.ts';
 
 /** All raw TCP connections of one sidecar, so that draining can wait for them. */
 export class TcpSessions {
@@ -38,11 +38,11 @@ export class TcpSessions {
 
 /** One connection: bytes both ways, a FIN passed on as a FIN, an RST as an RST. Either side may speak first. */
 class TcpSession {
-  readonly #downstream: Socket;
+  readonly #downstream: ByteStream;
   readonly #initial: Buffer;
   readonly #plan: TcpUpstream;
   readonly #onOver: () => void;
-  #upstream: Socket | null = null;
+  #upstream: ByteStream | null = null;
   #received = 0;
   #sent = 0;
   #cancelOpen = (): void => {};
@@ -50,22 +50,22 @@ class TcpSession {
   #closedSides = 0;
 
   constructor(downstream: Downstream, plan: TcpUpstream, onOver: () => void) {
-    this.#downstream = downstream.socket;
+    this.#downstream = downstream.stream;
     this.#initial = downstream.initial;
     this.#plan = plan;
     this.#onOver = onOver;
   }
 
   start(): void {
-    this.#downstream.on('error', () => this.abort());
-    this.#downstream.once('close', () => this.#sideClosed(this.#upstream));
+    // Paused: until there is somebody to send to, only its end is of interest.
+    this.#downstream.readBy({ bytes() {}, ended() {}, drained() {}, closed: () => this.abort() });
     let answered = false;
     const cancel = this.#plan.open(
-      upstream => {
+      (upstream, spoken) => {
         answered = true;
         this.#cancelOpen = () => {};
         if (this.#over) upstream.destroy();
-        else this.#connect(upstream);
+        else this.#connect(upstream, spoken);
       },
       () => {
         answered = true;
@@ -76,27 +76,41 @@ class TcpSession {
     if (this.#downstream.destroyed) this.abort();
   }
 
-  #connect(upstream: Socket): void {
+  #connect(upstream: ByteStream, spoken: Buffer | undefined): void {
     this.#upstream = upstream;
     const downstream = this.#downstream;
-    upstream.on('error', () => this.abort());
-    upstream.once('close', () => this.#sideClosed(downstream));
     this.#received = this.#initial.length;
-    const writable = this.#initial.length === 0 || upstream.write(this.#initial);
-    copy(downstream, upstream, writable, length => {
+    this.#sent = spoken?.length ?? 0;
+    const toUpstream = this.#initial.length === 0 || upstream.write(this.#initial);
+    const toDownstream = spoken === undefined || downstream.write(spoken);
+    this.#copy(downstream, upstream, toUpstream, length => {
       this.#received += length;
     });
-    copy(upstream, downstream, true, length => {
+    this.#copy(upstream, downstream, toDownstream, length => {
       this.#sent += length;
     });
   }
 
-  /** One side is gone. After both FINs that is the end; without them the other side must not take it for one. */
-  #sideClosed(other: Socket | null): void {
+  /** One direction, and the room that the other one waits for. A slow reader pauses the sender: at most the streams' own buffers are held. */
+  #copy(from: ByteStream, to: ByteStream, writable: boolean, count: (length: number) => void): void {
+    from.readBy({
+      bytes: (bytes, start, end) => {
+        count(end - start);
+        if (!to.write(kept(bytes, start, end))) from.pause();
+      },
+      ended: () => to.end(),
+      drained: () => to.resume(),
+      closed: failed => this.#sideClosed(failed),
+    });
+    if (from.ended) to.end();
+    else if (writable) from.resume();
+  }
+
+  /** One side is gone. After both ends that is the end; without them the other side must not take it for one. */
+  #sideClosed(failed: boolean): void {
     this.#closedSides++;
-    if (other === null) this.abort();
+    if (failed) this.abort();
     else if (this.#closedSides === 2) this.#finish();
-    else if (!other.readableEnded || !other.writableEnded) this.abort();
   }
 
   /** Resets whatever is open. */
@@ -104,8 +118,8 @@ class TcpSession {
     if (this.#over) return;
     this.#cancelOpen();
     this.#finish();
-    resetConnection(this.#downstream);
-    if (this.#upstream !== null) resetConnection(this.#upstream);
+    this.#downstream.reset();
+    this.#upstream?.reset();
   }
 
   #finish(): void {
@@ -114,19 +128,4 @@ class TcpSession {
     this.#plan.closed(this.#received, this.#sent);
     this.#onOver();
   }
-}
-
-/** One direction. A slow reader pauses the sender: at most the sockets' own buffers are held. */
-function copy(from: Socket, to: Socket, writable: boolean, count: (length: number) => void): void {
-  if (from.readableEnded) {
-    to.end();
-    return;
-  }
-  from.on('data', chunk => {
-    count(chunk.length);
-    if (!to.write(chunk)) from.pause();
-  });
-  from.on('end', () => to.end());
-  to.on('drain', () => from.resume());
-  if (writable) from.resume();
 }

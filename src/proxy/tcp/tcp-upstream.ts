@@ -4,7 +4,7 @@ import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
 import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
-import type { Connector, Downstream, TcpUpstream } from '../data-plane.ts';
+import type { ConnectFailure, Connector, Downstream, TcpUpstream } from '../data-plane.ts';
 
 /** What raw TCP connections of a data plane share. */
 export interface TcpParts {
@@ -42,7 +42,7 @@ export function createTcpUpstream(
         }
         endpoint.active++;
         const { cluster: policy, endpoint: target } = endpoint;
-        giveUp = parts.connector.connect(policy, target, onConnected, (kind, detail) => {
+        const failed = (kind: ConnectFailure, detail: string): void => {
           if (endpoint !== null) endpoint.active--;
           if (left > 1) {
             attempt(left - 1);
@@ -52,7 +52,8 @@ export function createTcpUpstream(
           flag = 'UF';
           failure = `${kind}: ${detail}`;
           onFailed(failure);
-        });
+        };
+        giveUp = parts.connector.connect(policy, target, onConnected, failed, true);
       };
       attempt(tries);
       return () => giveUp();

@@ -4,13 +4,14 @@ import type { Clock } from '../../async/clock.ts';
 import { readLeaf, SvidError } from '../../identity/leaf-certificate.ts';
 import type { PeerIdentity } from '../data-plane.ts';
 import { carriedBy } from '../transport/reset.ts';
+import { SocketStream } from '../transport/socket-stream.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Peers that do not finish the handshake in this time hold a descriptor for nothing (Envoy's transport_socket_connect_timeout exists for the same). */
 const handshakeTimeoutMs = 10_000;
 
 interface Waiting {
-  readonly accepted: (socket: Socket, peer: PeerIdentity) => void;
+  readonly accepted: (stream: SocketStream, peer: PeerIdentity) => void;
   readonly refused: (reason: string) => void;
 }
 
@@ -80,10 +81,7 @@ export class TlsAcceptor {
       return;
     }
     carriedBy(socket, taken.transport);
-    // Whoever takes it may turn it away at once: a late reset must not be an uncaught error then.
-    socket.on('error', () => {});
-    socket.pause();
-    taken.waiting.accepted(socket, peer);
+    taken.waiting.accepted(new SocketStream(socket), peer);
   }
 
   #peerOf(socket: TLSSocket): PeerIdentity {

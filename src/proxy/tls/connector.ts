@@ -4,9 +4,9 @@ import type { Clock } from '../../async/clock.ts';
 import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { ConnectFailure, Connector } from '../data-plane.ts';
-import { readInto, type TakeRead } from '../transport/read-buffer.ts';
-
+import type { ByteStream } from '../transport/byte-stream.ts';
 import { carriedBy } from '../transport/reset.ts';
+import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
@@ -20,7 +20,7 @@ interface Session {
   readonly server: LeafFacts;
 }
 
-type Connected = (socket: Socket) => void;
+type Connected = (stream: ByteStream) => void;
 type Failed = (failure: ConnectFailure, detail: string) => void;
 
 /** SNI as Istio writes it: `outbound|9080|v1|reviews` becomes `outbound_.9080_.v1_.reviews`. */
@@ -34,8 +34,8 @@ export function createConnector(identity: WorkloadIdentity, clock: Clock): Conne
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
   return {
-    connect(cluster, endpoint, onConnected, onFailed, take) {
-      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, take);
+    connect(cluster, endpoint, onConnected, onFailed, resettable = false) {
+      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable);
       attempt.start(identity, clock, sessions);
       return () => attempt.giveUp();
     },
@@ -65,7 +65,7 @@ class Attempt {
   readonly #endpoint: Endpoint;
   readonly #onConnected: Connected;
   readonly #onFailed: Failed;
-  readonly #take: TakeRead | undefined;
+  readonly #resettable: boolean;
   #transport: Socket | null = null;
   #secure: TLSSocket | null = null;
   #cancelTimer = (): void => {};
@@ -75,12 +75,12 @@ class Attempt {
   };
   readonly #onClose = (): void => this.#fail('reset', 'closed before it was ready');
 
-  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed, take: TakeRead | undefined) {
+  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed, resettable: boolean) {
     this.#cluster = cluster;
     this.#endpoint = endpoint;
     this.#onConnected = onConnected;
     this.#onFailed = onFailed;
-    this.#take = take;
+    this.#resettable = resettable;
   }
 
   start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>): void {
@@ -101,21 +101,22 @@ class Attempt {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMs,
-      ...(this.#take === undefined ? {} : { onread: readInto(this.#take) }),
     };
+    const reads = mtls && this.#resettable ? null : new SharedReads();
     if (!mtls || client === null) {
-      const transport = this.#open(to);
-      transport.pause();
+      const transport = this.#open(reads === null ? to : { ...to, onread: reads.onread }).pause();
+      const stream = new SocketStream(transport, reads);
       transport.on('close', this.#onClose);
-      transport.once('connect', () => this.#succeed(transport));
+      transport.once('connect', () => this.#succeed(transport, stream));
       return;
     }
     const key = `${this.#endpoint.address}:${this.#endpoint.port} ${this.#cluster.name}`;
     const session = sessions.get(key);
     // Only a TLS socket that has no other one under it can hand over its reads; only one that has can be reset.
-    const transport = this.#take === undefined ? this.#open(to) : null;
+    const transport = reads === null ? this.#open(to) : null;
     const secure = connectTls({
       ...(transport === null ? to : { socket: transport }),
+      ...(reads === null ? {} : { onread: reads.onread }),
       secureContext: client,
       servername: serverNameOf(this.#cluster.name),
       // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
@@ -124,6 +125,8 @@ class Attempt {
     });
     this.#secure = secure;
     if (transport !== null) carriedBy(secure, transport);
+    // With shared reads it takes the bytes of a server that speaks before our handshake is done.
+    const early = reads === null ? null : new SocketStream(secure, reads);
     secure.on('error', this.#onError);
     secure.on('close', this.#onClose);
     let server: LeafFacts | null = null;
@@ -144,8 +147,10 @@ class Attempt {
         return;
       }
       const problem = this.#nameProblem(server, clock);
-      if (problem === null) this.#succeed(secure);
-      else {
+      if (problem === null) {
+        secure.pause();
+        this.#succeed(secure, early ?? new SocketStream(secure));
+      } else {
         sessions.delete(key);
         this.#fail('identity', problem);
       }
@@ -166,14 +171,13 @@ class Attempt {
     return this.#cluster.identities.includes(server.spiffeId) ? null : `server is ${server.spiffeId}`;
   }
 
-  #succeed(socket: Socket): void {
+  #succeed(socket: Socket, stream: ByteStream): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer();
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
-    socket.pause();
-    this.#onConnected(socket);
+    this.#onConnected(stream);
   }
 
   #fail(failure: ConnectFailure, detail: string): void {

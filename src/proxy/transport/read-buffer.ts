@@ -22,6 +22,6 @@ export function readInto(take: TakeRead): OnReadOpts {
 
 /** Bytes `from` to `to` for longer than the read they came with: a copy where the next read would overwrite them. */
 export function kept(bytes: Buffer, from: number, to: number): Buffer {
-  const part = bytes.subarray(from, to);
-  return bytes === readBuffer ? Buffer.from(part) : part;
+  if (bytes === readBuffer) return Buffer.from(bytes.subarray(from, to));
+  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
 }

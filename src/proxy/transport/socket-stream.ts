@@ -1,0 +1,137 @@
+import type { OnReadOpts, Socket } from 'node:net';
+import type { ByteStream, StreamReader } from './byte-stream.ts';
+import { kept, readInto } from './read-buffer.ts';
+import { resetConnection } from './reset.ts';
+
+/** Lets a socket that is yet to be connected read into the shared buffer: give `onread` to `net.connect` or `tls.connect`, and this to the stream over it. */
+export class SharedReads {
+  take: (bytes: Buffer, length: number) => void = () => {};
+  readonly onread: OnReadOpts = readInto((bytes, length) => this.take(bytes, length));
+}
+
+/** A TCP or TLS socket as a stream of bytes. The socket is its own from now on; also errors that come while nobody reads are taken care of. */
+export class SocketStream implements ByteStream {
+  /** What carries the stream: only for questions (ALPN, addresses). */
+  readonly socket: Socket;
+  #reader: StreamReader | null = null;
+  #paused = true;
+  /** Bytes that came while paused: TLS hands over all of what it has decrypted. */
+  #held: Buffer | null = null;
+  #ended = false;
+  #closed = false;
+  /** Which of both the reader knows. */
+  #toldEnd = false;
+  #toldClose = false;
+  #resuming = false;
+
+  /** `socket`: connected; or yet to be, with `reads`, where its option `onread` came from: then whoever connects it pauses it. */
+  constructor(socket: Socket, reads: SharedReads | null = null) {
+    this.socket = socket;
+    if (reads === null) socket.pause().on('data', (bytes: Buffer) => this.#take(bytes, bytes.length));
+    else reads.take = (bytes, length) => this.#take(bytes, length);
+    socket.on('end', () => {
+      this.#ended = true;
+      this.#tell();
+    });
+    socket.on('drain', () => this.#reader?.drained());
+    // What it means is told by `close`.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#closed = true;
+      this.#tell();
+    });
+  }
+
+  get destroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get ended(): boolean {
+    return this.#ended && this.#held === null;
+  }
+
+  readBy(reader: StreamReader): void {
+    this.#reader = reader;
+    this.#closed ||= this.socket.closed;
+    if (this.#closed || (this.#ended && !this.#toldEnd)) process.nextTick(() => this.#tell());
+  }
+
+  text(latin1: string): boolean {
+    return !this.socket.writable || this.socket.write(latin1, 'latin1');
+  }
+
+  write(bytes: Buffer): boolean {
+    return !this.socket.writable || this.socket.write(bytes);
+  }
+
+  cork(): void {
+    this.socket.cork();
+  }
+
+  uncork(): void {
+    this.socket.uncork();
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#held === null) {
+      this.socket.resume();
+      return;
+    }
+    if (this.#resuming) return;
+    this.#resuming = true;
+    process.nextTick(() => {
+      this.#resuming = false;
+      if (this.#paused) return;
+      this.#tell();
+      if (!this.#paused) this.socket.resume();
+    });
+  }
+
+  end(): void {
+    if (!this.socket.destroyed) this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    resetConnection(this.socket);
+  }
+
+  #take(bytes: Buffer, length: number): void {
+    if (this.#paused || this.#reader === null || this.#held !== null) {
+      const more = kept(bytes, 0, length);
+      this.#held = this.#held === null ? more : Buffer.concat([this.#held, more]);
+    } else this.#reader.bytes(bytes, 0, length);
+  }
+
+  /** Hands on what waits, in order: bytes, the end, the close. */
+  #tell(): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    const failed = !this.#ended || !this.socket.writableFinished;
+    if (this.#held !== null && !(this.#closed && failed)) {
+      if (this.#paused) return;
+      const held = this.#held;
+      this.#held = null;
+      reader.bytes(held, 0, held.length);
+    }
+    if (this.#ended && !this.#toldEnd && this.#reader === reader && this.#held === null) {
+      this.#toldEnd = true;
+      reader.ended();
+    }
+    if (this.#closed && !this.#toldClose && this.#reader === reader) {
+      this.#toldClose = true;
+      reader.closed(failed);
+    }
+  }
+}
