@@ -19,6 +19,7 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     count('service', changed(before.services.map(containerPart), after.services.map(containerPart))),
     count('route', changed(routes(before), routes(after))),
     count('gateway', changed(before.gateways, after.gateways)),
+    count('external service', changed(before.external ?? [], after.external ?? [])),
     ...(same(before.access, after.access) ? [] : ['access rules']),
     ...(before.mtls === after.mtls && same(mtls(before), mtls(after)) ? [] : ['mTLS']),
     ...(before.egress === after.egress ? [] : ['egress']),

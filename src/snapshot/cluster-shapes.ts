@@ -79,7 +79,7 @@ const plainCluster = object<Cluster>({
   protocol: optional(upstreamProtocol),
   maxRequestsPerConnection: optional(whole(1)),
   tls: optional(tls),
-  resolution: optional(oneOf('dns')),
+  resolution: optional(oneOf('dns', 'original')),
 });
 
 /** A cluster whose parts fit each other. */

@@ -14,6 +14,7 @@ import type {
   RouteRule,
   Snapshot,
   SniRoute,
+  WildcardListener,
 } from './snapshot.ts';
 
 export { SnapshotError } from './shape.ts';
@@ -46,6 +47,7 @@ const outbound = object<OutboundListener>({
   routeTable: anyText,
   tcp: split,
   tcpFaults: optional(faults),
+  tlsPassthrough: optional(filledSplit),
 });
 const gateway = object<GatewayListener>({
   name,
@@ -66,6 +68,15 @@ const gateway = object<GatewayListener>({
   sni: optional(list(object<SniRoute>({ hosts: filled(list(domain), 'host'), split: filledSplit }))),
 });
 
+const wildcard = object<WildcardListener>({
+  service: name,
+  port,
+  protocol: oneOf('http', 'tls'),
+  hosts: filled(list(domain), 'host'),
+  routeTable: anyText,
+  tcp: split,
+});
+
 const snapshotShape = object<Snapshot>({
   version: name,
   workload: name,
@@ -79,10 +90,14 @@ const snapshotShape = object<Snapshot>({
   routeTables: list(routeTable, table => table.name),
   clusters: list(cluster, item => item.name),
   dns: list(object<DnsRecord>({ name: dnsName, address: ipv4 }), record => record.name),
+  wildcards: optional(list(wildcard)),
   egress: oneOf('allow-any', 'registry-only'),
   accessLog: oneOf('off', 'text', 'json'),
   seed: optional(whole(0)),
 });
+
+/** What a listener leads to. */
+type Routed = Pick<OutboundListener | GatewayListener, 'protocol' | 'routeTable' | 'tcp'>;
 
 /** What listeners and rules may name. */
 interface Known {
@@ -106,6 +121,12 @@ export function decodeSnapshot(value: unknown): Snapshot {
     checkTable(listener, path, known);
     checkTcp(listener, path, known);
     checkTcpFaults(listener, path);
+    checkClusters(listener.tlsPassthrough ?? [], `${path}.tlsPassthrough`, known);
+  }
+  for (const [index, wild] of (snapshot.wildcards ?? []).entries()) {
+    const path = `wildcards[${index}]`;
+    checkTable({ ...wild, protocol: wild.protocol === 'tls' ? 'tcp' : 'http' }, path, known);
+    checkTcp({ ...wild, protocol: wild.protocol === 'tls' ? 'tcp' : 'http' }, path, known);
   }
   for (const [index, listener] of snapshot.gateway.entries()) {
     const path = `gateway[${index}]`;
@@ -124,14 +145,14 @@ export function decodeSnapshot(value: unknown): Snapshot {
 }
 
 /** HTTP needs a route table; elsewhere it may be empty. */
-function checkTable(listener: OutboundListener | GatewayListener, path: string, { tables }: Known): void {
+function checkTable(listener: Routed, path: string, { tables }: Known): void {
   const needed = listener.protocol !== 'tcp' || listener.routeTable !== '';
   if (needed && !tables.has(listener.routeTable))
     throw new SnapshotError(`${path}.routeTable`, `no route table "${listener.routeTable}"`);
 }
 
 /** Raw TCP needs a destination, `auto` too. */
-function checkTcp(listener: OutboundListener | GatewayListener, path: string, known: Known): void {
+function checkTcp(listener: Routed, path: string, known: Known): void {
   if (listener.protocol !== 'http' && listener.tcp.length === 0)
     throw new SnapshotError(`${path}.tcp`, 'expected at least one destination');
   checkClusters(listener.tcp, `${path}.tcp`, known);

@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly routeTables: readonly RouteTable[];
   readonly clusters: readonly Cluster[];
   readonly dns: readonly DnsRecord[];
+  /** Names outside the mesh that have no virtual address, because nobody knows them all. */
+  readonly wildcards?: readonly WildcardListener[];
   /** What happens to connections whose original destination no outbound listener knows. */
   readonly egress: EgressPolicy;
   readonly accessLog: AccessLogFormat;
@@ -72,6 +74,22 @@ export interface OutboundListener {
   readonly tcp: readonly WeightedCluster[];
   /** Faults of raw TCP connections: `delay`, `reset`, `blackhole`, `bandwidth`. */
   readonly tcpFaults?: readonly Fault[];
+  /** Protocol `http`: a connection that begins with TLS goes here as it is. Absent: it is no HTTP, and answered with 400. */
+  readonly tlsPassthrough?: readonly WeightedCluster[];
+}
+
+/** Connections to a port of unknown addresses, told by the host that they name: by SNI (`tls`) or Host (`http`). They go on to where they were going. */
+export interface WildcardListener {
+  /** External service. */
+  readonly service: string;
+  readonly port: number;
+  readonly protocol: 'http' | 'tls';
+  /** Lower case `*.suffix`. */
+  readonly hosts: readonly string[];
+  /** Name of the `RouteTable`, for `http`. */
+  readonly routeTable: string;
+  /** For `tls`. */
+  readonly tcp: readonly WeightedCluster[];
 }
 
 /** One port at the edge of the mesh. */
@@ -364,8 +382,8 @@ export interface Cluster {
   readonly maxRequestsPerConnection?: number;
   /** For endpoints with `tls: 'tls'`. */
   readonly tls?: TlsOrigination;
-  /** Endpoints' addresses are host names, resolved by the sidecar and again when their time is over. */
-  readonly resolution?: 'dns';
+  /** `dns`: endpoints' addresses are host names, resolved by the sidecar and again when their time is over. `original`: no endpoints but where the client was going. */
+  readonly resolution?: 'dns' | 'original';
 }
 
 /** How one of several endpoints is chosen. */

@@ -3,6 +3,7 @@ import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
 import { serviceId } from '../../identity/spiffe-id.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { RegisteredWorkload } from '../registry.ts';
+import { externalCluster, externalOf } from './external-cluster.ts';
 
 /** What a cluster is for. */
 export interface ClusterKey {
@@ -24,7 +25,8 @@ export function clusterName({ service, subset, port }: ClusterKey): string {
 
 /** The cluster with the endpoints that may take traffic now; none of them: an empty cluster, answered with 503 UH. */
 export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: readonly RegisteredWorkload[]): Cluster {
-  const service = config.services.find(item => item.name === key.service);
+  const external = externalOf(config, key.service);
+  const service = external ?? config.services.find(item => item.name === key.service);
   return {
     name: clusterName(key),
     ...key,
@@ -33,6 +35,7 @@ export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: r
     connectTimeoutMs: service?.connectTimeoutMs ?? connectTimeoutMs,
     identities: [serviceId(config.trustDomain, key.service)],
     idleTimeoutMs,
+    ...(external === undefined ? {} : externalCluster(key, external)),
   };
 }
 

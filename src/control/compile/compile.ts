@@ -9,6 +9,7 @@ import type { LiveFault } from '../live-fault.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { compileAccess } from './access.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
+import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
@@ -32,7 +33,7 @@ export interface Compiled {
   readonly addresses: ReadonlyMap<string, string>;
 }
 
-type Tables = Pick<Snapshot, 'outbound' | 'gateway' | 'routeTables' | 'clusters' | 'dns'>;
+type Tables = Pick<Snapshot, 'outbound' | 'gateway' | 'routeTables' | 'clusters' | 'dns' | 'wildcards'>;
 
 /** Tables with their hash: sidecars share them, and hashing them for each would make a compile grow with the square of the mesh. */
 interface HashedTables {
@@ -91,7 +92,8 @@ function sidecarTablesOf(
   const names = meshNames(config);
   const dns = compileDns(config, names, addresses);
   const dnsHash = contentHash(dns);
-  const named = new Set(config.services.flatMap(service => service.routes.flatMap(callersOf)));
+  const outside = config.external ?? [];
+  const named = new Set([...config.services, ...outside].flatMap(service => service.routes.flatMap(callersOf)));
   const make = (entry: MeshName, source: string | null): Part => {
     const { use, keys } = clusterCollector();
     const part = compileOutbound(entry, addresses.get(entry.name) ?? '', source, { config, liveFaults, use });
@@ -100,7 +102,10 @@ function sidecarTablesOf(
   const shared = new Map(names.filter(entry => !asksCaller(entry)).map(entry => [entry, make(entry, null)]));
   const assemble = (source: string | null): HashedTables => {
     const parts = names.map(entry => shared.get(entry) ?? make(entry, source));
-    const used = new Map(parts.flatMap(part => part.clusters).map(key => [clusterName(key), key]));
+    const { use, keys } = clusterCollector();
+    const wild = outside.map(external => compileWildcards(external, source, { config, liveFaults, use }));
+    const wildcards = wild.flatMap(part => part.wildcards);
+    const used = new Map([...parts.flatMap(part => part.clusters), ...keys()].map(key => [clusterName(key), key]));
     const found = [...used.values()].map(clusters);
     return {
       tables: {
@@ -108,11 +113,17 @@ function sidecarTablesOf(
           .flatMap(part => part.listeners)
           .sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1)),
         gateway: [],
-        routeTables: parts.flatMap(part => part.tables).sort(byName),
+        routeTables: [...parts, ...wild].flatMap(part => part.tables).sort(byName),
         clusters: found.map(item => item.cluster).sort(byName),
         dns,
+        ...(wildcards.length === 0 ? {} : { wildcards }),
       },
-      hash: contentHash([parts.map(part => part.hash), found.map(item => item.hash), dnsHash]),
+      hash: contentHash([
+        parts.map(part => part.hash),
+        ...(wild.length === 0 ? [] : [wild]),
+        found.map(item => item.hash),
+        dnsHash,
+      ]),
     };
   };
   const built = new Map<string | null, HashedTables>();

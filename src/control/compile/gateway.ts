@@ -11,19 +11,35 @@ export function compileGateway(
   { config, liveFaults, use }: OutboundInput,
 ): { readonly listeners: readonly GatewayListener[]; readonly tables: readonly RouteTable[] } {
   const { name, port, protocol } = gateway;
+  const tls = gatewayTls(gateway);
   const scope: RuleScope = { config, source: null, port, use, liveFaults: liveFaultsFor(liveFaults, null) };
   if (protocol === 'tcp') {
     const rule = tcpRule(gateway.routes, scope);
     const tcp = rule === null ? [] : compileTcp(rule, scope);
     // Without a destination there is nothing to accept connections for.
-    return { listeners: tcp.length > 0 ? [{ name, port, protocol, routeTable: '', tcp }] : [], tables: [] };
+    return { listeners: tcp.length > 0 ? [{ name, port, protocol, routeTable: '', tcp, ...tls }] : [], tables: [] };
+  }
+  if (protocol === 'tls') {
+    const routes = gateway.routes.map(rule => ({ hosts: hostsOf(rule), split: compileTcp(rule, scope) }));
+    const sni = routes.filter(route => route.split.length > 0);
+    return { listeners: sni.length > 0 ? [{ name, port, protocol, routeTable: '', tcp: [], sni }] : [], tables: [] };
   }
   const routeTable = `${name}:${port}`;
   const virtualHosts = domainsOf(gateway.routes).map((domain): VirtualHost => {
     const rules = gateway.routes.filter(route => hostsOf(route).some(host => covers(host, domain)));
     return { name: domain, domains: [domain], rules: rules.flatMap(rule => compileRule(rule, scope) ?? []) };
   });
-  return { listeners: [{ name, port, protocol, routeTable, tcp: [] }], tables: [{ name: routeTable, virtualHosts }] };
+  const { httpsRedirectPort } = gateway;
+  const redirect = httpsRedirectPort === undefined ? {} : { httpsRedirectPort };
+  return {
+    listeners: [{ name, port, protocol, routeTable, tcp: [], ...tls, ...redirect }],
+    tables: [{ name: routeTable, virtualHosts }],
+  };
+}
+
+/** The certificate goes by the gateway's name: the daemon sends it apart from the snapshot. */
+function gatewayTls({ name, tls }: GatewayConfig): Pick<GatewayListener, 'tls'> {
+  return tls === undefined ? {} : { tls: { certificates: [name], minVersion: tls.minVersion } };
 }
 
 function domainsOf(routes: readonly GatewayRouteConfig[]): readonly string[] {

@@ -11,6 +11,7 @@ import type {
 import { destinationsOf } from '../../config/rule-destinations.ts';
 import type { Fault, ForwardAction, Mirror, RouteMatch, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
 import { type ClusterKey, clusterName } from './cluster.ts';
+import { serviceOf } from './external-cluster.ts';
 
 /** Notes that a cluster is used, and returns its name. */
 export type UseCluster = (key: ClusterKey) => string;
@@ -149,7 +150,7 @@ function compileMirror(target: TargetConfig, percent: number, scope: RuleScope):
 }
 
 function clusterOf({ service: name, version, port: written }: TargetConfig, { config, port, use }: RuleScope): string {
-  const service = config.services.find(item => item.name === name);
+  const service = serviceOf(config, name);
   return use({ service: name, subset: version, port: portOf(service, written, port) });
 }
 

@@ -1,9 +1,11 @@
 /** What sidecars may dial: names, virtual addresses, outbound listeners and the route tables behind them. */
-import type { MeshConfig, RouteRuleConfig, ServiceConfig } from '../../config/mesh-config.ts';
+import type { ExternalConfig, MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
 import type { DnsRecord, OutboundListener, RouteTable } from '../../snapshot/snapshot.ts';
 import type { LiveFault } from '../live-fault.ts';
+import { compileExternal } from './external.ts';
 import { liveFaultsFor } from './live-faults.ts';
-import { compileRule, compileTcp, defaultRule, faultsOf, type RuleScope, tcpRule, type UseCluster } from './route.ts';
+import { compileRule, defaultRule, type RuleScope, type UseCluster } from './route.ts';
+import { compileTcpSide } from './tcp-side.ts';
 
 /** A name that has its own virtual address: a service, or one version of it by the name of its compose service. */
 export interface MeshName {
@@ -11,6 +13,8 @@ export interface MeshName {
   readonly service: ServiceConfig;
   /** `''`: the whole service with its rules. Else only this version, without rules. */
   readonly subset: string;
+  /** Outside the mesh: the host that the name stands for. */
+  readonly external?: { readonly config: ExternalConfig; readonly host: string };
 }
 
 /** Names with their own address: services first, then versions, as a version's name never hides a service. Services without ports cannot be dialled. */
@@ -24,6 +28,14 @@ export function meshNames(config: MeshConfig): readonly MeshName[] {
   for (const service of services)
     for (const version of service.versions)
       if (version.name !== '') add({ name: version.composeService.toLowerCase(), service, subset: version.name });
+  for (const external of config.external ?? [])
+    for (const [index, host] of external.hosts.entries())
+      add({
+        name: (index === 0 ? external.name : host).toLowerCase(),
+        service: external,
+        subset: '',
+        external: { config: external, host },
+      });
   return [...names.values()];
 }
 
@@ -36,7 +48,8 @@ export function compileDns(config: MeshConfig, names: readonly MeshName[], addre
   };
   for (const entry of names) add(entry.name, entry.name);
   for (const service of config.services) for (const alias of service.aliases) add(alias, service.name);
-  for (const entry of names) add(`${entry.name}.mesh`, entry.name);
+  for (const { name, external } of names) if (external !== undefined) add(external.host, name);
+  for (const { name, external } of names) if (name !== external?.host) add(`${name}.mesh`, name);
   return [...records].map(([name, address]) => ({ name, address })).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -55,7 +68,9 @@ export interface OutboundPart {
 
 /** The listeners of one name, a listener per port, and their route tables. `source`: the calling service, where a rule asks for it. */
 export function compileOutbound(entry: MeshName, address: string, source: string | null, input: OutboundInput): OutboundPart {
-  const { name, service, subset } = entry;
+  const { name, service, subset, external } = entry;
+  if (external !== undefined)
+    return compileExternal({ name, external: external.config, host: external.host }, address, source, input);
   const { config, use } = input;
   const listeners: OutboundListener[] = [];
   const tables: RouteTable[] = [];
@@ -75,20 +90,4 @@ export function compileOutbound(entry: MeshName, address: string, source: string
     listeners.push({ address, port, protocol, service: service.name, routeTable, ...tcp });
   }
   return { listeners, tables };
-}
-
-/** Raw TCP has no answer, so it cannot be aborted with one. */
-function compileTcpSide(
-  routes: readonly RouteRuleConfig[],
-  service: string,
-  whole: () => string,
-  scope: RuleScope,
-): Pick<OutboundListener, 'tcp' | 'tcpFaults'> {
-  const rule = tcpRule(routes, scope);
-  const faults = rule === null ? scope.liveFaults('default', [service]) : faultsOf(rule, scope);
-  const tcpFaults = faults.filter(fault => fault.kind !== 'abort');
-  return {
-    tcp: rule === null ? [{ cluster: whole(), weight: 1 }] : compileTcp(rule, scope),
-    ...(tcpFaults.length === 0 ? {} : { tcpFaults }),
-  };
 }
