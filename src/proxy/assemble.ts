@@ -7,6 +7,7 @@ import { type AccessEntry, accessJson, accessText } from '../telemetry/access-lo
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
+import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
 import type { ExchangeParts } from './exchange/exchange-parts.ts';
 import type { ExchangeRole } from './exchange/exchange-role.ts';
@@ -220,9 +221,12 @@ class RunningDataPlane implements DataPlane {
   }
 
   #clusterParts(snapshot: Snapshot): ClusterParts {
-    const { connector, log, random } = this.#deps;
+    const { connector, clock, log, random } = this.#deps;
     return {
       random: random.next,
+      clock,
+      probe: createProbe(connector),
+      counters: cluster => this.#metrics.clusters.of(cluster.name),
       pool: cluster => ({ connector, log, idle: this.#deadlines.of(cluster.idleTimeoutMs) }),
       requests: (cluster, endpoint) => this.#metrics.requests(sourceEdge(snapshot, cluster, endpoint)),
       connections: cluster => this.#metrics.connections(sourceEdge(snapshot, cluster, null)),

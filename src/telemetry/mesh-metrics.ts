@@ -1,3 +1,4 @@
+import { ClusterMetrics } from './cluster-metrics.ts';
 import { counterText, histogramText, labels } from './exposition.ts';
 import { Histogram } from './histogram.ts';
 import type { ResponseFlag } from './response-flag.ts';
@@ -93,6 +94,8 @@ export class MeshMetrics {
   readonly #tcp = new Map<string, EdgeConnections>();
   /** Messages refused as broken HTTP, by status. */
   readonly refused = new Map<number, number>();
+  /** What clusters' policies did. */
+  readonly clusters: ClusterMetrics = new ClusterMetrics();
 
   /** The same object for an equal edge. Callers look it up once per connection or configuration, not per request. */
   requests(edge: Edge): EdgeRequests {
@@ -147,6 +150,7 @@ export class MeshMetrics {
         'Messages refused as not being HTTP/1.1.',
         [...this.refused].map(([s, n]) => [labels({ status: String(s) }), n]),
       ),
+      this.clusters.text(),
     ].join('');
   }
 }

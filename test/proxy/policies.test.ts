@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createBalancer } from '../../src/proxy/cluster/balancer.ts';
 import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/exchange/retry.ts';
 import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
@@ -88,26 +87,6 @@ describe('retries', () => {
       [25, 75, 175, 250, 250],
     );
     assert.equal(backoffMs(policy, 3, 0), 0);
-  });
-});
-
-describe('balancers', () => {
-  const endpoints = [{ active: 0 }, { active: 5 }, { active: 1 }];
-  test('round-robin goes round and steps over the one to avoid', () => {
-    const balancer = createBalancer('round-robin', () => 0);
-    const picked = Array.from({ length: 6 }, () =>
-      endpoints.indexOf(balancer.pick(endpoints, null) as (typeof endpoints)[number]),
-    );
-    assert.deepEqual(picked, [1, 2, 0, 1, 2, 0]);
-    assert.notEqual(balancer.pick(endpoints, endpoints[1] ?? null), endpoints[1]);
-    assert.equal(balancer.pick([], null), null);
-  });
-  test('least-request never picks the busier of its two draws', () => {
-    let n = 0;
-    const draws = [0, 0.6, 0.4, 0.9, 0.7, 0.1];
-    const balancer = createBalancer('least-request', () => draws[n++ % draws.length] ?? 0);
-    for (let i = 0; i < 30; i++) assert.notEqual(balancer.pick(endpoints, null), endpoints[1]);
-    for (let i = 0; i < 30; i++) assert.notEqual(balancer.pick(endpoints.slice(0, 2), endpoints[0] ?? null), endpoints[0]);
   });
 });
 

@@ -1,37 +1,68 @@
+import type { Clock } from '../../async/clock.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
+import { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { EdgeConnections, EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { EndpointPool, type PoolParts } from './endpoint-pool.ts';
+import { EndpointState, type Outcome, type OutcomeWatcher } from './endpoint-state.ts';
+import { HealthChecker, type Probe } from './health-checker.ts';
+import { OutlierDetector } from './outlier-detector.ts';
+import { observeLatency } from './peak-ewma.ts';
 
 /** What a cluster needs from the program. */
 export interface ClusterParts {
   readonly random: () => number;
+  readonly clock: Clock;
   /** Pools of this cluster's idle timeout. */
   pool(cluster: Cluster): PoolParts;
   /** Counters of requests to an endpoint, or to none where the request failed before one was picked. */
   requests(cluster: Cluster, endpoint: Endpoint | null): EdgeRequests;
   connections(cluster: Cluster): EdgeConnections;
+  /** Counters of what the cluster's policies do; asked for only where there are such policies. */
+  counters(cluster: Cluster): ClusterCounters;
+  /** Asks one endpoint for its health. */
+  readonly probe: Probe<EndpointPool>;
 }
 
-/** A cluster as it runs. Survives a swap; endpoints and connections that are unchanged live on in it. */
-export class ClusterRuntime {
+/** How one endpoint stands with this client, for `mesh proxy-config`. */
+export interface EndpointReport {
+  readonly workload: string;
+  readonly active: number;
+  readonly ejected: boolean;
+  readonly unhealthy: boolean;
+}
+
+/**
+ * A cluster as it runs. Survives a swap; endpoints and connections that are unchanged live on in it, and what is known of an endpoint stays while the
+ * endpoint does.
+ */
+export class ClusterRuntime implements OutcomeWatcher {
   /** Counts requests that failed before an endpoint was picked. */
   readonly requests: EdgeRequests;
   readonly connections: EdgeConnections;
+  readonly breaker: CircuitBreaker;
   readonly #parts: ClusterParts;
+  #counters: ClusterCounters = new ClusterCounters();
   #cluster: Cluster;
-  #policy: string;
-  #balancer: Balancer;
+  #reach: string;
+  #balancing: string;
+  #balancer: Balancer<EndpointPool>;
   #pools: readonly EndpointPool[];
+  #outliers: OutlierDetector | null = null;
+  #checker: HealthChecker<EndpointPool> | null = null;
 
   constructor(cluster: Cluster, parts: ClusterParts) {
     this.#parts = parts;
     this.#cluster = cluster;
-    this.#policy = policyOf(cluster);
-    this.#balancer = createBalancer(cluster.balancer, parts.random);
+    this.#reach = reachOf(cluster);
+    this.#balancing = balancingOf(cluster);
+    this.#balancer = createBalancer(cluster, parts);
     this.requests = parts.requests(cluster, null);
     this.connections = parts.connections(cluster);
-    this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint));
+    this.breaker = new CircuitBreaker(this.#counters);
+    this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint, new EndpointState(endpoint.workload)));
+    this.#applyPolicies();
   }
 
   get cluster(): Cluster {
@@ -46,41 +77,132 @@ export class ClusterRuntime {
     return this.#pools;
   }
 
-  /** An endpoint other than `avoid` where there is one; `null` when the cluster has none. */
-  pick(avoid: EndpointPool | null): EndpointPool | null {
-    return this.#balancer.pick(this.#pools, avoid);
+  /** How the endpoints stand. */
+  get report(): readonly EndpointReport[] {
+    return this.#pools.map(({ state }) => ({
+      workload: state.name,
+      active: state.active,
+      ejected: state.ejected,
+      unhealthy: state.unhealthy,
+    }));
   }
 
-  /** Takes on a new version of the cluster. Endpoints that stay keep their connections, unless the policy for reaching them changed. */
+  /** An endpoint other than `avoid` where there is one; `null` when none may take traffic. `hash`: of `Decision`. */
+  pick(avoid: EndpointPool | null, hash: number | null = null): EndpointPool | null {
+    return this.#balancer.pick(avoid, hash);
+  }
+
+  /** A request begins. `false`: the circuit breaker refuses it; else `end` has to follow once. */
+  begin(): boolean {
+    return this.breaker.begin();
+  }
+
+  end(): void {
+    this.breaker.end();
+  }
+
+  /** A request is about to be tried again. `false`: the circuit breaker refuses it; else `endRetry` has to follow once, when that try is over. */
+  beginRetry(): boolean {
+    return this.breaker.beginRetry();
+  }
+
+  endRetry(): void {
+    this.breaker.endRetry();
+  }
+
+  outcome(state: EndpointState, result: Outcome, durationMs: number): void {
+    if (this.#cluster.balancer === 'peak-ewma') observeLatency(state, result, durationMs, this.#parts.clock.monotonic());
+    this.#outliers?.outcome(state, result);
+  }
+
+  /** Takes on a new version of the cluster. Endpoints that stay keep their connections, unless the way to reach them changed. */
   update(cluster: Cluster): void {
-    const policy = policyOf(cluster);
+    const reach = reachOf(cluster);
     const before = this.#pools;
-    const kept = new Map(policy === this.#policy ? before.map(pool => [keyOf(pool.endpoint), pool]) : []);
-    if (cluster.balancer !== this.#cluster.balancer) this.#balancer = createBalancer(cluster.balancer, this.#parts.random);
+    const known = new Map(before.map(pool => [keyOf(pool.endpoint), pool]));
+    const now = this.#parts.clock.monotonic();
+    const sameReach = reach === this.#reach;
     this.#cluster = cluster;
-    this.#policy = policy;
-    this.#pools = cluster.endpoints.map(endpoint => kept.get(keyOf(endpoint)) ?? this.#open(endpoint));
-    const now = new Set(this.#pools);
-    for (const pool of before) if (!now.has(pool)) pool.close();
+    this.#reach = reach;
+    this.#pools = cluster.endpoints.map(endpoint => {
+      const pool = known.get(keyOf(endpoint));
+      if (pool !== undefined) return sameReach ? pool : this.#open(endpoint, pool.state);
+      const state = new EndpointState(endpoint.workload);
+      state.since = now;
+      return this.#open(endpoint, state);
+    });
+    const balancing = balancingOf(cluster);
+    if (balancing !== this.#balancing) this.#balancer = createBalancer(cluster, this.#parts);
+    this.#balancing = balancing;
+    this.#applyPolicies();
+    const kept = new Set(this.#pools);
+    for (const pool of before) if (!kept.has(pool)) pool.close();
   }
 
   close(): void {
+    this.#outliers?.close();
+    this.#checker?.stop();
     for (const pool of this.#pools) pool.close();
   }
 
-  #open(endpoint: Endpoint): EndpointPool {
+  #applyPolicies(): void {
+    const { limits, outliers, healthCheck, balancer } = this.#cluster;
+    if (limits !== undefined || outliers !== undefined || healthCheck !== undefined)
+      this.#counters = this.#parts.counters(this.#cluster);
+    const shared = { clock: this.#parts.clock, counters: this.#counters, onChange: () => this.#refit() };
+    this.breaker.use(limits ?? {}, this.#counters);
+
+    const states = this.#pools.map(pool => pool.state);
+    if (outliers === undefined) this.#outliers?.close();
+    this.#outliers = outliers === undefined ? null : (this.#outliers ?? new OutlierDetector(outliers, shared));
+    if (outliers !== undefined) this.#outliers?.use(outliers, states);
+
+    if (healthCheck === undefined) {
+      this.#checker?.stop();
+      for (const state of states) state.unhealthy = false;
+    }
+    const checker = this.#checker ?? (healthCheck && new HealthChecker(healthCheck, { ...shared, probe: this.#parts.probe }));
+    this.#checker = healthCheck === undefined ? null : (checker ?? null);
+    if (healthCheck !== undefined) this.#checker?.use(healthCheck, this.#pools);
+
+    const watcher = outliers === undefined && balancer !== 'peak-ewma' ? null : this;
+    for (const state of states) state.watcher = watcher;
+    this.#refit();
+  }
+
+  /** Tells the balancer who may take traffic. With too few of them everybody may (panic): asking a sick endpoint is better than crushing the last well one. */
+  #refit(): void {
+    const all = this.#pools;
+    const well = all.filter(pool => !pool.state.out);
+    const panic = well.length * 100 < (this.#cluster.outliers?.minHealthPercent ?? 0) * all.length;
+    this.#balancer.use(all, panic ? all : well);
+    this.#counters.members = all.length;
+    this.#counters.healthy = well.length;
+  }
+
+  #open(endpoint: Endpoint, state: EndpointState): EndpointPool {
     return new EndpointPool(
       this.#cluster,
       endpoint,
       this.#parts.requests(this.#cluster, endpoint),
       this.#parts.pool(this.#cluster),
+      state,
     );
   }
 }
 
 /** Everything about a cluster that its connections depend on. */
-function policyOf({ service, subset, port, connectTimeoutMs, identities, idleTimeoutMs }: Cluster): string {
-  return JSON.stringify([service, subset, port, connectTimeoutMs, identities, idleTimeoutMs]);
+function reachOf(cluster: Cluster): string {
+  const { service, subset, port, connectTimeoutMs, identities, idleTimeoutMs } = cluster;
+  const { protocol, maxRequestsPerConnection, tls, resolution } = cluster;
+  return JSON.stringify([
+    ...[service, subset, port, connectTimeoutMs, identities, idleTimeoutMs],
+    ...[protocol, maxRequestsPerConnection, tls, resolution],
+  ]);
+}
+
+function balancingOf({ balancer, hash, slowStartMs }: Cluster): string {
+  return JSON.stringify([balancer, hash?.minRingSize, slowStartMs]);
 }
 
 function keyOf({ workload, address, port, tls }: Endpoint): string {

@@ -4,6 +4,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ConnectFailure, Connector } from '../data-plane.ts';
 import { UpstreamConnection } from '../http1/upstream-connection.ts';
+import type { EndpointState, Outcome } from './endpoint-state.ts';
 
 /** What a pool needs from the program. */
 export interface PoolParts {
@@ -26,19 +27,34 @@ export class EndpointPool {
   readonly requests: EdgeRequests;
   /** `10.0.0.7:9080`, for logs. */
   readonly address: string;
-  /** Exchanges and connections in progress, for least-request. */
-  active = 0;
+  /** What balancing knows of the endpoint; it outlives this pool where only the way to reach the endpoint changes. */
+  readonly state: EndpointState;
   readonly #parts: PoolParts;
   readonly #idle: Idle[] = [];
   readonly #deadlines = new WeakMap<UpstreamConnection, Deadline>();
   #closed = false;
 
-  constructor(cluster: Cluster, endpoint: Endpoint, requests: EdgeRequests, parts: PoolParts) {
+  constructor(cluster: Cluster, endpoint: Endpoint, requests: EdgeRequests, parts: PoolParts, state: EndpointState) {
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.requests = requests;
     this.address = `${endpoint.address}:${endpoint.port}`;
     this.#parts = parts;
+    this.state = state;
+  }
+
+  /** Exchanges and connections in progress. */
+  get active(): number {
+    return this.state.active;
+  }
+
+  set active(active: number) {
+    this.state.active = active;
+  }
+
+  /** A try at this endpoint has ended, `durationMs` after it began: balancers and outlier detection learn from it. */
+  outcome(result: Outcome, durationMs: number): void {
+    this.state.watcher?.outcome(this.state, result, durationMs);
   }
 
   /** Number of idle connections. */

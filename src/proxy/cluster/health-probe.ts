@@ -1,0 +1,73 @@
+import type { HealthCheck } from '../../snapshot/snapshot.ts';
+import type { Connector } from '../data-plane.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
+import type { Probe } from './health-checker.ts';
+
+/** A status line is shorter; whoever sends more before its end does not speak HTTP. */
+const maxStatusLineBytes = 1024;
+
+/**
+ * Asks endpoints over the mesh's own connector, so that a check sees what a request would: mTLS, the other sidecar and the app behind it. Each check has a
+ * connection of its own, outside the circuit breaker: checks must get through when the breaker is full.
+ */
+export function createProbe(connector: Connector): Probe<EndpointPool> {
+  return ({ cluster, endpoint }, { probe }, done) => {
+    let stream: ByteStream | null = null;
+    let over = false;
+    const finish = (well: boolean): void => {
+      if (over) return;
+      over = true;
+      stream?.destroy();
+      done(well);
+    };
+    const giveUp = connector.connect(
+      cluster,
+      endpoint,
+      connected => {
+        stream = connected;
+        ask(connected, probe, cluster.service, finish);
+      },
+      () => finish(false),
+    );
+    return () => {
+      over = true;
+      giveUp();
+      stream?.destroy();
+    };
+  };
+}
+
+function ask(stream: ByteStream, probe: HealthCheck['probe'], host: string, finish: (well: boolean) => void): void {
+  switch (probe.kind) {
+    case 'tcp':
+      finish(true);
+      return;
+    case 'grpc':
+      finish(true);
+      return;
+    case 'http':
+      askHttp(stream, probe.path, host, status => finish(probe.statuses.includes(status)));
+  }
+}
+
+const informational = /^HTTP\/1\.[01] 1\d\d[\s\S]*?\r\n\r\n/;
+
+/** Only the status is of interest: 0 where none came. Informational answers are skipped. */
+function askHttp(stream: ByteStream, path: string, host: string, onStatus: (status: number) => void): void {
+  let text = '';
+  stream.readBy({
+    bytes(bytes, from, to) {
+      text += bytes.toString('latin1', from, to);
+      while (informational.test(text)) text = text.replace(informational, '');
+      const status = /^HTTP\/1\.[01] ([2-5]\d\d)[ \r]/.exec(text)?.[1];
+      if (status !== undefined) onStatus(Number(status));
+      else if (text.length > maxStatusLineBytes) onStatus(0);
+    },
+    ended: () => onStatus(0),
+    drained() {},
+    closed: () => onStatus(0),
+  });
+  stream.text(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: mesh-health-check\r\nConnection: close\r\n\r\n`);
+  stream.resume();
+}
