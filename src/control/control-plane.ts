@@ -4,13 +4,14 @@ import type { HoldOffLimits } from '../async/hold-off.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
 import { type Authority, defaultTtlMs } from '../pki/authority.ts';
-import type { QueryKind, ToDaemon } from '../snapshot/channel.ts';
+import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
 import { FrameError } from '../snapshot/frame.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
 import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
+import { GatewayCertificates } from './gateway-certificates.ts';
 import type { LiveFault } from './live-fault.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
@@ -32,6 +33,7 @@ export type ControlEvent =
       readonly expiresAtMs: number;
     }
   | { readonly kind: 'issue-failed'; readonly workload: string; readonly reason: string }
+  | { readonly kind: 'certificate-failed'; readonly gateway: string; readonly reason: string }
   | { readonly kind: 'app'; readonly workload: string; readonly port: number; readonly listening: boolean }
   | { readonly kind: 'published'; readonly workloads: readonly string[] }
   /** All have answered. */
@@ -61,6 +63,7 @@ export class ControlPlane {
   readonly #registry: Registry;
   readonly #publisher: Publisher;
   readonly #issuer: SvidIssuer;
+  readonly #certificates: GatewayCertificates;
   readonly #links = new Map<string, SidecarLink>();
   readonly #svidEnds = new Map<string, number>();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
@@ -75,6 +78,13 @@ export class ControlPlane {
     const { authority, clock, random, svidTtlMs = defaultTtlMs } = options;
     this.#options = options;
     this.#issuer = new SvidIssuer({ authority, clock, random, ttlMs: svidTtlMs });
+    this.#certificates = new GatewayCertificates({
+      authority,
+      clock,
+      random,
+      onChanged: certificate => this.#sendToGateway(certificate),
+      onFailed: (gateway, reason) => this.#emit({ kind: 'certificate-failed', gateway, reason }),
+    });
     this.#publisher = new Publisher({
       clock: options.clock,
       ...(options.holdOff === undefined ? {} : { holdOff: options.holdOff }),
@@ -103,6 +113,7 @@ export class ControlPlane {
   /** Another configuration is in effect. */
   setConfig(config: MeshConfig): void {
     this.#config = config;
+    this.#certificates.update(config);
     this.#publisher.request();
     this.#facts.changed();
   }
@@ -210,6 +221,7 @@ export class ControlPlane {
   close(): void {
     this.#closed = true;
     this.#publisher.close();
+    this.#certificates.close();
     for (const [workload, link] of this.#links) this.#closeLink(workload, link);
     this.#facts.close(new ControlError('closed', 'the control plane was closed'));
   }
@@ -235,6 +247,11 @@ export class ControlPlane {
       this.#emit({ kind: 'nack', workload, version: snapshot.version, reason: error.message });
       return false;
     }
+  }
+
+  #sendToGateway(certificate: Certificate): void {
+    for (const { name, kind, service } of this.#registry.workloads)
+      if (kind === 'gateway' && service === certificate.name) this.#links.get(name)?.send(certificate);
   }
 
   #openLink(workload: string, port: number): void {
@@ -265,6 +282,10 @@ export class ControlPlane {
     if (svidExpiresAtMs === null) this.#svidEnds.delete(workload);
     else this.#svidEnds.set(workload, svidExpiresAtMs);
     this.#registry.observe({ kind: 'apps', workload, apps });
+    // Before any snapshot: a sidecar that was started anew has none.
+    const service = this.#registry.workloads.find(item => item.name === workload && item.kind === 'gateway')?.service;
+    const certificate = service === undefined ? null : this.#certificates.of(service);
+    if (certificate !== null) this.#links.get(workload)?.send(certificate);
     this.#publisher.connected(workload, version);
     this.#emit({ kind: 'connect', workload, version });
   }

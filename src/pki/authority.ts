@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { PemConverter, X509Certificate } from '@peculiar/x509';
 import type { Clock } from '../async/clock.ts';
 import { daemonId, parseSpiffeId } from '../identity/spiffe-id.ts';
-import { createLeaf, createRoot, generateKeys, keyAlgorithm, readRequest } from './certificate.ts';
+import { createLeaf, createRoot, createServerLeaf, generateKeys, keyAlgorithm, readRequest } from './certificate.ts';
 import { PkiError } from './pki-error.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 
 /** Life of an SVID, Istio's: the daemon may be away for about half of it before anybody notices. */
 export const defaultTtlMs = 24 * 3_600_000;
+
+/** Life of a gateway's certificate. A daemon that is away for weeks leaves a working gateway; browsers take up to 398 days. */
+const serverTtlMs = 90 * 24 * 3_600_000;
 
 /** What the CA answered. */
 export interface IssuedSvid {
@@ -27,6 +30,16 @@ export interface IssuedSvid {
 /** The daemon's own SVID with its key: memory only, shaped for `tls.connect`. */
 export interface DaemonSvid extends IssuedSvid {
   readonly privateKeyPem: string;
+}
+
+/** A server's certificate with its key: memory and control channel only. */
+export interface ServerCertificate {
+  /** Leaf first. The root is not part of it. */
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+  /** Ms since epoch. */
+  readonly notBeforeMs: number;
+  readonly expiresAtMs: number;
 }
 
 /** Where the CA lives and for whom. */
@@ -94,6 +107,22 @@ export class Authority {
     const issued = await this.#sign(keys.publicKey, daemonId(this.trustDomain), ttlMs);
     const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
     return { ...issued, privateKeyPem: PemConverter.encode(pkcs8, 'PRIVATE KEY') };
+  }
+
+  /**
+   * A fresh key and certificate for a server that clients outside the mesh call by name.
+   * @param names DNS names, `*.suffix` among them, and IP addresses; at least one
+   */
+  async issueServer(names: readonly string[], ttlMs: number = serverTtlMs): Promise<ServerCertificate> {
+    const { publicKey, privateKey } = await generateKeys();
+    const nowMs = this.#clock.now();
+    const leaf = await createServerLeaf({ root: this.#root, rootKey: this.#key, publicKey, names, nowMs, ttlMs });
+    return {
+      chainPem: `${leaf.toString('pem')}\n`,
+      privateKeyPem: PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', privateKey), 'PRIVATE KEY'),
+      notBeforeMs: leaf.notBefore.getTime(),
+      expiresAtMs: leaf.notAfter.getTime(),
+    };
   }
 
   async #sign(publicKey: Parameters<typeof createLeaf>[0]['publicKey'], spiffeId: string, ttlMs: number): Promise<IssuedSvid> {

@@ -1,6 +1,7 @@
 /** The two kinds of certificates of a mesh: the root and the SVIDs that it signs. */
 import 'reflect-metadata'; // @peculiar/x509 needs it loaded before itself
 import { randomBytes, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -56,14 +57,24 @@ export async function createRoot(keys: KeyPair, trustDomain: string, nowMs: numb
   });
 }
 
-/** What an SVID is made from. */
-export interface LeafInput {
+/** What a leaf is made from. */
+interface Signing {
   readonly root: X509Certificate;
   readonly rootKey: webcrypto.CryptoKey;
   readonly publicKey: PublicKey | webcrypto.CryptoKey;
-  readonly spiffeId: string;
   readonly nowMs: number;
   readonly ttlMs: number;
+}
+
+/** What an SVID is made from. */
+export interface LeafInput extends Signing {
+  readonly spiffeId: string;
+}
+
+/** What the certificate of a web server is made from. */
+export interface ServerLeafInput extends Signing {
+  /** DNS names, `*.suffix` among them, and IP addresses; at least one. */
+  readonly names: readonly string[];
 }
 
 /** An X509-SVID; it never outlives the root. @see X509-SVID sections 2 and 4 */
@@ -86,6 +97,30 @@ export async function createLeaf(input: LeafInput): Promise<X509Certificate> {
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
       new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
+      await AuthorityKeyIdentifierExtension.create(root),
+      await SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+}
+
+/** A certificate for clients outside the mesh, such as browsers: it says names, no identity. @see RFC 9110 section 4.3.4 */
+export async function createServerLeaf(input: ServerLeafInput): Promise<X509Certificate> {
+  const { root, rootKey, publicKey, names, nowMs, ttlMs } = input;
+  return X509CertificateGenerator.create({
+    // Read by people only; a common name has at most 64 characters (RFC 5280, appendix A.1).
+    subject: `CN=${names.find(name => name.length <= 64 && !name.includes(':')) ?? 'gateway'}`,
+    issuer: root.subject,
+    serialNumber: serialNumber(),
+    notBefore: new Date(nowMs - backdateMs),
+    notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
+    signingAlgorithm,
+    signingKey: rootKey,
+    publicKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
       await AuthorityKeyIdentifierExtension.create(root),
       await SubjectKeyIdentifierExtension.create(publicKey),
     ],

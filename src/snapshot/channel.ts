@@ -32,6 +32,7 @@ export type ToSidecar =
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   /** Answer to `csr`, or pushed to renew. `chainPem`: leaf first. `bundlePem`: all trusted roots. */
   | { readonly kind: 'svid'; readonly chainPem: string; readonly bundlePem: string }
+  | Certificate
   | { readonly kind: 'ping'; readonly id: number }
   | { readonly kind: 'query'; readonly id: number; readonly what: QueryKind }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
@@ -41,6 +42,16 @@ export type ToSidecar =
 
 /** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
 export type QueryKind = 'config' | 'stats' | 'state';
+
+/** A gateway's certificate with its private key, held in memory only. Sent before the first snapshot that names it, again on every hello, and when it changes. */
+export interface Certificate {
+  readonly kind: 'certificate';
+  /** As in `GatewayTls.certificates`. */
+  readonly name: string;
+  /** Leaf first. */
+  readonly chainPem: string;
+  readonly keyPem: string;
+}
 
 /** What a sidecar sends. */
 export type ToDaemon =

@@ -12,6 +12,7 @@ const message = tagged<DaemonMessage>({
   hello: { protocol: whole(0), daemonVersion: text() },
   snapshot: { snapshot: value => value },
   svid: { chainPem: text(), bundlePem: text() },
+  certificate: { name: text(), chainPem: text(), keyPem: text() },
   ping: { id: whole(0) },
   query: { id: whole(0), what: oneOf('config', 'stats', 'state') },
   probe: {},

@@ -1,0 +1,115 @@
+/** The certificates of the gateways: issued by the CA of the mesh or read from the user's files, and kept fresh. Keys are in memory only. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../async/clock.ts';
+import type { GatewayConfig, GatewayTlsConfig, MeshConfig } from '../config/mesh-config.ts';
+import { renewAtMs } from '../identity/svid.ts';
+import type { Authority } from '../pki/authority.ts';
+import type { Certificate } from '../snapshot/channel.ts';
+
+/** What certificates need from around them. */
+export interface GatewayCertificatesOptions {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** A gateway has another certificate. */
+  readonly onChanged: (certificate: Certificate) => void;
+  /** A file changed again since it was judged, or is gone: the certificate before stays. */
+  readonly onFailed: (gateway: string, reason: string) => void;
+}
+
+interface Entry {
+  /** What it was made for. */
+  readonly from: string;
+  readonly certificate: Certificate | null;
+  readonly cancel: () => void;
+}
+
+/** A timer takes at most 2^31 - 1 ms. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** See the file's head. */
+export class GatewayCertificates {
+  readonly #options: GatewayCertificatesOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: GatewayCertificatesOptions) {
+    this.#options = options;
+  }
+
+  /** The certificate of a gateway, `null` while it is being made and for one without TLS. */
+  of(gateway: string): Certificate | null {
+    return this.#entries.get(gateway)?.certificate ?? null;
+  }
+
+  /** Another configuration: what it needs is made, what it no longer needs forgotten. */
+  update(config: MeshConfig): void {
+    const wanted = new Map(
+      config.gateways.flatMap(gateway => (gateway.tls === undefined ? [] : [[gateway.name, gateway.tls] as const])),
+    );
+    for (const [name, entry] of this.#entries) {
+      if (wanted.has(name)) continue;
+      entry.cancel();
+      this.#entries.delete(name);
+    }
+    for (const [name, tls] of wanted) {
+      const from = JSON.stringify(tls.certificate);
+      const before = this.#entries.get(name);
+      if (before?.from === from) continue;
+      before?.cancel();
+      this.#entries.set(name, { from, certificate: before?.certificate ?? null, cancel: () => {} });
+      void this.#make(name, from, tls.certificate);
+    }
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.cancel();
+    this.#entries.clear();
+  }
+
+  async #make(name: GatewayConfig['name'], from: string, source: GatewayTlsConfig['certificate']): Promise<void> {
+    const { onChanged, onFailed } = this.#options;
+    try {
+      const made = source.kind === 'issued' ? await this.#issue(source.names) : await read(source);
+      // Meanwhile another one may be wanted.
+      if (this.#entries.get(name)?.from !== from) return;
+      const certificate: Certificate = { kind: 'certificate', name, chainPem: made.chainPem, keyPem: made.keyPem };
+      const cancel = made.renewAtMs === null ? () => {} : this.#at(made.renewAtMs, () => void this.#make(name, from, source));
+      this.#entries.set(name, { from, certificate, cancel });
+      onChanged(certificate);
+    } catch (error) {
+      onFailed(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #issue(names: readonly string[]): Promise<Made> {
+    const { authority, random } = this.#options;
+    const issued = await authority.issueServer(names);
+    return { chainPem: issued.chainPem, keyPem: issued.privateKeyPem, renewAtMs: renewAtMs(issued, random()) };
+  }
+
+  #at(whenMs: number, then: () => void): () => void {
+    const { clock } = this.#options;
+    let cancel = (): void => {};
+    const wait = (): void => {
+      const waitMs = whenMs - clock.now();
+      cancel = waitMs <= 0 ? clock.after(0, then) : clock.after(Math.min(waitMs, maxTimerMs), wait);
+    };
+    wait();
+    return () => cancel();
+  }
+}
+
+interface Made {
+  readonly chainPem: string;
+  readonly keyPem: string;
+  /** Ms since epoch; `null` for the user's own. */
+  readonly renewAtMs: number | null;
+}
+
+async function read({ cert, key, fingerprint }: Extract<GatewayTlsConfig['certificate'], { kind: 'files' }>): Promise<Made> {
+  const [chainPem, keyPem] = await Promise.all([readFile(cert, 'latin1'), readFile(key, 'latin1')]);
+  if (createHash('sha256').update(chainPem).digest('hex') !== fingerprint) throw new Error(`${cert} has changed again`);
+  return { chainPem, keyPem, renewAtMs: null };
+}
