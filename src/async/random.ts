@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** Cheap randomness for choices and ids that need not be unguessable. */
 export interface RandomSource {
@@ -12,8 +12,18 @@ const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'
 
 /** xorshift128 (Marsaglia 2003). Without a seed it starts from the system's randomness; with one it repeats itself, for tests. */
 export function createRandom(seed?: number): RandomSource {
-  const start = seed === undefined ? randomBytes(16) : Buffer.alloc(16);
-  if (seed !== undefined) start.writeUInt32LE(seed >>> 0, 0);
+  if (seed === undefined) return fromBytes(randomBytes(16));
+  const start = Buffer.alloc(16);
+  start.writeUInt32LE(seed >>> 0, 0);
+  return fromBytes(start);
+}
+
+/** Draws that are the same for the same seed and purpose; streams of different purposes have nothing to do with each other. Uniform in [0, 1). */
+export function seededDraws(seed: number, purpose: string): () => number {
+  return fromBytes(createHash('sha256').update(`${seed} ${purpose}`).digest()).next;
+}
+
+function fromBytes(start: Buffer): RandomSource {
   const state = new Int32Array([
     start.readInt32LE(0),
     start.readInt32LE(4),

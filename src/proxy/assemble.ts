@@ -16,6 +16,7 @@ import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { sniff } from './listener/sniff.ts';
+import { RuleParts } from './route/rule-parts.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
@@ -51,6 +52,7 @@ class RunningDataPlane implements DataPlane {
   readonly #connections = new Set<DownstreamConnection>();
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
+  #rules: RuleParts | null = null;
   #draining = false;
   #onEmpty: (() => void) | null = null;
 
@@ -60,7 +62,8 @@ class RunningDataPlane implements DataPlane {
     this.#roles = { tables: () => this.#tables, random: deps.random };
     this.#exchange = {
       clock: deps.clock,
-      random: deps.random,
+      // Back-off of retries; ids stay unguessable with a seed too.
+      random: { next: () => this.#draw('retry'), uuid: deps.random.uuid },
       deadlines: this.#deadlines,
       metrics: this.#metrics,
       log: deps.log,
@@ -81,19 +84,24 @@ class RunningDataPlane implements DataPlane {
     for (const listener of snapshot.inbound)
       wanted.set(appKey(listener), appCluster(snapshot, listener, this.#deps.appAddress ?? '127.0.0.1'));
     const parts = this.#clusterParts(snapshot);
+    const rules = new RuleParts(snapshot, name => clusters.get(name) ?? null, this.#deps, this.#rules);
+    let applied = false;
+    // Balancers outlive a swap, and with it a seed: they ask anew for each draw.
+    const draw = (purpose: string): number => ((applied ? this.#rules : rules) ?? rules).draws(purpose)();
     const clusters = new Map(
-      [...wanted].map(([key, cluster]) => [key, this.#clusters.get(key) ?? new ClusterRuntime(cluster, parts)]),
+      [...wanted].map(([key, cluster]) => [
+        key,
+        this.#clusters.get(key) ?? new ClusterRuntime(cluster, { ...parts, random: () => draw(key) }),
+      ]),
     );
-    const tables = buildTables(
-      snapshot,
-      name => clusters.get(name) ?? null,
-      listener => clusters.get(appKey(listener)) as ClusterRuntime,
-    );
+    const tables = buildTables(snapshot, rules, listener => clusters.get(appKey(listener)) as ClusterRuntime);
     // Nothing below can fail: from here on everything is new at once.
     for (const [key, cluster] of wanted) this.#clusters.get(key)?.update(cluster);
     for (const [key, cluster] of this.#clusters) if (!clusters.has(key)) cluster.close();
     this.#clusters = clusters;
     this.#tables = tables;
+    this.#rules = rules;
+    applied = true;
   }
 
   outbound(downstream: Downstream): void {
@@ -105,10 +113,14 @@ class RunningDataPlane implements DataPlane {
     }
     const { snapshot } = this.#tables;
     const http = (d: Downstream): void => {
-      this.#serve(d, new OutboundRole(key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+      this.#serve(d, new OutboundRole(d, key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(downstream, runtime.tcp(this.#deps.random.next), snapshot),
+      this.#tcp(
+        downstream,
+        runtime.tcp(() => this.#draw('tcp')),
+        snapshot,
+      ),
     );
   }
 
@@ -123,7 +135,11 @@ class RunningDataPlane implements DataPlane {
       this.#serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(downstream, runtime.tcp(this.#deps.random.next), snapshot),
+      this.#tcp(
+        downstream,
+        runtime.tcp(() => this.#draw('tcp')),
+        snapshot,
+      ),
     );
   }
 
@@ -220,10 +236,9 @@ class RunningDataPlane implements DataPlane {
     if (format !== 'off') this.#deps.accessLog(format === 'json' ? accessJson(entry) : accessText(entry));
   }
 
-  #clusterParts(snapshot: Snapshot): ClusterParts {
-    const { connector, clock, log, random } = this.#deps;
+  #clusterParts(snapshot: Snapshot): Omit<ClusterParts, 'random'> {
+    const { connector, clock, log } = this.#deps;
     return {
-      random: random.next,
       clock,
       probe: createProbe(connector),
       counters: cluster => this.#metrics.clusters.of(cluster.name),
@@ -231,6 +246,10 @@ class RunningDataPlane implements DataPlane {
       requests: (cluster, endpoint) => this.#metrics.requests(sourceEdge(snapshot, cluster, endpoint)),
       connections: cluster => this.#metrics.connections(sourceEdge(snapshot, cluster, null)),
     };
+  }
+
+  #draw(purpose: string): number {
+    return (this.#rules?.draws(purpose) ?? this.#deps.random.next)();
   }
 
   #guard(client: { abort(): void }, act: () => void): void {

@@ -2,7 +2,9 @@ import type { GatewayListener, InboundListener, OutboundListener, Snapshot } fro
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
 import { inboundFilters } from './filters/order.ts';
-import { compileSplit, RouteTableRuntime, type Split } from './route/route-table.ts';
+import { RouteTableRuntime } from './route/route-table.ts';
+import type { RuleParts } from './route/rule-parts.ts';
+import { compileSplit, type Split } from './route/split.ts';
 
 /** An inbound port as it runs. */
 export interface InboundRuntime {
@@ -35,23 +37,22 @@ export function outboundKey(address: string, port: number): string {
   return `${address}:${port}`;
 }
 
-/** Builds the tables. `cluster` and `app` give the running clusters of the snapshot's names and inbound ports. @throws SyntaxError for a bad regular expression */
-export function buildTables(
-  snapshot: Snapshot,
-  cluster: (name: string) => ClusterRuntime | null,
-  app: (listener: InboundListener) => ClusterRuntime,
-): Tables {
-  const tables = new Map(snapshot.routeTables.map(table => [table.name, new RouteTableRuntime(table, cluster)]));
+/** Builds the tables. `app` gives the running clusters of inbound ports. @throws SyntaxError for a bad regular expression */
+export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener: InboundListener) => ClusterRuntime): Tables {
+  const tables = new Map(snapshot.routeTables.map(table => [table.name, new RouteTableRuntime(table, parts)]));
   const routed = <L extends OutboundListener | GatewayListener>(listener: L): RoutedRuntime<L> => ({
     listener,
     table: tables.get(listener.routeTable) ?? null,
-    tcp: compileSplit(listener.tcp, cluster),
+    tcp: compileSplit(listener.tcp, parts.cluster),
   });
   return {
     snapshot,
     outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener)])),
     inbound: new Map(
-      snapshot.inbound.map(listener => [listener.port, { listener, cluster: app(listener), filters: inboundFilters(listener) }]),
+      snapshot.inbound.map(listener => [
+        listener.port,
+        { listener, cluster: app(listener), filters: inboundFilters(listener, parts) },
+      ]),
     ),
     gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener)])),
   };

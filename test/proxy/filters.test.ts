@@ -4,6 +4,7 @@ import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
 import { inboundFilters } from '../../src/proxy/filters/order.ts';
 import { RequestHead } from '../../src/proxy/http1/request-head.ts';
 import type { AccessPolicy, InboundListener } from '../../src/snapshot/snapshot.ts';
+import { ruleParts } from './rule-harness.ts';
 
 const noAdmin: AccessPolicy = {
   default: 'allow',
@@ -19,8 +20,8 @@ function pass(access: AccessPolicy | null, target: string, method = 'GET'): read
   const bytes = Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, 'latin1');
   const head = new RequestHead();
   assert.equal(head.read(bytes, 0, bytes.length), bytes.length);
-  for (const filter of inboundFilters(listener(access))) {
-    const failure = filter(head, { principal: null }, new ExchangeFacts().decision);
+  for (const filter of inboundFilters(listener(access), ruleParts())) {
+    const failure = filter(head, { principal: null, address: '10.0.0.9', scheme: 'http' }, new ExchangeFacts().decision);
     if (failure !== null) return [typeof failure === 'string' ? failure : failure.details, head.target];
   }
   return [null, head.target];
@@ -28,13 +29,16 @@ function pass(access: AccessPolicy | null, target: string, method = 'GET'): read
 
 describe('filters of inbound requests', () => {
   test('without rules there is no filter and the app gets the path as it was sent', () => {
-    assert.deepEqual(inboundFilters(listener(null)), []);
+    assert.deepEqual(inboundFilters(listener(null), ruleParts()), []);
     assert.deepEqual(pass(null, '/a/%61//b?c=/../d'), [null, '/a/%61//b?c=/../d']);
   });
 
   test('the path is brought to its one form before it is judged, and the app gets that form', () => {
-    assert.deepEqual(pass(noAdmin, '/%61dmin'), ['access-denied', '/admin']);
-    assert.deepEqual(pass(noAdmin, '/x/..//admin/users?y=1'), ['access-denied', '/admin/users?y=1']);
+    assert.deepEqual(pass(noAdmin, '/%61dmin'), ['rbac_access_denied_matched_policy[no_admin]', '/admin']);
+    assert.deepEqual(pass(noAdmin, '/x/..//admin/users?y=1'), [
+      'rbac_access_denied_matched_policy[no_admin]',
+      '/admin/users?y=1',
+    ]);
     assert.deepEqual(pass(noAdmin, '/x/../%61?y=%61'), [null, '/a?y=%61']);
   });
 

@@ -131,7 +131,7 @@ describe('JavaScript finds the same', () => {
       fc.property(patterns(neverEmpty), texts, (pattern, text) => {
         let lastEnd = -1;
         const expected = text.replace(new RegExp(pattern, 'gs'), (found, ...rest) => {
-          const at = rest.find(item => typeof item === 'number');
+          const at: number = rest.find(item => typeof item === 'number') ?? -1;
           const again = found === '' && at === lastEnd;
           lastEnd = at + found.length;
           return again ? '' : `<${found}>`;

@@ -18,6 +18,8 @@ export class ExchangeFacts {
     bandwidth: 0,
     mirrors: [],
     hash: null,
+    lines: '',
+    replaced: 0,
     answerLines: '',
     editAnswer: null,
   };
@@ -82,6 +84,8 @@ export class ExchangeFacts {
     decision.bandwidth = 0;
     decision.mirrors = [];
     decision.hash = null;
+    decision.lines = '';
+    decision.replaced = 0;
     decision.answerLines = '';
     decision.editAnswer = null;
     this.endpoint = null;

@@ -16,7 +16,7 @@ export interface Decision {
   matched: number;
   /** To wait before anything else happens, also before a local reply, in ms. */
   delayMs: number;
-  /** Instead of an answer: `reset` cuts the client's connection, `blackhole` keeps it waiting. */
+  /** Instead of an answer: `reset` cuts the client's connection, `blackhole` keeps it waiting. `decide` then returns a reply for the log only. */
   cut: 'no' | 'reset' | 'blackhole';
   /** Bytes of the answer per second; 0: as fast as they come. */
   bandwidth: number;
@@ -24,6 +24,10 @@ export interface Decision {
   mirrors: readonly ClusterRuntime[];
   /** For a balancer that hashes; `null`: there is nothing to hash. */
   hash: number | null;
+  /** Whole lines for the request's head. */
+  lines: string;
+  /** Set of the fields that the sidecar adds by itself and that a rule puts its own in place of, or removes. */
+  replaced: number;
   /** Whole lines for the answer's head, whoever answers. */
   answerLines: string;
   /** Changes the answer's head and returns whole lines to add; local replies are not changed. `null`: nothing to change. */

@@ -1,18 +1,19 @@
 import type { RandomSource } from '../../async/random.ts';
+import type { GatewayListener, OutboundListener } from '../../snapshot/snapshot.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { Downstream } from '../data-plane.ts';
 import type { Caller } from '../filters/filter.ts';
+import { location, redirectReply } from '../filters/redirect.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { pathOf } from '../route/path.ts';
-import type { RouteTableRuntime } from '../route/route-table.ts';
-import type { InboundRuntime, Tables } from '../tables.ts';
+import type { InboundRuntime, RoutedRuntime, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 import type { Failure, LocalReply } from './failure.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
 const claims = bit(field.clientCert);
-const callerCut = claims | bit(field.attemptCount) | bit(field.originalPath);
+const callerCut = claims | bit(field.attemptCount) | bit(field.expectedTimeout) | bit(field.originalPath);
 const gatewayCut = callerCut | bit(field.forwardedFor) | bit(field.forwardedProto) | bit(field.serviceTime);
 /** A client in the mesh keeps its connection for an hour, as in Envoy; a stranger for little more than a minute. */
 const meshKeepAliveMs = 3_600_000;
@@ -25,36 +26,62 @@ export interface RoleParts {
   readonly random: RandomSource;
 }
 
+/** A line that the sidecar adds to requests by itself, unless a rule puts its own in its place. */
+interface OwnLine {
+  readonly field: number;
+  readonly line: string;
+}
+
 /** Requests that the app sends, or that come in at a gateway: routed by the table. */
 abstract class RoutingRole implements ExchangeRole {
   readonly callerSide = true;
   readonly unrouted: EdgeRequests;
   abstract readonly keepAliveMs: number;
   protected abstract readonly cut: number;
-  protected abstract readonly fixedLines: string;
+  protected abstract readonly caller: Caller;
   protected readonly parts: RoleParts;
+  readonly #own: readonly OwnLine[];
+  readonly #ownLines: string;
 
-  constructor(unrouted: EdgeRequests, parts: RoleParts) {
+  constructor(unrouted: EdgeRequests, parts: RoleParts, own: readonly OwnLine[]) {
     this.unrouted = unrouted;
     this.parts = parts;
+    this.#own = own;
+    this.#ownLines = own.map(({ line }) => line).join('');
   }
 
-  protected abstract table(tables: Tables): RouteTableRuntime | null;
+  protected abstract runtime(tables: Tables): RoutedRuntime<OutboundListener | GatewayListener> | null;
 
-  decide(head: RequestHead, decision: Decision): Failure | null {
+  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
     // First: refusals are found in the log by it too.
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
     const tables = this.parts.tables();
-    const table = tables === null ? null : this.table(tables);
-    if (table === null) return 'no-route';
-    const route = table.find(head, pathOf(head.target));
-    if (route === null) return 'no-route';
-    decision.route = route;
-    decision.cluster = route.split(this.parts.random.next);
-    if (decision.cluster === null) return 'no-cluster';
-    decision.head = head.forward(this.cut, known ? this.fixedLines : `${this.fixedLines}x-request-id: ${decision.requestId}\r\n`);
+    const runtime = tables === null ? null : this.runtime(tables);
+    if (runtime === null) return 'no-route';
+    const instead = this.answerInstead(runtime, head);
+    if (instead !== null) return instead;
+    const found = runtime.table?.find(head, pathOf(head.target)) ?? null;
+    if (found === null) return 'no-route';
+    decision.route = found.route;
+    decision.matched = found.matched;
+    for (const filter of found.route.filters) {
+      const end = filter(head, this.caller, decision);
+      if (end !== null) return end;
+    }
+    decision.head = head.forward(this.cut, this.#lines(decision, known) + decision.lines);
     return null;
+  }
+
+  /** What is answered whatever the rules say. */
+  protected answerInstead(_runtime: RoutedRuntime<OutboundListener | GatewayListener>, _head: RequestHead): LocalReply | null {
+    return null;
+  }
+
+  #lines({ replaced, requestId }: Decision, known: boolean): string {
+    const id = known || (replaced & bit(field.requestId)) !== 0 ? '' : `x-request-id: ${requestId}\r\n`;
+    if (replaced === 0) return this.#ownLines + id;
+    return `${this.#own.map(own => ((replaced & bit(own.field)) === 0 ? own.line : '')).join('')}${id}`;
   }
 }
 
@@ -62,17 +89,18 @@ abstract class RoutingRole implements ExchangeRole {
 export class OutboundRole extends RoutingRole {
   readonly keepAliveMs = meshKeepAliveMs;
   protected readonly cut = callerCut;
-  protected readonly fixedLines = '';
+  protected readonly caller: Caller;
   readonly #listener: string;
 
   /** `listener`: key in `Tables.outbound`. */
-  constructor(listener: string, unrouted: EdgeRequests, parts: RoleParts) {
-    super(unrouted, parts);
+  constructor(downstream: Downstream, listener: string, unrouted: EdgeRequests, parts: RoleParts) {
+    super(unrouted, parts, []);
+    this.caller = { principal: null, address: downstream.remoteAddress, scheme: 'http' };
     this.#listener = listener;
   }
 
-  protected table(tables: Tables): RouteTableRuntime | null {
-    return tables.outbound.get(this.#listener)?.table ?? null;
+  protected runtime(tables: Tables): RoutedRuntime<OutboundListener> | null {
+    return tables.outbound.get(this.#listener) ?? null;
   }
 }
 
@@ -80,17 +108,28 @@ export class OutboundRole extends RoutingRole {
 export class GatewayRole extends RoutingRole {
   readonly keepAliveMs = strangerKeepAliveMs;
   protected readonly cut = gatewayCut;
-  protected readonly fixedLines: string;
+  protected readonly caller: Caller;
   readonly #port: number;
 
   constructor(downstream: Downstream, unrouted: EdgeRequests, parts: RoleParts) {
-    super(unrouted, parts);
-    this.#port = downstream.localPort;
-    this.fixedLines = `x-forwarded-for: ${downstream.remoteAddress}\r\nx-forwarded-proto: http\r\n`;
+    const { localPort, remoteAddress } = downstream;
+    const scheme = parts.tables()?.gateway.get(localPort)?.listener.tls === undefined ? 'http' : 'https';
+    super(unrouted, parts, [
+      { field: field.forwardedFor, line: `x-forwarded-for: ${remoteAddress}\r\n` },
+      { field: field.forwardedProto, line: `x-forwarded-proto: ${scheme}\r\n` },
+    ]);
+    this.caller = { principal: null, address: remoteAddress, scheme };
+    this.#port = localPort;
   }
 
-  protected table(tables: Tables): RouteTableRuntime | null {
-    return tables.gateway.get(this.#port)?.table ?? null;
+  protected runtime(tables: Tables): RoutedRuntime<GatewayListener> | null {
+    return tables.gateway.get(this.#port) ?? null;
+  }
+
+  protected override answerInstead({ listener }: RoutedRuntime<GatewayListener>, head: RequestHead): LocalReply | null {
+    const port = listener.httpsRedirectPort;
+    if (port === undefined) return null;
+    return redirectReply(301, location({ scheme: 'https', port }, head.authority, 'http') + head.target);
   }
 }
 
@@ -110,13 +149,15 @@ export class InboundRole implements ExchangeRole {
     this.unrouted = requests;
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
-    this.#caller = { principal: peer?.spiffeId ?? null };
+    this.#caller = { principal: peer?.spiffeId ?? null, address: downstream.remoteAddress, scheme: 'http' };
     this.#identityLine =
       peer === null ? '' : `x-forwarded-client-cert: By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}\r\n`;
     this.#parts = parts;
   }
 
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
+    const known = head.fields.has(field.requestId);
+    decision.requestId = known ? head.value(field.requestId) : this.#parts.random.uuid();
     const inbound: InboundRuntime | undefined = this.#parts.tables()?.inbound.get(this.#port);
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;
@@ -125,8 +166,6 @@ export class InboundRole implements ExchangeRole {
       const failure = filter(head, this.#caller, decision);
       if (failure !== null) return failure;
     }
-    const known = head.fields.has(field.requestId);
-    decision.requestId = known ? head.value(field.requestId) : this.#parts.random.uuid();
     decision.head = head.forward(
       claims,
       known ? this.#identityLine : `${this.#identityLine}x-request-id: ${decision.requestId}\r\n`,

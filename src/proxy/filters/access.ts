@@ -1,4 +1,5 @@
 import type { AccessPolicy, AccessRule } from '../../snapshot/snapshot.ts';
+import { localReplies } from '../exchange/failure.ts';
 import { hostOf } from '../http1/authority.ts';
 import { pathOf } from '../route/path.ts';
 import type { RequestFilter } from './filter.ts';
@@ -18,16 +19,28 @@ export interface AccessRequest {
 export function accessFilter(policy: AccessPolicy): RequestFilter {
   return (head, { principal }) => {
     const { method, authority, target } = head;
-    return isAllowed(policy, { principal, method, path: pathOf(target), authority }) ? null : 'access-denied';
+    const verdict = judge(policy, { principal, method, path: pathOf(target), authority });
+    if (verdict === 'allowed') return null;
+    if (verdict === 'no rule') return 'access-denied';
+    // The log names the rule; the details of a log line have no spaces.
+    return {
+      ...localReplies['access-denied'],
+      details: `rbac_access_denied_matched_policy[${verdict.name.replaceAll(/\s/g, '_')}]`,
+    };
   };
 }
 
-/** Whether the policy lets the request through: deny rules first, then allow rules, then the default. */
+/** Whether the policy lets the request through. */
 export function isAllowed(policy: AccessPolicy, request: AccessRequest): boolean {
-  const { rules } = policy;
-  if (rules.some(rule => rule.action === 'deny' && applies(rule, request))) return false;
-  if (rules.some(rule => rule.action === 'allow' && applies(rule, request))) return true;
-  return policy.default === 'allow' && !rules.some(rule => rule.action === 'allow');
+  return judge(policy, request) === 'allowed';
+}
+
+/** Deny rules first, then allow rules, then the default. Returns the rule that denies, or why none lets the request through. */
+function judge({ rules, default: byDefault }: AccessPolicy, request: AccessRequest): 'allowed' | 'no rule' | AccessRule {
+  const denies = rules.find(rule => rule.action === 'deny' && applies(rule, request));
+  if (denies !== undefined) return denies;
+  if (rules.some(rule => rule.action === 'allow' && applies(rule, request))) return 'allowed';
+  return byDefault === 'allow' && !rules.some(rule => rule.action === 'allow') ? 'allowed' : 'no rule';
 }
 
 /**

@@ -6,6 +6,10 @@ import type { RequestHead } from '../http1/request-head.ts';
 export interface Caller {
   /** SPIFFE ID from the verified certificate, `null` for plaintext. */
   readonly principal: string | null;
+  /** IP address. */
+  readonly address: string;
+  /** How the listener is spoken to, as URLs say it. */
+  readonly scheme: 'http' | 'https';
 }
 
 /**

@@ -5,9 +5,11 @@
  *
  * | step | where | why here |
  * |---|---|---|
+ * | request id | `RoutingRole.decide` | first: refusals are found in the log by it too |
  * | rule | `RouteTableRuntime.find` | once, on the tables of this moment; everything below follows from the rule |
- * | cluster | `RouteRuntime.split` | one draw for all tries: a retry must not change the version |
+ * | filters | `routeFilters`, below | what the rule says happens before the request is sent, the choice of the cluster among it |
  * | head | `RoutingRole.decide` | after everything that may change it: claims cut, request id, at a gateway `x-forwarded-*` |
+ * | delay | `Exchange` | before everything that takes time, so that a delay made on purpose does not use up the rule's own timeout |
  * | timeout | `Exchange` | around all tries, and the waiting between them |
  * | retry | `Exchange` | around one try: endpoint, connection, answer |
  * | endpoint | `ClusterRuntime.pick` | anew for each try, another one than before where there is one |
@@ -24,18 +26,52 @@
  *
  * Last on both sides, however the exchange ended: metrics and access log (`recordExchange`), so that refused requests are counted too.
  */
-import type { InboundListener } from '../../snapshot/snapshot.ts';
+import type { InboundListener, RouteRule } from '../../snapshot/snapshot.ts';
+import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
+import { corsFilter } from './cors.ts';
+import { destinationFilter } from './destination.ts';
+import { faultFilter } from './fault.ts';
 import type { RequestFilter } from './filter.ts';
+import { mirrorFilter } from './mirror.ts';
 import { normalisePath } from './normalise-path.ts';
+import { rateLimitFilter } from './rate-limit.ts';
+import { redirectFilter } from './redirect.ts';
+import { respondFilter } from './respond.ts';
+import { rewriteFilter } from './rewrite.ts';
+
+/** What a request that matches a rule passes on the caller's side, in this order. `key` tells the rule from all others of the sidecar. */
+export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): readonly RequestFilter[] {
+  const { action, faults = [], cors, rateLimits = [], mirrors = [] } = rule;
+  const chain: readonly (RequestFilter | null)[] = [
+    // First, as in Envoy: a service that fails does not answer preflights either.
+    faults.length === 0 ? null : faultFilter(faults, key, parts),
+    // Preflights are no calls: they take no token and reach nobody.
+    cors === undefined ? null : corsFilter(cors),
+    // Before anything is chosen or sent.
+    rateLimits.length === 0 ? null : rateLimitFilter(rateLimits, key, parts),
+    // One of these three. The destination is chosen once for all tries: a retry must not change the version.
+    action.kind === 'redirect' ? redirectFilter(action, rule) : null,
+    action.kind === 'respond' ? respondFilter(action, rule) : null,
+    action.kind === 'forward' ? destinationFilter(rule, action, key, parts) : null,
+    // After all that looks at the path.
+    action.kind === 'forward' && action.rewrite?.path !== undefined ? rewriteFilter(action.rewrite.path, rule.matches) : null,
+    // Last: a copy is made of what is sent.
+    mirrors.length === 0 ? null : mirrorFilter(mirrors, key, parts),
+  ];
+  return chain.filter(filter => filter !== null);
+}
 
 /** What a request from a peer passes on its way to the app, in this order. */
-export function inboundFilters({ access }: InboundListener): readonly RequestFilter[] {
+export function inboundFilters(listener: InboundListener, parts: RuleParts): readonly RequestFilter[] {
+  const { access, port, rateLimits = [] } = listener;
   const chain: readonly (RequestFilter | null)[] = [
     // Before everything that judges a path. Without rules the app gets the path as it was sent, as without a mesh.
     access === null ? null : normalisePath,
     // Whoever may not call costs nothing more.
     access === null ? null : accessFilter(access),
+    // After the access rules: a stranger must not use up a quota.
+    rateLimits.length === 0 ? null : rateLimitFilter(rateLimits, `inbound ${port}`, parts),
   ];
   return chain.filter(filter => filter !== null);
 }

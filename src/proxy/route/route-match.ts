@@ -1,31 +1,63 @@
 import { compilePattern } from '../../snapshot/pattern.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/snapshot.ts';
+import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
 /** Judges a request whose head was just read. */
 export type Matcher = (head: RequestHead, path: string) => boolean;
 
-/** Compiles one match; regular expressions are made once. @throws SyntaxError for an expression that cannot be compiled */
-export function compileMatch(match: RouteMatch): Matcher {
-  const tests: Matcher[] = [];
-  if (match.methods.length > 0) {
-    const methods = match.methods;
-    tests.push(head => methods.includes(head.method));
-  }
-  if (match.path !== null) tests.push(compilePath(match.path));
-  for (const header of match.headers) tests.push(compileHeader(header));
-  for (const param of match.query) tests.push(compileQuery(param));
+/** One condition of a match, with what it was made from. */
+export type Condition = { readonly test: Matcher } & (
+  | { readonly kind: 'methods' | 'hosts'; readonly of: readonly string[] }
+  | { readonly kind: 'path'; readonly of: PathMatch }
+  | { readonly kind: 'header' | 'query'; readonly of: NamedMatch }
+);
+
+/** The conditions of a match, cheapest first. Patterns are compiled once. @throws SyntaxError for one that cannot be compiled */
+export function compileConditions({ path, methods, headers, query, hosts }: RouteMatch): readonly Condition[] {
+  const conditions: Condition[] = [];
+  if (methods.length > 0) conditions.push({ kind: 'methods', of: methods, test: head => methods.includes(head.method) });
+  if (path !== null) conditions.push({ kind: 'path', of: path, test: compilePath(path) });
+  if (hosts !== undefined && hosts.length > 0) conditions.push({ kind: 'hosts', of: hosts, test: compileHosts(hosts) });
+  for (const of of headers) conditions.push({ kind: 'header', of, test: compileNamed(of, headerReader(of.name)) });
+  for (const of of query) conditions.push({ kind: 'query', of, test: compileNamed(of, queryReader(of.name)) });
+  return conditions;
+}
+
+/** Whether all of them hold. */
+export function allOf(conditions: readonly Condition[]): Matcher {
+  const tests = conditions.map(({ test }) => test);
   const [only] = tests;
   if (only !== undefined && tests.length === 1) return only;
-  return (head, path) => tests.every(test => test(head, path));
+  return (head, path) => {
+    for (const test of tests) if (!test(head, path)) return false;
+    return true;
+  };
 }
+
+/** What one text of a request is, `null` where it has none. */
+export type Reader = (head: RequestHead) => string | null;
+
+/** The value of a header. `host` in rules means the authority, also where the request was in absolute form. */
+export function headerReader(name: string): Reader {
+  if (name === 'host' || name === ':authority') return head => head.authority;
+  return head => head.named(name);
+}
+
+/** The value of a query parameter. */
+export function queryReader(name: string): Reader {
+  return head => queryValue(head.target, name);
+}
+
+/** The host that the request is for. */
+export const hostReader: Reader = head => hostOf(head.authority);
 
 function compilePath({ kind, value }: PathMatch): Matcher {
   switch (kind) {
     case 'exact':
       return (_, path) => path === value;
     case 'prefix': {
-      const segments = value.endsWith('/') ? value.slice(0, -1) : value;
+      const segments = segmentsOf(value);
       return (_, path) =>
         path.startsWith(segments) && (path.length === segments.length || path.charCodeAt(segments.length) === 47);
     }
@@ -38,18 +70,27 @@ function compilePath({ kind, value }: PathMatch): Matcher {
   }
 }
 
-function compileHeader(match: NamedMatch): Matcher {
-  const { name } = match;
-  const test = compileValue(match);
-  // `host` in rules means the authority, also where the request was in absolute form.
-  if (name === 'host' || name === ':authority') return head => test(head.authority);
-  return head => test(head.named(name));
+/** A prefix of whole segments without the slash at its end: `/` is every path. */
+export function segmentsOf(prefix: string): string {
+  return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
 }
 
-function compileQuery(match: NamedMatch): Matcher {
-  const { name } = match;
+function compileHosts(hosts: readonly string[]): Matcher {
+  return head => {
+    const host = hostReader(head) ?? '';
+    return hosts.some(wanted => {
+      if (wanted.startsWith('*')) return host.length >= wanted.length && host.endsWith(wanted.slice(1));
+      if (wanted.endsWith('*')) return host.length >= wanted.length && host.startsWith(wanted.slice(0, -1));
+      return host === wanted;
+    });
+  };
+}
+
+function compileNamed(match: NamedMatch, read: Reader): Matcher {
   const test = compileValue(match);
-  return head => test(queryValue(head.target, name));
+  if (match.not !== true) return head => test(read(head));
+  if (match.kind === 'present' || match.kind === 'absent') return head => !test(read(head));
+  return head => !test(read(head) ?? '');
 }
 
 function compileValue({ kind, value }: NamedMatch): (found: string | null) => boolean {

@@ -1,45 +1,42 @@
-import type { RetryPolicy, RouteRule, RouteTable, VirtualHost, WeightedCluster } from '../../snapshot/snapshot.ts';
-import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { RetryPolicy, RouteRule, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
+import type { RequestFilter } from '../filters/filter.ts';
+import { routeFilters } from '../filters/order.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { compileMatch, type Matcher } from './route-match.ts';
-
-/** A cluster name that the snapshot does not define stays `null`: 503 NC when it is chosen. */
-export type FindCluster = (name: string) => ClusterRuntime | null;
-
-/** Picks a cluster; `random` is uniform in [0, 1). */
-export type Split = (random: () => number) => ClusterRuntime | null;
+import { allOf, type Condition, compileConditions } from './route-match.ts';
+import { type Candidate, RuleIndex } from './rule-index.ts';
+import type { RuleParts } from './rule-parts.ts';
 
 /** A rule as it runs. */
 export interface RouteRuntime {
   readonly name: string;
+  readonly rule: RouteRule;
   readonly timeoutMs: number | null;
+  readonly idleTimeoutMs: number | null;
   readonly retry: RetryPolicy | null;
-  readonly split: Split;
+  /** What a request passes, in order, the choice of the cluster among it. */
+  readonly filters: readonly RequestFilter[];
 }
 
-interface Rule extends RouteRuntime {
-  readonly matches: readonly Matcher[];
+/** One match of one rule, or a rule without matches. */
+export interface RouteCandidate extends Candidate {
+  readonly route: RouteRuntime;
+  /** Which of the rule's matches this is; -1 where the rule has none. */
+  readonly matched: number;
+  readonly conditions: readonly Condition[];
 }
 
-/** Compiles a weighted choice: independent draws, weights relative. */
-export function compileSplit(weighted: readonly WeightedCluster[], find: FindCluster): Split {
-  const [first] = weighted;
-  if (first === undefined) return () => null;
-  if (weighted.length === 1) {
-    const only = find(first.cluster);
-    return () => only;
-  }
-  let sum = 0;
-  const steps = weighted.map(({ cluster, weight }) => {
-    sum += weight;
-    return { below: sum, cluster: find(cluster) };
-  });
-  return random => {
-    const drawn = random() * sum;
-    for (const step of steps) if (drawn < step.below) return step.cluster;
-    return steps.at(-1)?.cluster ?? null;
-  };
+/** A virtual host as it runs. */
+export interface HostRuntime {
+  readonly name: string;
+  /** In the order of the rules. */
+  readonly candidates: readonly RouteCandidate[];
+  readonly index: RuleIndex<RouteCandidate>;
+}
+
+interface Affix {
+  readonly text: string;
+  readonly host: HostRuntime;
 }
 
 /** The authorities of a client are few; strange ones must not fill the memory. */
@@ -47,66 +44,77 @@ const maxKnownAuthorities = 512;
 
 /** A route table as it runs: finds a request's rule. */
 export class RouteTableRuntime {
-  readonly #exact = new Map<string, readonly Rule[]>();
+  readonly name: string;
+  readonly #exact = new Map<string, HostRuntime>();
   /** Longest first. */
-  readonly #suffixes: { readonly text: string; readonly rules: readonly Rule[] }[] = [];
-  readonly #prefixes: { readonly text: string; readonly rules: readonly Rule[] }[] = [];
-  #any: readonly Rule[] | null = null;
-  readonly #known = new Map<string, readonly Rule[] | null>();
+  readonly #suffixes: Affix[] = [];
+  readonly #prefixes: Affix[] = [];
+  #any: HostRuntime | null = null;
+  readonly #known = new Map<string, HostRuntime | null>();
 
   /** @throws SyntaxError when a regular expression of the table cannot be compiled */
-  constructor(table: RouteTable, find: FindCluster) {
-    for (const host of table.virtualHosts) this.#add(host, find);
-    const longest = (a: { readonly text: string }, b: { readonly text: string }): number => b.text.length - a.text.length;
+  constructor(table: RouteTable, parts: RuleParts) {
+    this.name = table.name;
+    for (const host of table.virtualHosts) this.#add(host, parts);
+    const longest = (a: Affix, b: Affix): number => b.text.length - a.text.length;
     this.#suffixes.sort(longest);
     this.#prefixes.sort(longest);
   }
 
-  /** The first rule that matches the head just read, `null` for none. */
-  find(head: RequestHead, path: string): RouteRuntime | null {
-    const rules = this.#rulesFor(head.authority);
-    if (rules === null) return null;
-    for (const rule of rules) {
-      if (rule.matches.length === 0) return rule;
-      for (const matches of rule.matches) if (matches(head, path)) return rule;
-    }
-    return null;
+  /** The first rule that matches the head just read, and which of its matches does; `null` for none. */
+  find(head: RequestHead, path: string): RouteCandidate | null {
+    return this.hostFor(head.authority)?.index.find(head, path) ?? null;
   }
 
-  #rulesFor(authority: string): readonly Rule[] | null {
+  /** The virtual host whose rules an authority gets. */
+  hostFor(authority: string): HostRuntime | null {
     const known = this.#known.get(authority);
     if (known !== undefined) return known;
-    const rules = this.#search(hostOf(authority));
-    if (this.#known.size < maxKnownAuthorities) this.#known.set(authority, rules);
-    return rules;
+    const host = this.#search(hostOf(authority));
+    if (this.#known.size < maxKnownAuthorities) this.#known.set(authority, host);
+    return host;
   }
 
-  #search(host: string): readonly Rule[] | null {
+  #search(host: string): HostRuntime | null {
     return (
       this.#exact.get(host) ??
-      this.#suffixes.find(({ text }) => host.length > text.length && host.endsWith(text))?.rules ??
-      this.#prefixes.find(({ text }) => host.length > text.length && host.startsWith(text))?.rules ??
+      this.#suffixes.find(({ text }) => host.length > text.length && host.endsWith(text))?.host ??
+      this.#prefixes.find(({ text }) => host.length > text.length && host.startsWith(text))?.host ??
       this.#any
     );
   }
 
-  #add(host: VirtualHost, find: FindCluster): void {
-    const rules = host.rules.map(rule => compileRule(rule, find));
-    for (const domain of host.domains) {
-      if (domain === '*') this.#any = rules;
-      else if (domain.startsWith('*')) this.#suffixes.push({ text: domain.slice(1), rules });
-      else if (domain.endsWith('*')) this.#prefixes.push({ text: domain.slice(0, -1), rules });
-      else this.#exact.set(domain, rules);
+  #add(virtual: VirtualHost, parts: RuleParts): void {
+    const host = compileHost(virtual, this.name, parts);
+    for (const domain of virtual.domains) {
+      if (domain === '*') this.#any = host;
+      else if (domain.startsWith('*')) this.#suffixes.push({ text: domain.slice(1), host });
+      else if (domain.endsWith('*')) this.#prefixes.push({ text: domain.slice(0, -1), host });
+      else this.#exact.set(domain, host);
     }
   }
 }
 
-function compileRule(rule: RouteRule, find: FindCluster): Rule {
-  return {
-    name: rule.name,
-    timeoutMs: rule.timeoutMs,
-    retry: rule.retry,
-    split: compileSplit(rule.action.kind === 'forward' ? rule.action.split : [], find),
-    matches: rule.matches.map(compileMatch),
-  };
+function compileHost({ name, rules }: VirtualHost, table: string, parts: RuleParts): HostRuntime {
+  const candidates: RouteCandidate[] = [];
+  const names = new Map<string, number>();
+  for (const rule of rules) {
+    // By name, not by place: a rule that is put in front of it does not make it another one.
+    const namesakes = names.get(rule.name) ?? 0;
+    names.set(rule.name, namesakes + 1);
+    const key = JSON.stringify([table, name, rule.name, ...(namesakes === 0 ? [] : [namesakes])]);
+    const route = compileRoute(rule, key, parts);
+    if (rule.matches.length === 0)
+      candidates.push({ order: candidates.length, match: null, matched: -1, route, conditions: [], test: () => true });
+    for (const [matched, match] of rule.matches.entries()) {
+      const conditions = compileConditions(match);
+      candidates.push({ order: candidates.length, match, matched, route, conditions, test: allOf(conditions) });
+    }
+  }
+  return { name, candidates, index: new RuleIndex(candidates) };
+}
+
+function compileRoute(rule: RouteRule, key: string, parts: RuleParts): RouteRuntime {
+  const { name, timeoutMs, idleTimeoutMs = null, retry } = rule;
+  return { name, rule, timeoutMs, idleTimeoutMs, retry, filters: routeFilters(rule, key, parts) };
 }

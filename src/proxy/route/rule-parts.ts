@@ -1,0 +1,46 @@
+import type { Clock } from '../../async/clock.ts';
+import { type RandomSource, seededDraws } from '../../async/random.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import { KeptState } from './kept-state.ts';
+
+/** A cluster name that the snapshot does not define stays `null`: 503 NC when it is chosen. */
+export type FindCluster = (name: string) => ClusterRuntime | null;
+
+/** Uniform in [0, 1). */
+export type Draw = () => number;
+
+/** What rules are compiled with. Made for each snapshot from that of the one before. */
+export class RuleParts {
+  readonly clock: Clock;
+  readonly cluster: FindCluster;
+  readonly kept: KeptState;
+  readonly #random: RandomSource;
+  readonly #seed: number | undefined;
+  readonly #workload: string;
+
+  constructor(
+    { seed, workload }: Pick<Snapshot, 'seed' | 'workload'>,
+    cluster: FindCluster,
+    { clock, random }: { readonly clock: Clock; readonly random: RandomSource },
+    before: RuleParts | null = null,
+  ) {
+    this.clock = clock;
+    this.cluster = cluster;
+    this.kept = new KeptState(before?.kept);
+    this.#random = random;
+    this.#seed = seed;
+    this.#workload = workload;
+  }
+
+  /**
+   * Draws for one purpose. With a seed they repeat themselves, and do not depend on what else is drawn: a fault that is added does not move a split. They go
+   * on over a swap; another seed begins anew.
+   */
+  draws(purpose: string): Draw {
+    const seed = this.#seed;
+    if (seed === undefined) return this.#random.next;
+    const key = `${this.#workload} ${purpose}`;
+    return this.kept.keep(`draws ${seed} ${key}`, () => seededDraws(seed, key));
+  }
+}
