@@ -46,7 +46,10 @@ export function parseYaml(text: string, file: string, options: ParseOptions = {}
   // One mistake makes the parser stumble several times over a line: the first is the one to read.
   const stumbled = document.errors.map(error => explainYamlError(error, document, text, at));
   const plain = (one: Diagnostic): boolean => one.code === 'yaml-syntax';
+  const misread = stumbled.findIndex(one => one.code === 'unquoted-variable');
   const errors = stumbled.filter((one, index) => {
+    // What the parser says after a mapping that was meant as a variable is about a file that nobody wrote.
+    if (misread >= 0 && index > misread && one.code !== 'unquoted-variable') return false;
     const same = stumbled.filter(other => other.line === one.line);
     return (same.find(other => !plain(other)) ?? same[0]) === stumbled[index];
   });

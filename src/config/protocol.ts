@@ -1,4 +1,4 @@
-import type { PortConfig } from './mesh-config.ts';
+import type { PortConfig, ServiceConfig } from './mesh-config.ts';
 import type { ListenerProtocol } from './terms.ts';
 
 /** What a protocol choice rests on. */
@@ -135,6 +135,13 @@ export function chooseProtocol(facts: ProtocolFacts): Pick<PortConfig, 'protocol
   if (tcpPorts.has(facts.port)) return { protocol: 'tcp', protocolFrom: 'port-number' };
   if (httpPort) return { protocol: 'http', protocolFrom: 'port-number' };
   return { protocol: 'auto', protocolFrom: 'unknown' };
+}
+
+/** Whether a service speaks raw TCP on every port. Where no port is known yet, its image tells: what a redis exposes is no HTTP. */
+export function speaksOnlyTcp({ ports, protocol, versions }: Pick<ServiceConfig, 'ports' | 'protocol' | 'versions'>): boolean {
+  if (ports.length > 0) return ports.every(port => port.protocol === 'tcp');
+  const images = versions.map(version => version.container.image);
+  return chooseProtocol({ configured: protocol, port: 0, portName: '', appProtocol: '', images }).protocol === 'tcp';
 }
 
 function byName(name: string): ListenerProtocol | null {

@@ -4,6 +4,8 @@ interface Section {
   readonly title: string;
   /** Steps through the JSON Schema. */
   readonly steps: readonly (string | number)[];
+  /** Another schema, whose fields are not told again. */
+  readonly beside?: readonly string[];
 }
 
 const service = ['properties', 'services', 'additionalProperties'] as const;
@@ -20,10 +22,24 @@ const sections: readonly Section[] = [
   },
   { title: '`routes.<service>[]`', steps: rule },
   { title: '`match`', steps: [...rule, 'properties', 'match', 'anyOf', 0, 'items'] },
+  { title: '`split`, long form of a share', steps: [...rule, 'properties', 'split', 'additionalProperties', 'anyOf', 1] },
+  { title: '`rewrite`', steps: [...rule, 'properties', 'rewrite'] },
+  { title: '`redirect`', steps: [...rule, 'properties', 'redirect'] },
+  { title: '`respond`', steps: [...rule, 'properties', 'respond'] },
+  { title: '`headers`', steps: [...rule, 'properties', 'headers'] },
+  { title: '`headers.request`, `headers.response`', steps: [...rule, 'properties', 'headers', 'properties', 'request'] },
+  { title: '`cors`', steps: [...rule, 'properties', 'cors'] },
+  { title: '`mirror`, long form', steps: [...rule, 'properties', 'mirror', 'anyOf', 1, 'anyOf', 1] },
+  { title: '`fault`', steps: [...rule, 'properties', 'fault', 'anyOf', 1] },
+  { title: '`rateLimit`', steps: [...rule, 'properties', 'rateLimit', 'anyOf', 1] },
   { title: '`retries`, long form', steps: [...rule, 'properties', 'retries', 'anyOf', 1] },
   { title: '`gateways.<name>`', steps: gateway },
   { title: '`gateways.<name>.tls`, long form', steps: [...gateway, 'properties', 'tls', 'anyOf', 1] },
-  { title: '`gateways.<name>.routes[]`', steps: [...gateway, 'properties', 'routes', 'items'] },
+  {
+    title: '`gateways.<name>.routes[]`: the fields of `routes.<service>[]`, and',
+    steps: [...gateway, 'properties', 'routes', 'items'],
+    beside: rule,
+  },
   { title: '`external.<name>`', steps: external },
   { title: '`external.<name>.tls`, long form', steps: [...external, 'properties', 'tls', 'anyOf', 1] },
   { title: '`access[]`', steps: ['properties', 'access', 'anyOf', 0, 'items'] },
@@ -34,14 +50,19 @@ const sections: readonly Section[] = [
 /** The field tables of docs/configuration.md, from the published schema. Compose's keys of a service are not repeated. */
 export function referenceTables(): string {
   const schema = meshJsonSchema();
-  return sections.map(({ title, steps }) => `### ${title}\n\n${table(at(schema, steps))}`).join('\n\n');
+  return sections
+    .map(
+      ({ title, steps, beside }) => `### ${title}\n\n${table(at(schema, steps), beside === undefined ? {} : at(schema, beside))}`,
+    )
+    .join('\n\n');
 }
 
-function table(schema: JsonSchema): string {
+function table(schema: JsonSchema, known: JsonSchema): string {
+  const told = new Set(Object.keys((known['properties'] ?? {}) as Record<string, JsonSchema>));
   const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>);
   const required = new Set((schema['required'] ?? []) as string[]);
   const rows = properties
-    .filter(([, field]) => !String(field['description'] ?? '').startsWith("Compose's `"))
+    .filter(([name, field]) => !told.has(name) && !String(field['description'] ?? '').startsWith("Compose's `"))
     .map(
       ([name, field]) =>
         `| \`${name}\`${required.has(name) ? ' (required)' : ''} | ${cell(form(field))} | ${cell(String(field['description'] ?? ''))} |`,
@@ -60,6 +81,7 @@ function form(schema: JsonSchema): string {
   const words = schema['enum'] as string[] | undefined;
   if (words !== undefined) return words.map(word => `\`${word}\``).join(', ');
   if (schema['const'] !== undefined) return `\`${JSON.stringify(schema['const'])}\``;
+  if (schema['type'] === 'boolean') return '`true` or `false`';
   if (schema['type'] === 'array') return 'list';
   if (schema['type'] === 'object') return 'mapping';
   const [example] = (schema['examples'] ?? []) as string[];

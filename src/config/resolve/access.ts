@@ -1,5 +1,6 @@
 import type { AccessConfig, AccessRuleConfig, GatewayConfig, ServiceConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
+import { speaksOnlyTcp } from '../protocol.ts';
 import type { AccessRuleSpec, AccessSpec } from '../schema/access.ts';
 import { shown } from '../shown.ts';
 import type { YamlPath } from '../yaml-node.ts';
@@ -19,7 +20,7 @@ export function resolveAccess(
     const at = [...path, index];
     checkCallers(rule, at, callers, report);
     for (const [place, name] of (rule.to ?? []).entries()) {
-      const service = destinations.service(name, entryPath([...at, 'to'], place, report));
+      const service = destinations.service(name, report.entry([...at, 'to'], place));
       if (service !== null) checkProtocol(rule, service, at, report);
     }
     if (rule.action === 'deny' && Object.keys(rule).every(key => key === 'name' || key === 'action')) {
@@ -44,7 +45,7 @@ function checkCallers(rule: AccessRuleSpec, at: YamlPath, callers: readonly stri
   for (const [place, name] of (rule.from ?? []).entries()) {
     if (name === '*' || callers.includes(name)) continue;
     const hint = suggest(name, callers);
-    report.error(entryPath([...at, 'from'], place, report), {
+    report.error(report.entry([...at, 'from'], place), {
       code: 'unknown-service',
       message: `${shown(name)} is not known`,
       hint,
@@ -54,8 +55,7 @@ function checkCallers(rule: AccessRuleSpec, at: YamlPath, callers: readonly stri
 
 /** An allow rule with HTTP conditions never matches raw TCP: it would shut the service for everybody without saying so. */
 function checkProtocol(rule: AccessRuleSpec, service: ServiceConfig, at: YamlPath, report: Report): void {
-  const onlyTcp = service.ports.length > 0 && service.ports.every(port => port.protocol === 'tcp');
-  if (!onlyTcp) return;
+  if (!speaksOnlyTcp(service)) return;
   for (const part of ['methods', 'paths', 'hosts'] as const) {
     if (rule[part] === undefined) continue;
     report.error([...at, part], {
@@ -64,8 +64,4 @@ function checkProtocol(rule: AccessRuleSpec, service: ServiceConfig, at: YamlPat
       hint: `remove \`${part}\`, or write \`protocol: http\` for \`${service.name}\``,
     });
   }
-}
-
-function entryPath(path: YamlPath, place: number, report: Report): YamlPath {
-  return report.isList(path) ? [...path, place] : path;
 }

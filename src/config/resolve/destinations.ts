@@ -1,4 +1,4 @@
-import type { DestinationConfig, ServiceConfig } from '../mesh-config.ts';
+import type { ServiceConfig, TargetConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
 import { shown } from '../shown.ts';
 import type { YamlPath } from '../yaml-node.ts';
@@ -40,7 +40,7 @@ export class Destinations {
    * `service`, `service/version`, `service:port`, `service/version:port`; inside the rules of a service also the bare name of one of its versions.
    * A gateway has no port of the caller to keep, so there (`home` null) the port must be clear.
    */
-  find(written: string, weight: number, home: ServiceConfig | null, path: YamlPath, key = false): DestinationConfig | null {
+  find(written: string, home: ServiceConfig | null, path: YamlPath, key = false): TargetConfig | null {
     const match = /^([^/:]+)(?:\/([^/:]+))?(?::(\d{1,5}))?$/.exec(written);
     const [, first = '', second, portText] = match ?? [];
     if (match === null) {
@@ -66,7 +66,7 @@ export class Destinations {
       return null;
     }
     const port = this.#port(service, portText === undefined ? null : Number(portText), home, path, key);
-    return port === undefined ? null : { service: service.name, version, port, weight };
+    return port === undefined ? null : { service: service.name, version, port };
   }
 
   #port(
@@ -110,10 +110,11 @@ export class Destinations {
       return;
     }
     const versions = home?.versions.map(version => version.name).filter(version => version !== '') ?? [];
-    const message =
-      versions.length === 0
-        ? `${shown(name)} is not known`
-        : `${shown(name)} is neither a version of \`${home?.name}\` nor a service`;
-    this.#report.error(path, { code, key, message, hint: suggest(name, [...versions, ...this.#services.keys()]) });
+    const hint = suggest(name, [...versions, ...this.#services.keys()]);
+    if (versions.length === 0) this.#report.error(path, { code, key, message: `${shown(name)} is not known`, hint });
+    else {
+      const message = `${shown(name)} is neither a version of \`${home?.name}\` nor a service`;
+      this.#report.error(path, { code: 'unknown-version', key, message, hint });
+    }
   }
 }

@@ -44,6 +44,11 @@ export class Report {
     return nodeAt(this.#root, path)?.kind === 'list';
   }
 
+  /** Path of an entry of a field that is written as one value or as a list of them. */
+  entry(path: YamlPath, place: number): YamlPath {
+    return this.isList(path) ? [...path, place] : path;
+  }
+
   /** The text written at `path`; empty where there is none. */
   text(path: YamlPath): string {
     const node = nodeAt(this.#root, path);

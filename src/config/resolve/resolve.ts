@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { compareText, type Diagnostic, errorAt, sortDiagnostics } from '../diagnostic.ts';
 import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
+import { speaksOnlyTcp } from '../protocol.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import { dotted, type YamlNode } from '../yaml-node.ts';
@@ -82,6 +83,7 @@ export function resolve(input: ResolveInput): Resolved {
     mtls: spec.mtls ?? 'strict',
     access,
     egress: spec.egress ?? 'allow-any',
+    ...(spec.seed === undefined ? {} : { seed: spec.seed }),
     proxy: {
       image: spec.proxy?.image ?? null,
       accessLog: spec.proxy?.accessLog ?? 'text',
@@ -107,7 +109,7 @@ function withRoutes<S extends ServiceConfig>(
       const hint = `write \`services: {${service.name}: {port: 8080}}\``;
       report.warning(path, { code: 'port-unknown', key: true, message, hint });
     }
-    if (service.ports.length > 0 && service.ports.every(port => port.protocol === 'tcp')) {
+    if (speaksOnlyTcp(service)) {
       for (const [index, rule] of written.entries()) {
         for (const part of httpOnlyParts(rule)) {
           const message = `\`${part}\` means nothing here: \`${service.name}\` speaks tcp`;

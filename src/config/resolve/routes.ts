@@ -1,18 +1,13 @@
-import { defaultBackoffMs, defaultRetry } from '../default-retry.ts';
-import { compareText } from '../diagnostic.ts';
-import type { DestinationConfig, RouteMatchConfig, RouteRuleConfig, ServiceConfig } from '../mesh-config.ts';
-import { regexProblem } from '../regex.ts';
-import type { GatewayRuleSpec, RetriesSpec, RouteRuleSpec } from '../schema/route.ts';
-import type { NamedMatch, RetryCondition, RetryPolicy } from '../terms.ts';
+import { defaultRetry } from '../default-retry.ts';
+import type { RouteRuleConfig, ServiceConfig } from '../mesh-config.ts';
+import type { GatewayRuleSpec, RouteRuleSpec } from '../schema/route.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
+import { isUnreachable, resolveMatch } from './matches.ts';
 import type { Report } from './report.ts';
-
-/** May be sent twice without harm (RFC 9110 section 9.2.2), less the rare ones. */
-const idempotent = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE'];
-/** Before the first answer byte and before anything was surely seen: safe for every idempotent request. */
-const defaultConditions: readonly RetryCondition[] = ['connect-failure', 'gateway-error', 'reset'];
-const defaultAttempts = 2;
+import { resolveRetries } from './retries.ts';
+import { resolveAction } from './rule-action.ts';
+import { resolveCors, resolveHeaders, resolveMirrors, resolveRateLimits } from './rule-parts.ts';
 
 /** Rules of one service (`home`) or of a gateway (`home` null), checked and in long form. */
 export function resolveRules(
@@ -24,6 +19,7 @@ export function resolveRules(
   report: Report,
 ): RouteRuleConfig[] {
   const names = new Map<string, number>();
+  const above: { readonly hosts: readonly string[]; readonly matches: RouteRuleConfig['matches'] }[] = [];
   return rules.map((rule, index) => {
     const at = [...path, index];
     const name = rule.name ?? `${owner}[${index}]`;
@@ -33,150 +29,80 @@ export function resolveRules(
       report.error([...at, 'name'], { code: 'duplicate-name', message, hint: 'names tell rules apart in logs and metrics' });
     }
     names.set(name, index);
-    const unreachable = index > 0 && rules.slice(0, index).some(earlier => catchesAll(earlier));
-    if (unreachable) {
+    const matches = (rule.match ?? []).map((match, place) =>
+      resolveMatch(match, home, report.entry([...at, 'match'], place), destinations, report),
+    );
+    const reach = { hosts: ('hosts' in rule ? rule.hosts : undefined) ?? [], matches };
+    if (isUnreachable(reach, above)) {
       const message = 'this rule is never reached: a rule above it takes every request';
       report.warning(at, { code: 'unreachable-rule', message, hint: 'put the rule without `match` last' });
     }
+    above.push(reach);
+    const action = resolveAction(rule, home, at, destinations, report);
     return {
       name,
-      matches: (rule.match ?? []).map((match, place) => resolveMatch(match, matchPath(at, rule.match, place, report), report)),
-      action: { kind: 'forward', split: splitOf(rule, home, at, destinations, report) },
-      timeoutMs: rule.timeout ?? null,
-      retry: rule.retries === undefined ? defaultRetry : resolveRetries(rule.retries, [...at, 'retries'], report),
+      matches,
+      action,
+      ...timesOf(rule, action, at, report),
+      ...policyOf(rule, home, owner, name, at, destinations, report),
     };
   });
 }
 
-function catchesAll(rule: RouteRuleSpec | GatewayRuleSpec): boolean {
-  const anyHost = !('hosts' in rule) || rule.hosts === undefined;
-  return rule.match === undefined && anyHost;
+function timesOf(
+  rule: RouteRuleSpec,
+  action: RouteRuleConfig['action'],
+  at: YamlPath,
+  report: Report,
+): Pick<RouteRuleConfig, 'timeoutMs' | 'retry' | 'idleTimeoutMs'> {
+  const { timeout, idleTimeout, retries } = rule;
+  const retry = retries === undefined ? defaultRetry : resolveRetries(retries, timeout, [...at, 'retries'], report);
+  return {
+    timeoutMs: timeout ?? null,
+    retry: action.kind === 'forward' ? retry : null,
+    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
+  };
 }
 
-/** `match` may be one mapping or a list; the path of a part differs. */
-function matchPath(at: YamlPath, match: RouteRuleSpec['match'], place: number, report: Report): YamlPath {
-  const single = match?.length === 1 && !report.isList([...at, 'match']);
-  return single ? [...at, 'match'] : [...at, 'match', place];
-}
-
-function splitOf(
+function policyOf(
   rule: RouteRuleSpec,
   home: ServiceConfig | null,
+  owner: string,
+  name: string,
   at: YamlPath,
   destinations: Destinations,
   report: Report,
-): DestinationConfig[] {
-  if (rule.to !== undefined && rule.split !== undefined) {
-    report.error([...at, 'split'], {
-      code: 'to-and-split',
-      key: true,
-      message: '`to` and `split` in one rule',
-      hint: 'keep one of them',
-    });
-    return [];
-  }
-  if (rule.to !== undefined) {
-    const found = destinations.find(rule.to, 1, home, [...at, 'to']);
-    return found === null ? [] : [found];
-  }
-  if (rule.split === undefined) {
-    if (home !== null) return [{ service: home.name, version: '', port: null, weight: 1 }];
-    report.error(at, {
-      code: 'missing-field',
-      message: 'the rule leads nowhere',
-      hint: 'write `to: web` or `split: {web/v1: 90, web/v2: 10}`',
-    });
-    return [];
-  }
-  const path = [...at, 'split'];
-  const weights = Object.values(rule.split);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) {
-    report.error(path, {
-      code: 'bad-weights',
-      message: 'the weights add up to 0',
-      hint: 'give at least one destination a weight above 0',
-    });
-  }
-  const percents = Object.keys(rule.split).filter(key =>
-    report
-      .text([...path, key])
-      .trim()
-      .endsWith('%'),
-  );
-  if (percents.length > 0 && (percents.length < weights.length || Math.abs(total - 100) > 1e-9)) {
-    const mixed = percents.length < weights.length;
-    const message = mixed ? 'percentages and plain weights are mixed' : `the percentages add up to ${total}%, not 100%`;
-    report.error(path, { code: 'bad-weights', message, hint: 'write shares of 100%, or plain weights such as `90` and `10`' });
-  }
-  return Object.entries(rule.split)
-    .flatMap(([key, weight]) => destinations.find(key, weight, home, [...path, key], true) ?? [])
-    .sort((a, b) => compareText(`${a.service}/${a.version}`, `${b.service}/${b.version}`));
-}
-
-function resolveMatch(match: NonNullable<RouteRuleSpec['match']>[number], path: YamlPath, report: Report): RouteMatchConfig {
-  if (match.path?.kind === 'regex') checkRegex(match.path.value, [...path, 'path', 'regex'], report);
-  const named = (part: 'headers' | 'query', fold: (name: string) => string): NamedMatch[] =>
-    Object.entries(match[part] ?? {})
-      .map(([name, { kind, value }]) => {
-        if (kind === 'regex') checkRegex(value, [...path, part, name, 'regex'], report);
-        return { name: fold(name), kind, value };
-      })
-      .sort((a, b) => compareText(a.name, b.name));
-  for (const name of Object.keys(match.headers ?? {})) {
-    if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) continue;
-    const hint = 'letters, digits and `-`; the path and method have fields of their own';
-    report.error([...path, 'headers', name], { code: 'bad-name', key: true, message: `\`${name}\` is not a header name`, hint });
-  }
+): Partial<RouteRuleConfig> {
+  const { headers, cors, fault, mirror, rateLimit } = rule;
+  const bucket = rule.name === undefined ? name : `${owner}/${name}`;
   return {
-    path: match.path ?? null,
-    methods: [...new Set(match.methods ?? [])].sort(compareText),
-    headers: named('headers', name => name.toLowerCase()),
-    query: named('query', name => name),
-    hosts: [],
-    ports: [],
-    from: [],
+    ...resolveHeaders(headers, [...at, 'headers'], report),
+    ...(cors === undefined ? {} : { cors: resolveCors(cors, [...at, 'cors'], report) }),
+    ...(fault === undefined ? {} : { faults: fault }),
+    ...(mirror === undefined ? {} : { mirrors: resolveMirrors(mirror, home, [...at, 'mirror'], destinations, report) }),
+    ...(rateLimit === undefined ? {} : { rateLimits: resolveRateLimits(rateLimit, bucket, [...at, 'rateLimit'], report) }),
   };
 }
 
-function checkRegex(source: string, path: YamlPath, report: Report): void {
-  const problem = regexProblem(source);
-  if (problem !== null) report.error(path, { code: 'bad-regex', message: problem.problem, hint: problem.hint });
-}
-
-function resolveRetries(spec: RetriesSpec, path: YamlPath, report: Report): RetryPolicy {
-  const full = 'on' in spec || 'methods' in spec || 'codes' in spec || 'perTry' in spec || 'backoff' in spec ? spec : {};
-  const unsafe = (full.methods ?? []).filter(method => !idempotent.includes(method));
-  if (unsafe.length > 0) {
-    report.warning([...path, 'methods'], {
-      code: 'retry-not-idempotent',
-      message: `${unsafe.join(', ')} is not idempotent: a retry may do it twice`,
-      hint: 'leave it out unless the service recognises repeated requests',
-    });
-  }
-  const on =
-    full.on ?? (full.codes === undefined ? defaultConditions : [...defaultConditions, 'retriable-status-codes' as const]);
-  if (on.includes('retriable-status-codes') && full.codes === undefined) {
-    const message = '`retriable-status-codes` without `codes`';
-    report.error([...path, 'on'], { code: 'missing-field', message, hint: 'write `codes: [503]`' });
-  }
-  return {
-    attempts: spec.attempts ?? defaultAttempts,
-    on: [...new Set(on)].sort(compareText),
-    statusCodes: [...new Set(full.codes ?? [])].sort((a, b) => a - b),
-    perTryTimeoutMs: full.perTry ?? null,
-    methods: [...new Set(full.methods ?? idempotent)].sort(compareText),
-    backoffBaseMs: full.backoff ?? defaultBackoffMs,
-  };
-}
-
-/** Parts of a rule that only HTTP has, with their place: raw TCP can be split, no more. */
+/** Parts of a rule that only HTTP has: raw TCP can be split, delayed, slowed down and cut, and its caller and port are known. */
 export function httpOnlyParts(rule: RouteRuleSpec | GatewayRuleSpec): readonly string[] {
+  const asksRequest = rule.match?.some(({ from, ports, ...rest }) => Object.values(rest).some(part => part !== undefined));
+  const inShares = Object.values(rule.split ?? {}).some(share => share.headers !== undefined);
+  const aborts = rule.fault?.some(fault => fault.kind === 'abort');
   const parts = {
-    match: rule.match,
-    timeout: rule.timeout,
-    retries: rule.retries,
-    hosts: 'hosts' in rule ? rule.hosts : undefined,
+    match: asksRequest,
+    hosts: 'hosts' in rule && rule.hosts !== undefined,
+    rewrite: rule.rewrite !== undefined,
+    redirect: rule.redirect !== undefined,
+    respond: rule.respond !== undefined,
+    headers: rule.headers !== undefined || inShares,
+    cors: rule.cors !== undefined,
+    mirror: rule.mirror !== undefined,
+    abort: aborts,
+    timeout: rule.timeout !== undefined,
+    idleTimeout: rule.idleTimeout !== undefined,
+    retries: rule.retries !== undefined,
+    rateLimit: rule.rateLimit !== undefined,
   };
-  return Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return Object.entries(parts).flatMap(([name, given]) => (given === true ? [name] : []));
 }

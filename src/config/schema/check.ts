@@ -26,7 +26,10 @@ export function checkShape(root: YamlNode): Checked {
   const removed: YamlPath[] = [];
   let wrong: readonly YamlPath[] = explained.map(one => one.path);
   for (let round = 0; round < maxRounds; round++) {
-    for (const path of wrong) removed.push(takeOut(value, path));
+    const gone: YamlPath[] = [];
+    for (const path of wrong)
+      if (!gone.some(part => part.every((step, index) => step === path[index]))) gone.push(takeOut(value, path));
+    removed.push(...gone);
     const next = meshSchema.safeParse(value);
     if (next.success) return { spec: next.data, diagnostics, removed };
     wrong = explainIssues(next.error.issues, root).map(one => one.path);

@@ -35,18 +35,36 @@ export function fields<S extends z.ZodRawShape>(shape: S, example: string) {
   });
 }
 
-/** A mapping with exactly one of these fields, as that field's name and value. */
-export function exactlyOne<K extends string>(shape: Record<K, z.ZodType<string, unknown>>, example: string) {
-  const optional = Object.fromEntries(
-    Object.entries(shape).map(([key, value]) => [key, (value as z.ZodType<string, unknown>).optional()]),
-  );
-  return fields(optional as Record<K, z.ZodOptional<z.ZodType<string, unknown>>>, example).transform((object, context) => {
-    const given = Object.entries(object).filter(([, value]) => value !== undefined);
-    const [first] = given;
-    if (given.length === 1 && first !== undefined) return { key: first[0] as K, value: first[1] as string };
-    const problem = given.length === 0 ? 'says nothing' : `says ${given.map(([key]) => `\`${key}\``).join(' and ')} at once`;
-    context.issues.push({ code: 'custom', input: object, message: message(problem, `write one of ${example}`) });
+/** What a schema read, checked and converted once more: fields that have to fit each other. */
+export function checked<S extends z.ZodType, T>(schema: S, check: (value: z.output<S>) => T | Problem) {
+  return schema.transform((value, context): T => {
+    const result = check(value);
+    if (!isProblem(result)) return result as T;
+    context.issues.push({ code: 'custom', input: value, message: message(result.problem, result.hint) });
     return z.NEVER;
+  });
+}
+
+/** The one field that is given, or what is wrong with none or several of them. */
+export function single<T extends object>(object: T, keys: readonly (keyof T & string)[], example: string): keyof T | Problem {
+  const given = keys.filter(key => object[key] !== undefined);
+  const [first] = given;
+  if (given.length === 1 && first !== undefined) return first;
+  const problem = given.length === 0 ? 'says nothing' : `says ${given.map(key => `\`${key}\``).join(' and ')} at once`;
+  return { problem, hint: `write one of ${example}` };
+}
+
+/** One of the fields of `S`, by name. */
+type OneField<S extends Record<string, z.ZodType>> = {
+  [K in keyof S]: { readonly key: K; readonly value: z.output<S[K]> };
+}[keyof S];
+
+/** A mapping with exactly one of these fields, as that field's name and value. */
+export function exactlyOne<S extends Record<string, z.ZodType>>(shape: S, example: string) {
+  const optional = Object.fromEntries(Object.entries(shape).map(([key, value]) => [key, value.optional()]));
+  return checked(fields(optional, example), (object): OneField<S> | Problem => {
+    const key = single(object, Object.keys(shape), example);
+    return isProblem(key) ? key : ({ key, value: object[key] } as OneField<S>);
   });
 }
 

@@ -56,6 +56,8 @@ function bestBranch(issue: z.core.$ZodIssueInvalidUnion, path: YamlPath, root: Y
 
 function wrongType(issue: Issue, scalar: boolean): boolean {
   if (issue.code === 'invalid_type') return true;
+  if (issue.code === 'invalid_union')
+    return issue.errors.every(branch => branch.some(inner => inner.path.length === 0 && wrongType(inner, scalar)));
   return !scalar && issue.code === 'custom' && issue.params?.['wrongType'] === true;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shown } from '../shown.ts';
 import { access } from './access.ts';
 import { external } from './external.ts';
-import { field, fields, namedMap, oneOf, oneOrMany, text } from './field.ts';
+import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { gateway } from './gateway.ts';
 import { size, trustDomain } from './leaves.ts';
 import { routes } from './route.ts';
@@ -73,6 +73,9 @@ export const meshSchema = fields(
     egress: oneOf(['allow-any', 'registry-only'])
       .optional()
       .describe('Calls to addresses outside the mesh: let through (default), or only to known services.'),
+    seed: integer(0, 999_999_999, 'a seed', 42)
+      .optional()
+      .describe('Makes splits, faults, mirrors and jitter repeatable, as tests need it. Default: drawn anew.'),
     mtls: mtlsMode
       .optional()
       .describe('`strict` (default) refuses plaintext, `permissive` takes both, `disabled` sends plaintext.'),

@@ -26,6 +26,18 @@ const ruleWords: ReadonlyMap<string, string> = new Map([
   ]),
   ...['weight', 'weights', 'subset'].map((word): [string, string] => [word, 'shares are written `split: {v1: 90, v2: 10}`']),
   ['retry', 'the field is `retries`'],
+  ['budget', 'retries are bounded for a service: `services: {<name>: {limits: {retryBudget: {percent: 20%}}}}`'],
+  ['uri', 'the field is `path`'],
+  ['authority', 'the field is `host`, in a match `hosts`'],
+  ['withoutHeaders', 'write `headers: {x: {not: …}}`'],
+  ['queryParams', 'the field is `query`'],
+  ['directResponse', 'the field is `respond`'],
+  ['corsPolicy', 'the field is `cors`'],
+  ['perTryTimeout', 'the field is `perTry`'],
+  ['retryOn', 'the field is `on`'],
+  ['httpStatus', 'write `abort: 503`'],
+  ['fixedDelay', 'write `delay: 2s`'],
+  ['percentage', 'the field is `percent`, `10%`'],
 ]);
 
 /** What to do instead of the unknown field at `path`; `null` where nothing special is known of it. */

@@ -48,14 +48,17 @@ export function compileRule(rule: RouteRuleConfig, scope: RuleScope): RouteRule 
   if (matches === null) return null;
   const { name, timeoutMs, retry, action, mirrors: written = [], faults: _, ...rest } = rule;
   const faults = faultsOf(rule, scope);
-  const mirrors = written.filter(mirror => mirror.percent > 0).map(mirror => compileMirror(mirror, mirror.percent, scope));
+  const mirrors = written
+    .filter(({ percent }) => percent > 0)
+    .map((mirror): Mirror => ({ cluster: clusterOf(mirror, scope), percent: mirror.percent }));
   return {
     ...pick(rest),
     name,
     matches,
     action: action.kind === 'forward' ? compileForward(action, scope) : action,
     timeoutMs,
-    retry,
+    // No retries are no policy: nothing is kept for them.
+    retry: retry?.attempts === 0 ? null : retry,
     ...(faults.length === 0 ? {} : { faults }),
     ...(mirrors.length === 0 ? {} : { mirrors }),
   };
@@ -143,10 +146,6 @@ function compileSplit(split: ForwardConfig['split'], scope: RuleScope): readonly
     });
   }
   return [...entries.values()];
-}
-
-function compileMirror(target: TargetConfig, percent: number, scope: RuleScope): Mirror {
-  return { cluster: clusterOf(target, scope), percent };
 }
 
 function clusterOf({ service: name, version, port: written }: TargetConfig, { config, port, use }: RuleScope): string {
