@@ -4,9 +4,9 @@ import { bit, field, hopByHop } from './known-field.ts';
 
 /** Takes pieces of a body as they are read. */
 export interface BodySink {
-  /** Bytes `from` to `to` of `bytes` are the next piece. */
+  /** Bytes `from` to `to` of `bytes` are the next piece of data. */
   piece(bytes: Buffer, from: number, to: number): void;
-  /** The canonical trailer section with the empty line that ends the body. Not called where the client sent no trailers. */
+  /** Canonical trailer lines without the empty line. Not called where there are none. */
   trailers(lines: string): void;
 }
 
@@ -35,7 +35,7 @@ const at = {
 } as const;
 
 /** Fields that must not come in a trailer: they frame, route, authenticate or name the caller. @see RFC 9110 §6.5.1 */
-const notInTrailers: number =
+export const notInTrailers: number =
   hopByHop |
   bit(field.host) |
   bit(field.contentLength) |
@@ -55,39 +55,28 @@ const notInTrailers: number =
 const trailerFields = new FieldSection();
 const noBytes = Buffer.alloc(0);
 
-/**
- * Reads the chunked coding (RFC 9112 §7.1) and hands it on in canonical form: the bytes as they came, without extensions and with a filtered trailer
- * section; or, with `dataOnly`, the data alone. State survives between reads, so any split of the input gives the same output.
- */
+/** Reads the chunked coding (RFC 9112 §7.1) and hands on its data. State survives between reads, so any split of the input gives the same data. */
 export class ChunkReader {
   /** Position after what the last `read` consumed. */
   position = 0;
-  /** Bytes of data read so far. */
-  dataBytes = 0;
   #state: number = at.size;
-  #dataOnly = false;
   #remaining = 0;
   #digits = 0;
   #extensionBytes = 0;
   #trailer: Buffer = noBytes;
 
   /** Begins a new body. */
-  reset(dataOnly: boolean): void {
+  reset(): void {
     this.#state = at.size;
-    this.#dataOnly = dataOnly;
     this.#remaining = 0;
     this.#digits = 0;
     this.#extensionBytes = 0;
     this.#trailer = noBytes;
-    this.dataBytes = 0;
   }
 
   /** Reads up to `limit`. Pieces of a broken body may have been handed on before the break was seen. */
   read(bytes: Buffer, start: number, limit: number, sink: BodySink): number {
     let p = start;
-    /** Start of bytes that are canonical and not handed on yet. */
-    let run = start;
-    const raw = !this.#dataOnly;
     while (p < limit) {
       switch (this.#state) {
         case at.size: {
@@ -102,10 +91,8 @@ export class ChunkReader {
             if (byte === cr) {
               p++;
               this.#state = at.sizeLf;
-            } else if (byte === 59) {
-              if (raw && p > run) sink.piece(bytes, run, p);
-              this.#state = at.ext;
-            } else return badMessage;
+            } else if (byte === 59) this.#state = at.ext;
+            else return badMessage;
           }
           break;
         }
@@ -115,7 +102,7 @@ export class ChunkReader {
           const byte = bytes[p] ?? 0;
           if (byte === cr) {
             if (this.#state !== at.ext) return badMessage;
-            run = p++;
+            p++;
             this.#state = at.sizeLf;
             break;
           }
@@ -132,20 +119,13 @@ export class ChunkReader {
           if (bytes[p] !== lf) return badMessage;
           p++;
           this.#digits = 0;
-          if (this.#remaining === 0) {
-            this.#state = at.trailer;
-          } else {
-            this.#state = at.data;
-            if (!raw) run = p;
-          }
+          this.#state = this.#remaining === 0 ? at.trailer : at.data;
           break;
         case at.data: {
-          if (!raw) run = p;
           const take = Math.min(this.#remaining, limit - p);
+          sink.piece(bytes, p, p + take);
           p += take;
           this.#remaining -= take;
-          this.dataBytes += take;
-          if (!raw) sink.piece(bytes, run, p);
           if (this.#remaining === 0) this.#state = at.dataCr;
           break;
         }
@@ -160,24 +140,20 @@ export class ChunkReader {
           this.#state = at.size;
           break;
         default:
-          return this.#readTrailer(bytes, run, p, limit, sink);
+          return this.#readTrailer(bytes, p, limit, sink);
       }
     }
     this.position = p;
-    const extending = this.#state === at.ext || this.#state === at.extQuoted || this.#state === at.extEscape;
-    if (raw && !extending && p > run) sink.piece(bytes, run, p);
     return chunkMore;
   }
 
-  #readTrailer(bytes: Buffer, run: number, start: number, limit: number, sink: BodySink): number {
+  #readTrailer(bytes: Buffer, start: number, limit: number, sink: BodySink): number {
     // Nearly always the empty line follows at once and whole.
     if (this.#trailer.length === 0 && limit - start >= 2 && bytes[start] === cr && bytes[start + 1] === lf) {
-      if (!this.#dataOnly) sink.piece(bytes, run, start + 2);
       this.position = start + 2;
       this.#state = at.done;
       return chunkDone;
     }
-    if (!this.#dataOnly && start > run) sink.piece(bytes, run, start);
     const held = this.#trailer.length;
     const all = held === 0 ? bytes.subarray(start, limit) : Buffer.concat([this.#trailer, bytes.subarray(start, limit)]);
     const end = trailerFields.read(all, 0, all.length);
@@ -188,7 +164,8 @@ export class ChunkReader {
       this.position = limit;
       return chunkMore;
     }
-    if (!this.#dataOnly) sink.trailers(`${trailerFields.lines(all.toString('latin1', 0, end), 0, notInTrailers)}\r\n`);
+    const lines = trailerFields.lines(all.toString('latin1', 0, end), 0, notInTrailers);
+    if (lines !== '') sink.trailers(lines);
     this.position = start + end - held;
     this.#state = at.done;
     return chunkDone;

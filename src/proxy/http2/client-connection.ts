@@ -1,0 +1,168 @@
+import type { ByteStream } from '../transport/byte-stream.ts';
+import { ClientStream } from './client-stream.ts';
+import { ConnectionError, errorCode } from './error-code.ts';
+import { maxWindow, settingsFrame, windowUpdateFrame } from './frame.ts';
+import { Http2Connection, type Http2Parts } from './http2-connection.ts';
+import { ResponseFields } from './response-fields.ts';
+import { preface } from './server-connection.ts';
+import { connectionWindow, defaultWindow, maxHeaderListBytes, setting, streamWindow } from './settings.ts';
+import { TrailerFields } from './trailer-fields.ts';
+
+const greeting: string =
+  preface.toString('latin1') +
+  settingsFrame([
+    [setting.enablePush, 0],
+    [setting.initialWindowSize, streamWindow],
+    [setting.maxHeaderListSize, maxHeaderListBytes],
+  ]) +
+  windowUpdateFrame(0, connectionWindow - defaultWindow);
+
+/** One for all connections: a block is dealt with before the next one is read. */
+const responseFields = new ResponseFields();
+const trailerFields = new TrailerFields();
+
+/** What the owner of a connection, its pool, hears of it. */
+export interface ClientConnectionOwner {
+  /** The last stream has ended. */
+  idle(connection: ClientConnection): void;
+  /** It takes no new streams any more; those it has may still end well. */
+  leaving(connection: ClientConnection): void;
+  /** It is gone. */
+  closed(connection: ClientConnection): void;
+}
+
+/** One HTTP/2 connection to a server, with a stream for each request. */
+export class ClientConnection extends Http2Connection {
+  readonly scheme: 'http' | 'https';
+  readonly #owner: ClientConnectionOwner;
+  #nextId = 1;
+  #leaving = false;
+  #settled = false;
+  /** Streams given out that have not been begun. */
+  #promised = 0;
+  #waiting: ((offered: boolean) => void)[] = [];
+
+  /** `stream`: ready for writing, paused. `scheme`: what requests say they came by. */
+  constructor(stream: ByteStream, scheme: 'http' | 'https', parts: Http2Parts, owner: ClientConnectionOwner) {
+    super(stream, parts);
+    this.scheme = scheme;
+    this.#owner = owner;
+    this.writer.text(greeting);
+    stream.readBy(this);
+    stream.resume();
+    this.schedule();
+  }
+
+  /** Takes another stream now. */
+  get hasRoom(): boolean {
+    return this.usable && this.active + this.#promised < this.peer.maxConcurrentStreams;
+  }
+
+  /** Takes streams, now or later. */
+  get usable(): boolean {
+    return !this.over && !this.#leaving && !this.bytestream.destroyed;
+  }
+
+  /** A stream for one request; `send` begins it. */
+  stream(): ClientStream {
+    this.#promised++;
+    return new ClientStream(this, this.#nextId > 1);
+  }
+
+  /** Ends the connection when its streams are through. */
+  close(): void {
+    this.#leaving = true;
+    if (this.active === 0) this.lose(false);
+  }
+
+  /** Ends the connection now. */
+  destroy(): void {
+    this.lose(true);
+  }
+
+  /** Number of a new stream; `null` where the connection takes none any more. */
+  begin(stream: ClientStream): number | null {
+    this.#promised--;
+    if (!this.usable || this.#nextId > maxWindow) return null;
+    const id = this.#nextId;
+    this.#nextId += 2;
+    this.lastId = id;
+    this.streams.set(id, stream);
+    if (this.#nextId > maxWindow) this.#leave();
+    return id;
+  }
+
+  /** Calls back, never at once, when the server has said whether it speaks extended CONNECT. */
+  whenSettled(then: (offered: boolean) => void): void {
+    if (!this.#settled) this.#waiting.push(then);
+    else if (this.peer.connectProtocol) then(true);
+    else this.later(() => then(false));
+  }
+
+  headers(id: number, endStream: boolean, bytes: Buffer, from: number, to: number): void {
+    const stream = this.streams.get(id);
+    if (stream instanceof ClientStream && stream.responded) {
+      trailerFields.reset();
+      this.decode(bytes, from, to, trailerFields);
+      if (this.known(id) === null) return;
+      const { lines } = trailerFields;
+      if (lines === null || !endStream || this.decoder.tooLarge) stream.broke();
+      else {
+        stream.takeTrailers(lines);
+        stream.takeEnd();
+      }
+      return;
+    }
+    responseFields.reset();
+    this.decode(bytes, from, to, responseFields);
+    if (this.known(id) === null || !(stream instanceof ClientStream)) return;
+    stream.headers(responseFields.status, responseFields.lines, endStream, this.decoder.tooLarge);
+  }
+
+  goingAway(last: number, code: number): void {
+    this.#leave();
+    for (const stream of [...this.streams.values()])
+      if (stream.id > last) {
+        this.forget(stream);
+        stream.lost(errorCode.refusedStream, true);
+      }
+    if (code !== errorCode.noError) throw new ConnectionError(errorCode.noError, 'the server gave up the connection');
+    if (this.active === 0) this.lose(false);
+  }
+
+  protected settingsChanged(): void {
+    this.#settled = true;
+    for (const then of this.#waiting.splice(0)) then(this.peer.connectProtocol);
+  }
+
+  protected streamGivenUp(): void {}
+
+  protected pingAcked(): void {}
+
+  protected inputRead(): void {}
+
+  protected streamForgotten(): void {
+    if (this.active > 0) return;
+    if (this.#leaving) this.lose(false);
+    else this.#owner.idle(this);
+  }
+
+  protected connectionOver(): void {
+    for (const then of this.#waiting.splice(0)) then(false);
+    this.#owner.closed(this);
+  }
+
+  protected lastPeerId(): number {
+    return 0;
+  }
+
+  protected isIdle(id: number): boolean {
+    return id >= this.#nextId || (id & 1) === 0;
+  }
+
+  #leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#owner.leaving(this);
+  }
+}
