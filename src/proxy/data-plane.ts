@@ -25,6 +25,8 @@ export interface Downstream {
   readonly localPort: number;
   /** `null` for plaintext. */
   readonly peer: PeerIdentity | null;
+  /** Server name (SNI) that the client's TLS asked for; empty or absent: none. */
+  readonly serverName?: string;
 }
 
 /** Why an upstream connection could not be made; becomes a response flag and details. */

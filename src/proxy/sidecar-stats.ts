@@ -10,7 +10,8 @@ export type RefusalReason =
   | 'svid_missing'
   | 'svid_expired'
   | 'peer_identity'
-  | 'tls_handshake';
+  | 'tls_handshake'
+  | 'certificate_missing';
 
 /** Counters of what happens before an exchange exists. The data plane counts everything after. */
 export class SidecarStats {

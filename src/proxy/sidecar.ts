@@ -22,6 +22,7 @@ import { createRefusal } from './listener/refusal.ts';
 import { SidecarStats } from './sidecar-stats.ts';
 import { TcpSessions } from './tcp/tcp-proxy.ts';
 import { TlsAcceptor } from './tls/acceptor.ts';
+import { CertificateStore } from './tls/certificate-store.ts';
 import { createConnector } from './tls/connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 
@@ -114,7 +115,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     new TlsAcceptor(identity, clock),
     options.hostAddress,
   );
-  const gateways = new GatewayListeners(dataPlane, hosts.gateway);
+  // The edge: its certificates come from the daemon and stay in memory.
+  const certificates = new CertificateStore();
+  const gateways = new GatewayListeners({
+    dataPlane,
+    hosts: hosts.gateway,
+    certificates,
+    clock,
+    refuse: createRefusal('gateway', stats, log, clock),
+  });
 
   // Names.
   const dns = new DnsServers(new DnsTable([], options.search), new DnsForwarder(options.nameservers, clock), stats);
@@ -141,6 +150,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     probe,
     dataPlane,
     gateways,
+    certificates,
     metrics,
     send: message => control.send(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.

@@ -6,6 +6,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { AppProbe } from '../app-probe.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { GatewayListeners } from '../listener/gateway.ts';
+import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { WorkloadIdentity } from '../tls/workload-identity.ts';
 import { decodeDaemonMessage } from './message.ts';
 import type { Renewal } from './renewal.ts';
@@ -20,6 +21,7 @@ export interface OrdersDeps {
   readonly probe: AppProbe;
   readonly dataPlane: DataPlane;
   readonly gateways: GatewayListeners;
+  readonly certificates: CertificateStore;
   readonly metrics: () => string;
   readonly send: (message: ToDaemon) => void;
   /** A snapshot runs from now on. Must not throw. */
@@ -74,6 +76,9 @@ export class Orders {
         return;
       case 'svid':
         this.#renew(message.chainPem, message.bundlePem);
+        return;
+      case 'certificate':
+        this.#hold(message.name, message.chainPem, message.keyPem);
         return;
       case 'ping':
         send({ kind: 'pong', id: message.id });
@@ -135,8 +140,18 @@ export class Orders {
     }
   }
 
+  #hold(name: string, chainPem: string, keyPem: string): void {
+    const { log, certificates } = this.#deps;
+    try {
+      const { expiresAtMs } = certificates.replace(name, chainPem, keyPem);
+      log.info('gateway certificate in use', { name, expires: new Date(expiresAtMs).toISOString() });
+    } catch (error) {
+      log.error('gateway certificate refused', { name, reason: error instanceof Error ? error.message : '' });
+    }
+  }
+
   #answer(what: QueryKind): unknown {
-    const { dataPlane, metrics, identity, probe, gateways, connections } = this.#deps;
+    const { dataPlane, metrics, identity, probe, gateways, certificates, connections } = this.#deps;
     switch (what) {
       case 'config':
         return dataPlane.snapshot;
@@ -152,6 +167,7 @@ export class Orders {
               : { spiffeId: svid.spiffeId, notBeforeMs: svid.notBeforeMs, expiresAtMs: svid.expiresAtMs, problem: identity.gap },
           apps: probe.states,
           gatewayPorts: gateways.ports,
+          gatewayCertificates: certificates.states,
           tcpConnections: connections(),
         };
       }

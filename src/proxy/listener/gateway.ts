@@ -1,13 +1,34 @@
 import type { Socket } from 'node:net';
-import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { Clock } from '../../async/clock.ts';
+import type { GatewayListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { DataPlane } from '../data-plane.ts';
+import type { RefusalReason } from '../sidecar-stats.ts';
+import type { CertificateStore } from '../tls/certificate-store.ts';
+import { GatewayTlsServer } from '../tls/gateway-tls.ts';
 import { type Binding, bind } from './bind.ts';
-import { nothingRead, plainDownstream } from './downstream.ts';
+import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
+import type { Refuse } from './refusal.ts';
 
 interface OpenPort {
   readonly binding: Binding;
   /** Connections that came before the rules for this port were in place. */
   readonly early: Socket[];
+}
+
+/** What gateway listeners work with. */
+export interface GatewayDeps {
+  readonly dataPlane: DataPlane;
+  /** Addresses to listen at. */
+  readonly hosts: readonly string[];
+  readonly certificates: CertificateStore;
+  readonly clock: Clock;
+  readonly refuse: Refuse;
+}
+
+interface Ending {
+  /** `GatewayListener.tls` and protocol: while they stay, so does the server, with what it knows of sessions. */
+  readonly key: string;
+  readonly server: GatewayTlsServer;
 }
 
 /** Ports that a snapshot adds, bound but not in use yet. Exactly one of the two must be called. */
@@ -19,13 +40,13 @@ export interface GatewayChange {
 
 /** The ports at the edge of the mesh, following the snapshots. */
 export class GatewayListeners {
-  readonly #dataPlane: DataPlane;
-  readonly #hosts: readonly string[];
+  readonly #deps: GatewayDeps;
   readonly #open = new Map<number, OpenPort>();
+  /** By port: those that end TLS. */
+  readonly #endings = new Map<number, Ending>();
 
-  constructor(dataPlane: DataPlane, hosts: readonly string[]) {
-    this.#dataPlane = dataPlane;
-    this.#hosts = hosts;
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
   }
 
   /** Ports that are listened on. */
@@ -50,7 +71,7 @@ export class GatewayListeners {
       if (this.#open.has(port)) continue;
       try {
         const early: Socket[] = [];
-        const binding = await bind(this.#hosts, port, socket => {
+        const binding = await bind(this.#deps.hosts, port, socket => {
           if (this.#open.has(port)) this.#serve(socket, port);
           else early.push(socket);
         });
@@ -61,10 +82,12 @@ export class GatewayListeners {
         throw new Error(`gateway port ${port} cannot be opened: ${code === 'EADDRINUSE' ? 'it is in use' : code}`);
       }
     }
-    return { rollback, commit: () => this.#commit(wanted, added) };
+    return { rollback, commit: () => this.#commit(snapshot.gateway, added) };
   }
 
-  #commit(wanted: ReadonlySet<number>, added: ReadonlyMap<number, OpenPort>): void {
+  #commit(listeners: readonly GatewayListener[], added: ReadonlyMap<number, OpenPort>): void {
+    const wanted = new Set(listeners.map(listener => listener.port));
+    this.#endTls(listeners);
     for (const [port, { binding }] of this.#open) {
       if (wanted.has(port)) continue;
       binding.close();
@@ -76,14 +99,54 @@ export class GatewayListeners {
     }
   }
 
+  #endTls(listeners: readonly GatewayListener[]): void {
+    const { certificates, clock } = this.#deps;
+    const wanted = new Map(listeners.map(listener => [listener.port, listener]));
+    for (const [port, { key, server }] of this.#endings) {
+      if (keyOf(wanted.get(port)) === key) continue;
+      server.close();
+      this.#endings.delete(port);
+    }
+    for (const listener of listeners) {
+      if (listener.tls === undefined || this.#endings.has(listener.port)) continue;
+      const protocols = listener.protocol === 'http' ? httpProtocols : [];
+      const server = new GatewayTlsServer(listener.tls, protocols, certificates, clock);
+      this.#endings.set(listener.port, { key: keyOf(listener), server });
+    }
+  }
+
   #serve(socket: Socket, port: number): void {
-    const address = socket.localAddress ?? '';
-    this.#dataPlane.gateway(plainDownstream(socket, nothingRead, { address, port }));
+    const { dataPlane, refuse } = this.#deps;
+    const destination = { address: socket.localAddress ?? '', port };
+    const ending = this.#endings.get(port);
+    if (ending === undefined) {
+      dataPlane.gateway(plainDownstream(socket, nothingRead, destination));
+      return;
+    }
+    ending.server.accept(
+      socket,
+      ({ stream, serverName }) =>
+        dataPlane.gateway({ ...downstreamOf(stream, socket, nothingRead, destination, null), serverName }),
+      detail => refuse(socket, { reason: reasonOf(detail), detail, port }),
+    );
   }
 
   /** Listens no more. */
   close(): void {
     for (const { binding } of this.#open.values()) binding.close();
+    for (const { server } of this.#endings.values()) server.close();
     this.#open.clear();
+    this.#endings.clear();
   }
+}
+
+/** What browsers and other clients choose from by ALPN. */
+const httpProtocols = ['http/1.1'];
+
+function keyOf(listener: GatewayListener | undefined): string {
+  return listener?.tls === undefined ? '' : JSON.stringify([listener.protocol, listener.tls]);
+}
+
+function reasonOf(detail: string): RefusalReason {
+  return detail === 'certificate_missing' || detail === 'plaintext' ? detail : 'tls_handshake';
 }
