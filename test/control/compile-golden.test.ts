@@ -2,16 +2,29 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import { compile } from '../../src/control/compile/compile.ts';
+import type { LiveFault } from '../../src/control/live-fault.ts';
 import { emptyRegistry, observe, type PodView, type RegistryState, workloadsOf } from '../../src/control/registry.ts';
+import { loadMesh } from '../../src/interop/load-mesh.ts';
 import type { AppState } from '../../src/snapshot/channel.ts';
 import { decodeSnapshot } from '../../src/snapshot/decode.ts';
 import { type MeshShort, mesh } from './mesh-builder.ts';
 
 interface Case {
-  readonly mesh: MeshShort;
+  /** Absent: the folder has a mesh.yaml. */
+  readonly mesh?: MeshShort;
   readonly pods: readonly (Partial<PodView> & { readonly workload: string; readonly service: string })[];
   readonly apps?: Readonly<Record<string, readonly AppState[]>>;
+  readonly faults?: readonly LiveFault[];
+}
+
+/** The canonical configuration of a case. */
+async function configOf(name: string, short: MeshShort | undefined): Promise<MeshConfig> {
+  if (short !== undefined) return mesh(short);
+  const { config, diagnostics } = await loadMesh({ file: join(folder, name, 'mesh.yaml'), env: {}, profiles: [], project: null });
+  assert.ok(config !== null, JSON.stringify(diagnostics));
+  return config;
 }
 
 const folder = join(import.meta.dirname, '../golden/compile');
@@ -33,14 +46,15 @@ function registryOf(input: Case): RegistryState {
 }
 
 for (const name of readdirSync(folder).filter(entry => entry !== 'README.md')) {
-  test(`golden ${name}`, () => {
+  test(`golden ${name}`, async () => {
     assert.deepEqual(
-      readdirSync(join(folder, name)).filter(file => file !== 'input.json' && file !== 'snapshots.json'),
+      readdirSync(join(folder, name)).filter(file => !['input.json', 'mesh.yaml', 'snapshots.json'].includes(file)),
       [],
     );
     const input = JSON.parse(readFileSync(join(folder, name, 'input.json'), 'utf8')) as Case;
     const workloads = workloadsOf(registryOf(input));
-    const { snapshots } = compile({ config: mesh(input.mesh), workloads, addresses: new Map() });
+    const config = await configOf(name, input.mesh);
+    const { snapshots } = compile({ config, workloads, addresses: new Map(), faults: input.faults ?? [] });
 
     for (const snapshot of snapshots.values()) {
       assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(snapshot))), snapshot, 'the sidecar takes it');

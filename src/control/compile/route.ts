@@ -52,7 +52,6 @@ export function compileRule(rule: RouteRuleConfig, scope: RuleScope): RouteRule 
     .filter(({ percent }) => percent > 0)
     .map((mirror): Mirror => ({ cluster: clusterOf(mirror, scope), percent: mirror.percent }));
   return {
-    ...pick(rest),
     name,
     matches,
     action: action.kind === 'forward' ? compileForward(action, scope) : action,
@@ -61,6 +60,7 @@ export function compileRule(rule: RouteRuleConfig, scope: RuleScope): RouteRule 
     retry: retry?.attempts === 0 ? null : retry,
     ...(faults.length === 0 ? {} : { faults }),
     ...(mirrors.length === 0 ? {} : { mirrors }),
+    ...pick(rest),
   };
 }
 
@@ -86,7 +86,10 @@ function pick({
  * @see Istio: `http` rules of a VirtualService are not used for TCP ports
  */
 export function tcpRule(rules: readonly RouteRuleConfig[], scope: RuleScope): RouteRuleConfig | null {
-  const leads = (rule: RouteRuleConfig): boolean => rule.action.kind === 'forward' && compileMatches(rule, scope)?.length === 0;
+  const leads = (rule: RouteRuleConfig): boolean => {
+    const matches = compileMatches(rule, scope);
+    return rule.action.kind === 'forward' && matches !== null && (matches.length === 0 || matches.some(asksNothing));
+  };
   return rules.find(leads) ?? null;
 }
 
