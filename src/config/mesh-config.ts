@@ -2,6 +2,7 @@
  * The canonical configuration: long forms, milliseconds and bytes, every default filled, every reference checked, lists sorted by name.
  * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
  */
+import type { ServicePolicy } from './service-policy.ts';
 import type {
   AccessLogFormat,
   CorsPolicy,
@@ -45,7 +46,7 @@ export interface MeshConfig {
 }
 
 /** A service: one name, one or more versions behind it. */
-export interface ServiceConfig {
+export interface ServiceConfig extends ServicePolicy {
   readonly name: string;
   /** Other DNS names of the service (compose aliases, container_name, hostname). */
   readonly aliases: readonly string[];
@@ -56,8 +57,6 @@ export interface ServiceConfig {
   /** One entry named `''` where a service has no versions. Sorted by name. */
   readonly versions: readonly VersionConfig[];
   readonly mtls: MtlsMode;
-  readonly balancer: 'round-robin' | 'least-request';
-  readonly connectTimeoutMs: number;
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
   readonly routes: readonly RouteRuleConfig[];
 }
@@ -70,6 +69,8 @@ export interface PortConfig {
   readonly protocol: ListenerProtocol;
   /** Where the protocol came from, for `mesh config` and `explain`. */
   readonly protocolFrom: 'config' | 'port-name' | 'port-number' | 'image' | 'unknown';
+  /** The port's name says HTTP/2 or gRPC. */
+  readonly http2?: true;
   /** Known only from the image's EXPOSE: the app may never listen there, so nobody waits for it. */
   readonly exposed?: true;
 }

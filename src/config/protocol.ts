@@ -14,6 +14,7 @@ export interface ProtocolFacts {
 
 /** HTTP by name; gRPC and HTTP/2 are HTTP to the listener. */
 const httpNames = new Set(['http', 'http1', 'http2', 'h2c', 'grpc', 'ws', 'kubernetes.io/h2c', 'kubernetes.io/ws']);
+const http2Names = new Set(['http2', 'h2c', 'grpc', 'kubernetes.io/h2c']);
 /** Opaque to us: encrypted or not HTTP. */
 const tcpNames = new Set([
   'tcp',
@@ -142,6 +143,18 @@ export function speaksOnlyTcp({ ports, protocol, versions }: Pick<ServiceConfig,
   if (ports.length > 0) return ports.every(port => port.protocol === 'tcp');
   const images = versions.map(version => version.container.image);
   return chooseProtocol({ configured: protocol, port: 0, portName: '', appProtocol: '', images }).protocol === 'tcp';
+}
+
+/** The same, and whether the port's name tells the HTTP version too. */
+export function portProtocol(facts: ProtocolFacts): Pick<PortConfig, 'protocol' | 'protocolFrom' | 'http2'> {
+  const chosen = chooseProtocol(facts);
+  const named = [facts.appProtocol, facts.portName.split('-')[0]].some(isHttp2);
+  return { ...chosen, ...(named && chosen.protocol === 'http' ? { http2: true } : {}) };
+}
+
+/** Whether a protocol's name means HTTP/2 with prior knowledge. */
+export function isHttp2(name: string | undefined): name is 'http2' | 'h2c' | 'grpc' {
+  return http2Names.has((name ?? '').toLowerCase());
 }
 
 function byName(name: string): ListenerProtocol | null {

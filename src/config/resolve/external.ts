@@ -3,6 +3,7 @@ import type { ExternalConfig, ServiceConfig } from '../mesh-config.ts';
 import type { ExternalSpec } from '../schema/external.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
 import type { YamlPath } from '../yaml-node.ts';
+import { checkPolicy, policyOf } from './policy.ts';
 import type { Report } from './report.ts';
 import { checkName } from './services.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -39,6 +40,8 @@ export function resolveExternal(
       }
     }
     checkParts(external, path, report);
+    const endpoints = external.addresses?.length ?? 0;
+    checkPolicy(external, path, { endpoints, onlyTcp: (external.protocol ?? 'http') !== 'http' }, report);
     return build(name, external, path, files);
   });
 }
@@ -121,8 +124,7 @@ function build(name: string, external: ExternalSpec, path: YamlPath, files: TlsF
     ports: [{ port, name: '', protocol: speaks === 'http' ? 'http' : 'tcp', protocolFrom: 'config' }],
     versions: [],
     mtls: 'disabled',
-    balancer: external.balancer ?? 'least-request',
-    connectTimeoutMs: external.connectTimeout ?? defaultConnectTimeoutMs,
+    ...policyOf(external),
     routes: [],
     hosts: [...new Set(hosts.filter(host => !host.startsWith('*')))],
     wildcards: [...new Set(hosts.filter(host => host.startsWith('*.')))].sort(compareText),
@@ -139,6 +141,3 @@ function build(name: string, external: ExternalSpec, path: YamlPath, files: TlsF
         }),
   };
 }
-
-/** Far servers answer in a fraction of it; Istio's ten seconds hold a browser's patience too long. */
-const defaultConnectTimeoutMs = 5_000;

@@ -1,16 +1,14 @@
 import { compareText } from '../diagnostic.ts';
 import type { PortConfig, ServiceConfig, VersionConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
-import { chooseProtocol } from '../protocol.ts';
+import { isHttp2, portProtocol, speaksOnlyTcp } from '../protocol.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
 import { nameProblem } from '../schema/names.ts';
 import type { ServiceSpec } from '../schema/service.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import type { YamlPath } from '../yaml-node.ts';
+import { checkPolicy, policyOf, serviceRateLimits } from './policy.ts';
 import type { Report } from './report.ts';
-
-/** One second is a lot on one machine; five leaves room for a machine under load. */
-const defaultConnectTimeoutMs = 5_000;
 
 /** Where a compose service ended up. */
 export interface Home {
@@ -137,6 +135,7 @@ function build(
       container: source.container,
     }),
   );
+  const protocol = isHttp2(spec?.protocol) ? 'http' : spec?.protocol;
   const named = [name, ...parts.map(part => part.source.name)].flatMap(key => appPorts.get(key) ?? []);
   const sourced = named.length > 0 ? named : parts.flatMap(part => part.source.ports);
   const written = spec?.port === undefined ? sourced : [sourced.find(port => port.port === spec.port) ?? bare(spec.port)];
@@ -144,8 +143,8 @@ function build(
     (port): PortConfig => ({
       port: port.port,
       name: port.name,
-      ...chooseProtocol({
-        configured: spec?.protocol,
+      ...portProtocol({
+        configured: protocol,
         port: port.port,
         portName: port.name,
         appProtocol: port.appProtocol,
@@ -153,6 +152,11 @@ function build(
       }),
     }),
   );
+  if (spec !== undefined) {
+    const endpoints = versions.reduce((sum, version) => sum + version.replicas, 0);
+    const onlyTcp = speaksOnlyTcp({ ports, versions, ...(protocol === undefined ? {} : { protocol }) });
+    checkPolicy(spec, ['services', name], { endpoints, onlyTcp }, report);
+  }
   const job =
     parts.every(part => part.source.container.restart.policy === 'no') && spec !== undefined && Object.keys(spec).length === 0;
   if (spec !== undefined && ports.length === 0 && parts.length > 0 && !job) {
@@ -167,11 +171,12 @@ function build(
     name,
     aliases: unique([...(spec?.aliases ?? []), ...parts.flatMap(part => part.source.aliases)].map(alias => alias.toLowerCase())),
     ports,
-    ...(ports.length > 0 || spec?.protocol === undefined ? {} : { protocol: spec.protocol }),
+    ...(ports.length > 0 || protocol === undefined ? {} : { protocol }),
     versions,
     mtls: spec?.mtls ?? mesh.mtls ?? 'strict',
-    balancer: spec?.balancer ?? 'least-request',
-    connectTimeoutMs: spec?.connectTimeout ?? defaultConnectTimeoutMs,
+    ...policyOf(spec ?? {}),
+    ...(spec?.upstreamProtocol === undefined && isHttp2(spec?.protocol) ? { upstreamProtocol: 'http2' as const } : {}),
+    ...(spec?.rateLimit === undefined ? {} : { rateLimits: serviceRateLimits(name, spec.rateLimit) }),
     routes: [],
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { field, fields, listOf, oneOf, oneOrMany, text } from './field.ts';
-import { duration, host, ipv4, port } from './leaves.ts';
+import { host, ipv4, port } from './leaves.ts';
+import { policyFields } from './policy.ts';
 
 const example = '`{hosts: [api.stripe.com], port: 443, tls: true}`';
 
@@ -55,10 +56,7 @@ export const external = fields(
       .describe(
         'The sidecar makes the TLS: the app calls plain HTTP (on port 80 or `port`) or TCP. `true`, or `{serverName, ca, insecure}`.',
       ),
-    balancer: oneOf(['round-robin', 'least-request'])
-      .optional()
-      .describe('How callers choose an endpoint. Default `least-request`.'),
-    connectTimeout: duration.optional().describe('Time for a connection to be made. Default `5s`.'),
+    ...policyFields,
   },
   example,
 );

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
-import { duration, host, port } from './leaves.ts';
+import { host, port } from './leaves.ts';
+import { policyFields, rateLimits } from './policy.ts';
 
 type ComposeKey = (typeof composeServiceKeys)[number];
 
@@ -41,7 +42,7 @@ export const service = fields(
     port: port
       .optional()
       .describe('Port the app listens on. Default: `ports` and `expose` of compose, else EXPOSE of the image.'),
-    protocol: oneOf(['http', 'tcp', 'auto'])
+    protocol: oneOf(['http', 'http2', 'h2c', 'grpc', 'tcp', 'auto'])
       .optional()
       .describe("What the port speaks. Default: from the port's name, the image, or the port's number; else `auto`."),
     versions: namedMap(version, '`{v1: reviews-v1, v2: reviews-v2}`')
@@ -49,10 +50,8 @@ export const service = fields(
       .describe('Versions of the service: each a compose service by name, or a service written in place.'),
     replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
     mtls: mtlsMode.optional().describe('Overrides `mtls` of the mesh.'),
-    balancer: oneOf(['round-robin', 'least-request'])
-      .optional()
-      .describe('How callers choose an endpoint. Default `least-request`.'),
-    connectTimeout: duration.optional().describe('Time for a connection to be made. Default `5s`.'),
+    ...policyFields,
+    rateLimit: rateLimits.optional().describe('Token bucket at the sidecar of the service, beyond it 429: one, or a list.'),
     aliases: oneOrMany(host, '`[catalog]`').optional().describe('Other DNS names of the service.'),
     ...compose,
   },

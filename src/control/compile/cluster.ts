@@ -4,6 +4,7 @@ import { serviceId } from '../../identity/spiffe-id.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { externalCluster, externalOf } from './external-cluster.ts';
+import { clusterPolicy } from './policy.ts';
 
 /** What a cluster is for. */
 export interface ClusterKey {
@@ -31,10 +32,11 @@ export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: r
     name: clusterName(key),
     ...key,
     endpoints: service === undefined ? [] : endpointsOf(key, service, workloads),
-    balancer: service?.balancer ?? 'round-robin',
-    connectTimeoutMs: service?.connectTimeoutMs ?? connectTimeoutMs,
+    balancer: 'round-robin',
+    connectTimeoutMs,
     identities: [serviceId(config.trustDomain, key.service)],
     idleTimeoutMs,
+    ...(service === undefined ? {} : clusterPolicy(service, key.port)),
     ...(external === undefined ? {} : externalCluster(key, external)),
   };
 }

@@ -11,6 +11,7 @@ import { compileAccess } from './access.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
+import { inboundPolicy } from './policy.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
 import { virtualAddresses } from './virtual-address.ts';
@@ -172,13 +173,14 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   if (service === undefined) return null;
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
   return service.ports
-    .map(({ port, protocol }) => ({
+    .map(({ port, protocol, http2 }) => ({
       port,
       protocol,
       mtls: service.mtls,
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: compileAccess(config, service.name, protocol),
+      ...inboundPolicy(service, http2 === true),
     }))
     .sort((a, b) => a.port - b.port);
 }
