@@ -61,7 +61,7 @@ export class ClusterRuntime implements OutcomeWatcher {
     this.requests = parts.requests(cluster, null);
     this.connections = parts.connections(cluster);
     this.breaker = new CircuitBreaker(this.#counters);
-    this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint, new EndpointState(endpoint.workload)));
+    this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint, new EndpointState(nameOf(endpoint, cluster))));
     this.#applyPolicies();
   }
 
@@ -127,7 +127,7 @@ export class ClusterRuntime implements OutcomeWatcher {
     this.#pools = cluster.endpoints.map(endpoint => {
       const pool = known.get(keyOf(endpoint));
       if (pool !== undefined) return sameReach ? pool : this.#open(endpoint, pool.state);
-      const state = new EndpointState(endpoint.workload);
+      const state = new EndpointState(nameOf(endpoint, cluster));
       state.since = now;
       return this.#open(endpoint, state);
     });
@@ -187,6 +187,7 @@ export class ClusterRuntime implements OutcomeWatcher {
       this.#parts.requests(this.#cluster, endpoint),
       this.#parts.pool(this.#cluster),
       state,
+      this.breaker,
     );
   }
 }
@@ -203,6 +204,11 @@ function reachOf(cluster: Cluster): string {
 
 function balancingOf({ balancer, hash, slowStartMs }: Cluster): string {
   return JSON.stringify([balancer, hash?.minRingSize, slowStartMs]);
+}
+
+/** Addresses of a service outside the mesh all bear its name. */
+function nameOf({ workload, address }: Endpoint, { endpoints }: Cluster): string {
+  return endpoints.filter(endpoint => endpoint.workload === workload).length > 1 ? `${workload} ${address}` : workload;
 }
 
 function keyOf({ workload, address, port, tls }: Endpoint): string {

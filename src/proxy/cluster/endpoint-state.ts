@@ -9,7 +9,7 @@ export interface OutcomeWatcher {
 
 /** What one client's sidecar knows of an endpoint. Lives as long as the endpoint stays, whatever else of its cluster changes. */
 export class EndpointState {
-  /** The workload's name: places it on a ring, the same one at every sidecar and after a restart. */
+  /** The workload's name, unique in its cluster: places it on a ring, the same one at every sidecar and after a restart. */
   readonly name: string;
   /** Exchanges and connections in progress. */
   active = 0;

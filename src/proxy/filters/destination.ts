@@ -1,5 +1,6 @@
 import type { ForwardAction, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import { hashOf } from '../cluster/hash-key.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { drawnIndex, turnsIndex } from '../route/split.ts';
@@ -22,7 +23,8 @@ export function destinationFilter(rule: RouteRule, action: ForwardAction, key: s
   const { split } = action;
   const destinations = split.map(weighted => compileDestination(rule, action, weighted, parts));
   const choose = compileChoice(action, key, parts);
-  return (head, _, decision) => {
+  const cookies = parts.draws(`cookie ${key}`);
+  return (head, caller, decision) => {
     const destination = destinations[choose()];
     const cluster = destination?.cluster ?? null;
     if (destination === undefined || cluster === null) return 'no-cluster';
@@ -30,6 +32,9 @@ export function destinationFilter(rule: RouteRule, action: ForwardAction, key: s
     if (destination.request !== null) editRequest(destination.request, head, decision);
     if (destination.host !== undefined) head.setAuthority(destination.host);
     decision.editAnswer = decision.answerLines === '' ? destination.editAnswer : destination.editCorsAnswer;
+    // Asked of the running cluster: its policy may be newer than this rule.
+    const { hash } = cluster.cluster;
+    if (hash !== undefined) decision.hash = hashOf(hash, head, caller, decision, cookies);
     return null;
   };
 }

@@ -4,7 +4,9 @@ import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
 import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
+import { hashText } from '../cluster/hash.ts';
 import type { ConnectFailure, Connector, Downstream, TcpUpstream } from '../data-plane.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
 
 /** What raw TCP connections of a data plane share. */
 export interface TcpParts {
@@ -28,12 +30,22 @@ export function createTcpUpstream(
   let flag: ResponseFlag = '-';
   let failure = '';
   let giveUp = (): void => {};
+  /** Counted by the circuit breaker. */
+  let counted = false;
   connections.opened++;
+  const hash = cluster?.cluster.hash?.by.kind === 'source' ? hashText(downstream.remoteAddress) : null;
   return {
     name: cluster?.name ?? '',
     open(onConnected, onFailed) {
+      counted = cluster?.breaker.beginTcp() ?? false;
+      if (cluster !== null && !counted) {
+        flag = 'UO';
+        failure = 'overflow';
+        onFailed(failure);
+        return () => {};
+      }
       const attempt = (left: number): void => {
-        endpoint = cluster?.pick(endpoint) ?? null;
+        endpoint = cluster?.pick(endpoint, hash) ?? null;
         if (endpoint === null) {
           flag = cluster === null ? 'NC' : 'UH';
           failure = cluster === null ? 'cluster_not_found' : 'no_healthy_upstream';
@@ -42,7 +54,9 @@ export function createTcpUpstream(
         }
         endpoint.active++;
         const { cluster: policy, endpoint: target } = endpoint;
+        const triedAt = parts.clock.monotonic();
         const failed = (kind: ConnectFailure, detail: string): void => {
+          endpoint?.outcome('local-error', parts.clock.monotonic() - triedAt);
           if (endpoint !== null) endpoint.active--;
           if (left > 1) {
             attempt(left - 1);
@@ -53,13 +67,19 @@ export function createTcpUpstream(
           failure = `${kind}: ${detail}`;
           onFailed(failure);
         };
-        giveUp = parts.connector.connect(policy, target, onConnected, failed, true);
+        const connected = (stream: ByteStream): void => {
+          // To outlier detection a connection is what an answer is to HTTP.
+          endpoint?.outcome(200, parts.clock.monotonic() - triedAt);
+          onConnected(stream);
+        };
+        giveUp = parts.connector.connect(policy, target, connected, failed, true);
       };
       attempt(tries);
       return () => giveUp();
     },
     closed(received, sent) {
       if (endpoint !== null) endpoint.active--;
+      if (counted) cluster?.breaker.endConnection();
       connections.close(received, sent);
       const durationMs = parts.clock.monotonic() - startedAt;
       parts.access({
