@@ -9,14 +9,19 @@ import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
+import { Egress } from './egress.ts';
+import { EgressRole } from './exchange/egress-role.ts';
 import type { ExchangeParts } from './exchange/exchange-parts.ts';
 import type { ExchangeRole } from './exchange/exchange-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
 import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
+import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
+import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
+import type { Split } from './route/split.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
@@ -52,6 +57,7 @@ class RunningDataPlane implements DataPlane {
   readonly #connections = new Set<DownstreamConnection>();
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
+  readonly #egress: Egress;
   #rules: RuleParts | null = null;
   #draining = false;
   #onEmpty: (() => void) | null = null;
@@ -72,6 +78,30 @@ class RunningDataPlane implements DataPlane {
       access: entry => this.#access(entry),
       guard: (client, act) => this.#guard(client, act),
     };
+    this.#egress = this.#makeEgress();
+  }
+
+  /** What the app calls outside of what the mesh knows. */
+  #makeEgress(): Egress {
+    const cluster = (name: string): ClusterRuntime | null => this.#clusters.get(name) ?? null;
+    return new Egress({
+      clock: this.#deps.clock,
+      cluster,
+      makeCluster: found =>
+        new ClusterRuntime(found, {
+          ...this.#clusterParts(this.#tables?.snapshot as Snapshot),
+          random: () => this.#draw(found.name),
+        }),
+      serve: (d, original) =>
+        this.#guard({ abort: () => refuse(d) }, () => {
+          const unrouted = this.#metrics.requests(sourceEdge(this.#tables?.snapshot as Snapshot, null, null));
+          const others = (): ClusterRuntime | null => cluster(this.#tables?.egress.fallback.name ?? '');
+          this.#serve(d, new EgressRole(d, unrouted, this.#roles, original, others));
+        }),
+      tcp: this.#deps.tcp,
+      upstream: (d, to) => this.#tcp(d, to, this.#tables?.snapshot as Snapshot),
+      split: split => this.#choose(split),
+    });
   }
 
   get snapshot(): Snapshot | null {
@@ -80,7 +110,7 @@ class RunningDataPlane implements DataPlane {
 
   apply(snapshot: Snapshot): void {
     const wanted = new Map<string, Cluster>();
-    for (const cluster of snapshot.clusters) wanted.set(cluster.name, cluster);
+    for (const cluster of [...snapshot.clusters, egressCluster(snapshot.egress)]) wanted.set(cluster.name, cluster);
     for (const listener of snapshot.inbound)
       wanted.set(appKey(listener), appCluster(snapshot, listener, this.#deps.appAddress ?? '127.0.0.1'));
     const parts = this.#clusterParts(snapshot);
@@ -107,14 +137,24 @@ class RunningDataPlane implements DataPlane {
   outbound(downstream: Downstream): void {
     const key = outboundKey(downstream.localAddress, downstream.localPort);
     const runtime = this.#tables?.outbound.get(key);
-    if (this.#tables === null || runtime === undefined) {
+    if (this.#tables === null) {
       refuse(downstream);
+      return;
+    }
+    if (runtime === undefined) {
+      this.#egress.accept(downstream, this.#tables.egress);
       return;
     }
     const { snapshot } = this.#tables;
     const http = (d: Downstream): void => {
       this.#serve(d, new OutboundRole(d, key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
+    const { tlsPassthrough } = runtime;
+    if (tlsPassthrough !== null) {
+      const raw = (d: Downstream): void => this.#deps.tcp(d, this.#tcp(d, this.#choose(tlsPassthrough), snapshot));
+      tellTls(downstream, this.#deps.clock, { tls: raw, other: http });
+      return;
+    }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
       this.#tcp(
         downstream,
@@ -122,6 +162,11 @@ class RunningDataPlane implements DataPlane {
         snapshot,
       ),
     );
+  }
+
+  /** By a split of the tables. */
+  #choose(split: Split): ClusterRuntime | null {
+    return split(() => this.#draw('tcp'));
   }
 
   gateway(downstream: Downstream): void {
@@ -134,6 +179,17 @@ class RunningDataPlane implements DataPlane {
     const http = (d: Downstream): void => {
       this.#serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
+    const { sni } = runtime;
+    if (sni !== null) {
+      readServerName(downstream, this.#deps.clock, (d, serverName) => {
+        const split = sni.find(serverName);
+        if (split === null) {
+          this.#deps.log.info('refused a connection', { reason: 'no_route_for_server_name', port: d.localPort, serverName });
+          d.stream.reset();
+        } else this.#deps.tcp(d, this.#tcp(d, this.#choose(split), snapshot));
+      });
+      return;
+    }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
       this.#tcp(
         downstream,
@@ -171,6 +227,7 @@ class RunningDataPlane implements DataPlane {
         this.#onEmpty = null;
         for (const connection of this.#connections) connection.destroy();
         for (const cluster of this.#clusters.values()) cluster.close();
+        this.#egress.close();
         resolve();
       };
       const cancel = this.#deps.clock.after(graceMs, done);

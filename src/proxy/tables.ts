@@ -2,9 +2,11 @@ import type { GatewayListener, InboundListener, OutboundListener, Snapshot } fro
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
 import { inboundFilters } from './filters/order.ts';
+import { buildEgress, type EgressTables } from './route/egress-tables.ts';
 import { RouteTableRuntime } from './route/route-table.ts';
 import type { RuleParts } from './route/rule-parts.ts';
 import { compileSplit, type Split } from './route/split.ts';
+import { ServerNames } from './tls/server-names.ts';
 
 /** An inbound port as it runs. */
 export interface InboundRuntime {
@@ -21,6 +23,10 @@ export interface RoutedRuntime<L extends OutboundListener | GatewayListener> {
   /** `null` where the snapshot has no such table; every request is then 404 NR. */
   readonly table: RouteTableRuntime | null;
   readonly tcp: Split;
+  /** Where TLS goes as it is, on a port that is spoken HTTP to otherwise. */
+  readonly tlsPassthrough: Split | null;
+  /** Where TLS goes by its server name. */
+  readonly sni: ServerNames<Split> | null;
 }
 
 /** All that one snapshot says, ready to be looked up. Swapped as a whole. */
@@ -30,6 +36,8 @@ export interface Tables {
   readonly outbound: ReadonlyMap<string, RoutedRuntime<OutboundListener>>;
   readonly inbound: ReadonlyMap<number, InboundRuntime>;
   readonly gateway: ReadonlyMap<number, RoutedRuntime<GatewayListener>>;
+  /** For addresses that no outbound listener has. */
+  readonly egress: EgressTables;
 }
 
 /** How outbound listeners are found by what the app dialled. */
@@ -44,6 +52,16 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
     listener,
     table: tables.get(listener.routeTable) ?? null,
     tcp: compileSplit(listener.tcp, parts.cluster),
+    tlsPassthrough:
+      'tlsPassthrough' in listener && listener.tlsPassthrough !== undefined
+        ? compileSplit(listener.tlsPassthrough, parts.cluster)
+        : null,
+    sni:
+      'sni' in listener && listener.sni !== undefined
+        ? new ServerNames(
+            listener.sni.flatMap(({ hosts, split }) => hosts.map(host => [host, compileSplit(split, parts.cluster)] as const)),
+          )
+        : null,
   });
   return {
     snapshot,
@@ -55,5 +73,6 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
       ]),
     ),
     gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener)])),
+    egress: buildEgress(snapshot, parts),
   };
 }

@@ -200,7 +200,14 @@ describe('a gateway that ends TLS', () => {
     const echo = createServer({ allowHalfOpen: true }, socket => void socket.pipe(socket));
     const { daemon, port } = await gatewayTo(await serving(echo), { protocol: 'tcp', routeTable: '', tls });
     send(daemon, 'web', ['shop.localhost']);
-    const socket = connect({ port, host: '127.0.0.1', servername: 'shop.localhost', ca: ca.bundlePem, allowHalfOpen: true });
+    const half: ConnectionOptions = {
+      port,
+      host: '127.0.0.1',
+      servername: 'shop.localhost',
+      ca: ca.bundlePem,
+      allowHalfOpen: true,
+    };
+    const socket = connect(half);
     cleanups.push(() => socket.destroy());
     socket.end('ping');
     let text = '';

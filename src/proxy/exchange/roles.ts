@@ -13,10 +13,11 @@ import type { Failure, LocalReply } from './failure.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
 const claims = bit(field.clientCert);
-const callerCut = claims | bit(field.attemptCount) | bit(field.expectedTimeout) | bit(field.originalPath);
+/** Lines that no caller may set. */
+export const callerCut = claims | bit(field.attemptCount) | bit(field.expectedTimeout) | bit(field.originalPath);
 const gatewayCut = callerCut | bit(field.forwardedFor) | bit(field.forwardedProto) | bit(field.serviceTime);
 /** A client in the mesh keeps its connection for an hour, as in Envoy; a stranger for little more than a minute. */
-const meshKeepAliveMs = 3_600_000;
+export const meshKeepAliveMs = 3_600_000;
 const strangerKeepAliveMs = 75_000;
 
 /** What the roles need from the data plane. */
@@ -33,7 +34,7 @@ interface OwnLine {
 }
 
 /** Requests that the app sends, or that come in at a gateway: routed by the table. */
-abstract class RoutingRole implements ExchangeRole {
+export abstract class RoutingRole implements ExchangeRole {
   readonly callerSide = true;
   readonly unrouted: EdgeRequests;
   abstract readonly keepAliveMs: number;

@@ -7,7 +7,6 @@ import type { OriginalDestination } from '../interception/original-destination.t
 import type { SidecarStats } from '../sidecar-stats.ts';
 import { outboundKey } from '../tables.ts';
 import { nothingRead, plainDownstream } from './downstream.ts';
-import { passthroughUpstream } from './passthrough.ts';
 import type { Refuse } from './refusal.ts';
 
 /** What an interception listener works with. */
@@ -39,21 +38,21 @@ export class OutboundAcceptor {
 
   /** Takes a connection as it was accepted: nothing read. */
   accept(socket: Socket): void {
-    const { originalDestination, refuse, dataPlane, clock, tcpProxy, stats } = this.#deps;
+    const { originalDestination, refuse, dataPlane, stats } = this.#deps;
     const destination = originalDestination(socket);
     if (destination === null) {
       refuse(socket, { reason: 'direct_call' });
       return;
     }
     const { address, port } = destination;
+    const known = this.#known.has(outboundKey(address, port));
     if (this.#egress === null) refuse(socket, { reason: 'no_config', port });
-    else if (this.#known.has(outboundKey(address, port))) dataPlane.outbound(plainDownstream(socket, nothingRead, destination));
-    else if (this.#egress === 'registry-only' || address.startsWith(`${virtualNetwork}.`)) {
+    else if (!known && address.startsWith(`${virtualNetwork}.`)) {
       // Nothing is ever routed to a virtual address: waiting for its timeout would only hide that the port is unknown.
       refuse(socket, { reason: 'unknown_destination', detail: `BlackHoleCluster ${address}:${port}`, port });
     } else {
-      stats.passthrough('PassthroughCluster');
-      tcpProxy(plainDownstream(socket, nothingRead, destination), passthroughUpstream('PassthroughCluster', destination, clock));
+      if (!known && this.#egress === 'allow-any') stats.passthrough('PassthroughCluster');
+      dataPlane.outbound(plainDownstream(socket, nothingRead, destination));
     }
   }
 }

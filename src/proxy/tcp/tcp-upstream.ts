@@ -104,7 +104,7 @@ export function createTcpUpstream(
         upstreamLocalAddress: '',
         downstreamLocalAddress: `${downstream.localAddress}:${downstream.localPort}`,
         downstreamRemoteAddress: `${downstream.remoteAddress}:${downstream.remotePort}`,
-        serverName: '',
+        serverName: downstream.serverName ?? '',
         routeName: '',
       });
     },

@@ -15,7 +15,7 @@ async function helloOf(options: ConnectionOptions): Promise<Buffer> {
     server.once('connection', socket => {
       let seen = Buffer.alloc(0);
       socket.on('error', () => {});
-      socket.on('data', chunk => {
+      socket.on('data', (chunk: Buffer) => {
         seen = Buffer.concat([seen, chunk]);
         if (readClientHello(seen).kind !== 'more') {
           socket.destroy();

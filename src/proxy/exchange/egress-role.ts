@@ -1,0 +1,47 @@
+import type { OutboundListener } from '../../snapshot/snapshot.ts';
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { Downstream } from '../data-plane.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import { egressListener } from '../route/egress-tables.ts';
+import type { RoutedRuntime, Tables } from '../tables.ts';
+import type { Decision } from './exchange-role.ts';
+import type { Failure, LocalReply } from './failure.ts';
+import { callerCut, meshKeepAliveMs, type RoleParts, RoutingRole } from './roles.ts';
+
+/** Requests of the app to addresses that the mesh does not know: routed by Host, sent on to where they were going. */
+export class EgressRole extends RoutingRole {
+  readonly keepAliveMs = meshKeepAliveMs;
+  protected readonly cut = callerCut;
+  protected readonly caller;
+  readonly #port: number;
+  readonly #original: (cluster: ClusterRuntime) => ClusterRuntime;
+  readonly #swallowed: () => ClusterRuntime | null;
+
+  /** `original`: a cluster with the connection's own destination in place of no endpoint. `swallowed`: counts what is refused. */
+  constructor(
+    downstream: Downstream,
+    unrouted: EdgeRequests,
+    parts: RoleParts,
+    original: (cluster: ClusterRuntime) => ClusterRuntime,
+    swallowed: () => ClusterRuntime | null,
+  ) {
+    super(unrouted, parts, []);
+    this.caller = { principal: null, address: downstream.remoteAddress, scheme: 'http' } as const;
+    this.#port = downstream.localPort;
+    this.#original = original;
+    this.#swallowed = swallowed;
+  }
+
+  protected runtime(tables: Tables): RoutedRuntime<OutboundListener> {
+    return { listener: egressListener, table: tables.egress.table(this.#port), tcp: () => null, tlsPassthrough: null, sni: null };
+  }
+
+  override decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
+    const end = super.decide(head, decision);
+    const { cluster } = decision;
+    if (cluster === null) decision.cluster = this.#swallowed();
+    else if (cluster.cluster.resolution === 'original') decision.cluster = this.#original(cluster);
+    return end;
+  }
+}
