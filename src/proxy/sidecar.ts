@@ -1,5 +1,6 @@
 /** The one place where a sidecar is put together: each line says what it adds. Everything of the machine comes in through `SidecarOptions`. */
 import type { Clock } from '../async/clock.ts';
+import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
 import { ports as istioPorts } from '../snapshot/ports.ts';
@@ -25,6 +26,9 @@ import { TlsAcceptor } from './tls/acceptor.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { createConnector } from './tls/connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
+import { tunnelProtocol } from './transport/tunnel/frame.ts';
+import { TunnelAcceptor } from './transport/tunnel/tunnel-acceptor.ts';
+import { TunnelConnector } from './transport/tunnel/tunnel-connector.ts';
 
 /** The sidecar's ports by purpose. */
 export type SidecarPorts = { readonly [K in keyof typeof istioPorts]: number };
@@ -66,6 +70,8 @@ export interface SidecarOptions {
   readonly onDrained: () => void;
   /** Where the app listens. @default '127.0.0.1' */
   readonly appAddress?: string;
+  /** How connections to other sidecars travel: many on one, or each on its own. Peers are accepted either way they come. @default 'tunnel' */
+  readonly hop?: 'tunnel' | 'pooled';
 }
 
 /** A running sidecar. */
@@ -97,8 +103,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const stats = new SidecarStats();
   const identity = new WorkloadIdentity(clock);
   const sessions = new TcpSessions();
+  const deadlines = new Deadlines(clock);
+  const dialer = createConnector(identity, clock);
+  const tunnels = new TunnelConnector(dialer, deadlines);
+  const peerTunnels = new TunnelAcceptor(deadlines, problem => log.info('a tunnel broke', { problem }));
+  // What another certificate or other roots would refuse does not ride on connections from before.
+  identity.onReplaced(() => tunnels.renew());
   const dataPlane = createDataPlane({
-    connector: createConnector(identity, clock),
+    connector: options.hop === 'pooled' ? dialer : tunnels,
     clock,
     random,
     log,
@@ -112,7 +124,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
   const inbound = new InboundAcceptor(
     { ...shared, refuse: createRefusal('inbound', stats, log, clock) },
-    new TlsAcceptor(identity, clock),
+    new TlsAcceptor(identity, clock, [tunnelProtocol]),
+    peerTunnels,
     options.hostAddress,
   );
   // The edge: its certificates come from the daemon and stay in memory.
@@ -201,9 +214,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     draining = true;
     for (const binding of bindings) binding.close();
     gateways.close();
+    peerTunnels.drain();
     const grace = new Promise<void>(resolve => clock.after(graceMs, resolve));
     await Promise.all([dataPlane.drain(graceMs), Promise.race([sessions.whenIdle(), grace])]);
     sessions.closeAll();
+    peerTunnels.destroy();
+    tunnels.destroy();
     renewal.stop();
     probe.stop();
     if (intercepts) dns.close();

@@ -3,6 +3,9 @@ import type { InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { Destination } from '../interception/original-destination.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { TlsAcceptor } from '../tls/acceptor.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
+import { tunnelProtocol } from '../transport/tunnel/frame.ts';
+import type { TunnelAcceptor } from '../transport/tunnel/tunnel-acceptor.ts';
 import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
 import { beginsTls, firstBytes } from './first-bytes.ts';
 import type { ListenerDeps } from './outbound.ts';
@@ -17,15 +20,17 @@ const serverFirstMs = 100;
 export class InboundAcceptor {
   readonly #deps: ListenerDeps;
   readonly #tls: TlsAcceptor;
+  readonly #tunnels: TunnelAcceptor;
   readonly #hostAddress: string | null;
   /** `null` before the first snapshot. */
   #listeners: ReadonlyMap<number, InboundListener> | null = null;
   #strict = true;
 
   /** `hostAddress`: whose plaintext published ports admit. */
-  constructor(deps: ListenerDeps, tls: TlsAcceptor, hostAddress: string | null) {
+  constructor(deps: ListenerDeps, tls: TlsAcceptor, tunnels: TunnelAcceptor, hostAddress: string | null) {
     this.#deps = deps;
     this.#tls = tls;
+    this.#tunnels = tunnels;
     this.#hostAddress = hostAddress;
   }
 
@@ -86,7 +91,12 @@ export class InboundAcceptor {
     const { dataPlane, refuse } = this.#deps;
     this.#tls.accept(
       socket,
-      (stream, peer) => dataPlane.inbound(downstreamOf(stream, socket, nothingRead, destination, peer)),
+      (stream, peer, protocol) => {
+        // Each stream of a tunnel is judged and served as a connection of its own.
+        const serve = (to: ByteStream): void => dataPlane.inbound(downstreamOf(to, socket, nothingRead, destination, peer));
+        if (protocol === tunnelProtocol) this.#tunnels.accept(stream, serve);
+        else serve(stream);
+      },
       detail => refuse(socket, { reason: reasonOf(detail), detail, port: destination.port }),
     );
   }

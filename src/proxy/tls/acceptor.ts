@@ -11,7 +11,8 @@ import type { WorkloadIdentity } from './workload-identity.ts';
 const handshakeTimeoutMs = 10_000;
 
 interface Waiting {
-  readonly accepted: (stream: SocketStream, peer: PeerIdentity) => void;
+  /** `protocol`: what both sides chose by ALPN. */
+  readonly accepted: (stream: SocketStream, peer: PeerIdentity, protocol: string | null) => void;
   readonly refused: (reason: string) => void;
 }
 
@@ -22,7 +23,8 @@ export class TlsAcceptor {
   readonly #clock: Clock;
   readonly #waiting = new WeakMap<Socket, Waiting>();
 
-  constructor(identity: WorkloadIdentity, clock: Clock) {
+  /** `protocols`: names that peers may choose by ALPN. */
+  constructor(identity: WorkloadIdentity, clock: Clock, protocols: readonly string[] = []) {
     this.#identity = identity;
     this.#clock = clock;
     // Never listens: connections are handed to it. `rejectUnauthorized` is off because Node then closes without a word; #judge refuses by name.
@@ -32,6 +34,8 @@ export class TlsAcceptor {
       handshakeTimeout: handshakeTimeoutMs,
       minVersion: 'TLSv1.3',
       allowHalfOpen: true,
+      // What else peers offer is told apart by its first bytes; a name that is not chosen would end the handshake.
+      ALPNCallback: ({ protocols: offered }) => offered.find(name => protocols.includes(name)) ?? offered[0],
     });
     identity.onReplaced(options => this.#server.setSecureContext(options));
     this.#server.on('secureConnection', socket => this.#judge(socket));
@@ -81,7 +85,7 @@ export class TlsAcceptor {
       return;
     }
     carriedBy(socket, taken.transport);
-    taken.waiting.accepted(new SocketStream(socket), peer);
+    taken.waiting.accepted(new SocketStream(socket), peer, socket.alpnProtocol || null);
   }
 
   #peerOf(socket: TLSSocket): PeerIdentity {

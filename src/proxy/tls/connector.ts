@@ -3,10 +3,11 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
-import type { ConnectFailure, Connector } from '../data-plane.ts';
+import type { ConnectFailure } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import { carriedBy } from '../transport/reset.ts';
 import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
+import type { Dialer } from '../transport/tunnel/tunnel-connector.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
@@ -20,7 +21,7 @@ interface Session {
   readonly server: LeafFacts;
 }
 
-type Connected = (stream: ByteStream) => void;
+type Connected = (stream: ByteStream, chosen: boolean) => void;
 type Failed = (failure: ConnectFailure, detail: string) => void;
 
 /** SNI as Istio writes it: `outbound|9080|v1|reviews` becomes `outbound_.9080_.v1_.reviews`. */
@@ -29,16 +30,19 @@ export function serverNameOf(cluster: string): string {
 }
 
 /** The connector over real sockets. */
-export function createConnector(identity: WorkloadIdentity, clock: Clock): Connector {
+export function createConnector(identity: WorkloadIdentity, clock: Clock): Dialer {
   const sessions = new Map<string, Session>();
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
+  const dial: Dialer['dial'] = (cluster, endpoint, resettable, offer, onConnected, onFailed) => {
+    const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable, offer);
+    attempt.start(identity, clock, sessions);
+    return () => attempt.giveUp();
+  };
   return {
-    connect(cluster, endpoint, onConnected, onFailed, resettable = false) {
-      const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable);
-      attempt.start(identity, clock, sessions);
-      return () => attempt.giveUp();
-    },
+    dial,
+    connect: (cluster, endpoint, onConnected, onFailed, resettable = false) =>
+      dial(cluster, endpoint, resettable, null, stream => onConnected(stream), onFailed),
   };
 }
 
@@ -66,6 +70,7 @@ class Attempt {
   readonly #onConnected: Connected;
   readonly #onFailed: Failed;
   readonly #resettable: boolean;
+  readonly #offer: string | null;
   #transport: Socket | null = null;
   #secure: TLSSocket | null = null;
   #cancelTimer = (): void => {};
@@ -75,12 +80,20 @@ class Attempt {
   };
   readonly #onClose = (): void => this.#fail('reset', 'closed before it was ready');
 
-  constructor(cluster: Cluster, endpoint: Endpoint, onConnected: Connected, onFailed: Failed, resettable: boolean) {
+  constructor(
+    cluster: Cluster,
+    endpoint: Endpoint,
+    onConnected: Connected,
+    onFailed: Failed,
+    resettable: boolean,
+    offer: string | null,
+  ) {
     this.#cluster = cluster;
     this.#endpoint = endpoint;
     this.#onConnected = onConnected;
     this.#onFailed = onFailed;
     this.#resettable = resettable;
+    this.#offer = offer;
   }
 
   start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>): void {
@@ -122,6 +135,7 @@ class Attempt {
       // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
       checkServerIdentity: () => undefined,
       ...(session === undefined ? {} : { session: session.ticket }),
+      ...(this.#offer === null ? {} : { ALPNProtocols: [this.#offer] }),
     });
     this.#secure = secure;
     if (transport !== null) carriedBy(secure, transport);
@@ -149,7 +163,7 @@ class Attempt {
       const problem = this.#nameProblem(server, clock);
       if (problem === null) {
         secure.pause();
-        this.#succeed(secure, early ?? new SocketStream(secure));
+        this.#succeed(secure, early ?? new SocketStream(secure), secure.alpnProtocol === this.#offer);
       } else {
         sessions.delete(key);
         this.#fail('identity', problem);
@@ -171,13 +185,13 @@ class Attempt {
     return this.#cluster.identities.includes(server.spiffeId) ? null : `server is ${server.spiffeId}`;
   }
 
-  #succeed(socket: Socket, stream: ByteStream): void {
+  #succeed(socket: Socket, stream: ByteStream, chosen = false): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer();
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
-    this.#onConnected(stream);
+    this.#onConnected(stream, chosen);
   }
 
   #fail(failure: ConnectFailure, detail: string): void {

@@ -6,12 +6,12 @@ import { Hop } from './hop.ts';
 
 /** Opens connections of their own and tells what the peer chose of what was offered. */
 export interface Dialer extends Connector {
-  /** As `connect`; `offer`: ALPN. `chosen`: whether the peer speaks it. */
+  /** As `connect`; `offer`: what the peer may choose by ALPN, and `chosen` whether it did. */
   dial(
     cluster: Cluster,
     endpoint: Endpoint,
     resettable: boolean,
-    offer: string,
+    offer: string | null,
     onConnected: (stream: ByteStream, chosen: boolean) => void,
     onFailed: (failure: ConnectFailure, detail: string) => void,
   ): () => void;
