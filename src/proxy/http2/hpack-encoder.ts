@@ -25,13 +25,15 @@ const notIndexed: ReadonlySet<string> = new Set([
 ]);
 /** A guess at a secret must not be confirmed by the size of a block. @see RFC 7541 §7.1.3 */
 const neverIndexed: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization', 'set-cookie']);
-/** Fields of an HTTP/1 connection, and what HTTP/2 says with pseudo-headers. */
+/** Fields of an HTTP/1 connection or of its WebSocket handshake, and what HTTP/2 says with pseudo-headers. */
 const leftOut: ReadonlySet<string> = new Set([
   'connection',
   'host',
   'http2-settings',
   'keep-alive',
   'proxy-connection',
+  'sec-websocket-accept',
+  'sec-websocket-key',
   'te',
   'transfer-encoding',
   'upgrade',
