@@ -3,8 +3,9 @@ import type { RequestFilter } from '../filters/filter.ts';
 import { routeFilters } from '../filters/order.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { allOf, type Condition, compileConditions } from './route-match.ts';
-import { type Candidate, RuleIndex } from './rule-index.ts';
+import { compileConditions } from './route-match.ts';
+import type { Candidate } from './rule-bucket.ts';
+import { RuleIndex } from './rule-index.ts';
 import type { RuleParts } from './rule-parts.ts';
 
 /** A rule as it runs. */
@@ -23,7 +24,6 @@ export interface RouteCandidate extends Candidate {
   readonly route: RouteRuntime;
   /** Which of the rule's matches this is; -1 where the rule has none. */
   readonly matched: number;
-  readonly conditions: readonly Condition[];
 }
 
 /** A virtual host as it runs. */
@@ -104,12 +104,9 @@ function compileHost({ name, rules }: VirtualHost, table: string, parts: RulePar
     names.set(rule.name, namesakes + 1);
     const key = JSON.stringify([table, name, rule.name, ...(namesakes === 0 ? [] : [namesakes])]);
     const route = compileRoute(rule, key, parts);
-    if (rule.matches.length === 0)
-      candidates.push({ order: candidates.length, match: null, matched: -1, route, conditions: [], test: () => true });
-    for (const [matched, match] of rule.matches.entries()) {
-      const conditions = compileConditions(match);
-      candidates.push({ order: candidates.length, match, matched, route, conditions, test: allOf(conditions) });
-    }
+    if (rule.matches.length === 0) candidates.push({ order: candidates.length, matched: -1, route, conditions: [] });
+    for (const [matched, match] of rule.matches.entries())
+      candidates.push({ order: candidates.length, matched, route, conditions: compileConditions(match) });
   }
   return { name, candidates, index: new RuleIndex(candidates) };
 }
