@@ -11,11 +11,15 @@ import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
 import { Egress } from './egress.ts';
 import { EgressRole } from './exchange/egress-role.ts';
+import { Exchange } from './exchange/exchange.ts';
+import type { ExchangeClient } from './exchange/exchange-client.ts';
 import type { ExchangeParts } from './exchange/exchange-parts.ts';
 import type { ExchangeRole } from './exchange/exchange-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
 import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
+import { Http2Pool } from './http2/http2-pool.ts';
+import { ServerConnection } from './http2/server-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
@@ -48,13 +52,21 @@ export function createDataPlane(deps: DataPlaneDeps): DataPlane {
   return new RunningDataPlane(deps);
 }
 
+/** A client's connection, whatever version of HTTP it speaks. */
+interface ServedConnection {
+  /** Ends it as soon as no exchange is in the way. */
+  drain(): void;
+  /** Ends it now. */
+  destroy(): void;
+}
+
 class RunningDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
   readonly #metrics = new MeshMetrics();
   readonly #deadlines: Deadlines;
   readonly #exchange: ExchangeParts;
   readonly #roles: RoleParts;
-  readonly #connections = new Set<DownstreamConnection>();
+  readonly #connections = new Set<ServedConnection>();
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
   readonly #egress: Egress;
@@ -272,12 +284,21 @@ class RunningDataPlane implements DataPlane {
       refuse(downstream);
       return;
     }
-    const connection = new DownstreamConnection(downstream, role, this.#exchange, closed => {
-      this.#connections.delete(closed);
-      if (this.#connections.size === 0) this.#onEmpty?.();
-    });
-    if (!downstream.stream.destroyed) this.#connections.add(connection);
+    const connection = new DownstreamConnection(downstream, role, this.#exchange, this.#onClosed, initial =>
+      this.#serveHttp2({ ...downstream, initial }, role),
+    );
+    if (!connection.over) this.#connections.add(connection);
   }
+
+  #serveHttp2(downstream: Downstream, role: ExchangeRole): void {
+    const parts = { ...this.#exchange, exchange: (client: ExchangeClient) => new Exchange(client, this.#exchange) };
+    this.#connections.add(new ServerConnection(downstream, role, parts, this.#onClosed));
+  }
+
+  readonly #onClosed = (connection: ServedConnection): void => {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  };
 
   #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): TcpUpstream {
     const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));
@@ -299,7 +320,12 @@ class RunningDataPlane implements DataPlane {
       clock,
       probe: createProbe(connector),
       counters: cluster => this.#metrics.clusters.of(cluster.name),
-      pool: cluster => ({ connector, log, idle: this.#deadlines.of(cluster.idleTimeoutMs) }),
+      pool: cluster => ({
+        connector,
+        log,
+        idle: this.#deadlines.of(cluster.idleTimeoutMs),
+        http2: (connect, options) => new Http2Pool(connect, options, clock),
+      }),
       requests: (cluster, endpoint) => this.#metrics.requests(sourceEdge(snapshot, cluster, endpoint)),
       connections: cluster => this.#metrics.connections(sourceEdge(snapshot, cluster, null)),
     };

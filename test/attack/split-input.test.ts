@@ -31,8 +31,8 @@ function requestsIn(text: string): string[] {
       const last = rest.search(/(^|\r\n)0\r\n/);
       const stop = last < 0 ? -1 : rest.indexOf('\r\n\r\n', last);
       if (stop < 0) return found;
-      // Sizes of chunks may differ with the packets; what they carry and the trailers may not.
-      body = rest.slice(0, stop).replace(/[0-9a-f]+\r\n(hello)/, '$1');
+      // Sizes of chunks differ with the packets; what they carry and the trailers may not.
+      body = rest.slice(0, stop).replace(/[1-9a-f][0-9a-f]*\r\n(\w+)\r\n/g, '$1');
       rest = rest.slice(stop + 4);
     }
     found.push(`${request}|${body}`);

@@ -1,25 +1,30 @@
-import { Deadline, type DeadlineList } from '../../async/deadline.ts';
+import type { DeadlineList } from '../../async/deadline.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
-import type { ConnectFailure, Connector } from '../data-plane.ts';
-import { UpstreamConnection } from '../http1/upstream-connection.ts';
+import type { Connector } from '../data-plane.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
+import { Http1Pool } from './http1-pool.ts';
+import type { Connect, OnFailed, OnStream, StreamPool } from './stream-pool.ts';
 
-/** What a pool needs from the program. */
+/** What a pool of HTTP/2 connections is made with. */
+export interface Http2PoolOptions {
+  readonly scheme: 'http' | 'https';
+  readonly idle: DeadlineList;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** What pools need from the program. */
 export interface PoolParts {
   readonly connector: Connector;
   readonly log: Log;
   /** For the cluster's idle timeout. */
   readonly idle: DeadlineList;
+  readonly http2: (connect: Connect, options: Http2PoolOptions) => StreamPool;
 }
 
-interface Idle {
-  readonly connection: UpstreamConnection;
-  readonly deadline: Deadline;
-}
-
-/** One endpoint as it runs: its idle keep-alive connections and the exchanges it is serving. Lives on over a swap when nothing about it changed. */
+/** One endpoint as it runs: its connections and the exchanges it is serving. Lives on over a swap when nothing about it changed. */
 export class EndpointPool {
   readonly cluster: Cluster;
   readonly endpoint: Endpoint;
@@ -30,17 +35,30 @@ export class EndpointPool {
   /** What balancing knows of the endpoint; it outlives this pool where only the way to reach the endpoint changes. */
   readonly state: EndpointState;
   readonly #parts: PoolParts;
-  readonly #idle: Idle[] = [];
-  readonly #deadlines = new WeakMap<UpstreamConnection, Deadline>();
-  #closed = false;
+  readonly #http1: Http1Pool;
+  #http2: StreamPool | null = null;
 
-  constructor(cluster: Cluster, endpoint: Endpoint, requests: EdgeRequests, parts: PoolParts, state: EndpointState) {
+  /** `breaker`: of the cluster; it counts the connections. */
+  constructor(
+    cluster: Cluster,
+    endpoint: Endpoint,
+    requests: EdgeRequests,
+    parts: PoolParts,
+    state: EndpointState,
+    breaker: CircuitBreaker,
+  ) {
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.requests = requests;
     this.address = `${endpoint.address}:${endpoint.port}`;
     this.#parts = parts;
     this.state = state;
+    this.#http1 = new Http1Pool(this.#connect, {
+      idle: parts.idle,
+      breaker,
+      maxRequestsPerConnection: cluster.maxRequestsPerConnection ?? 0,
+      onBug: this.#onBug,
+    });
   }
 
   /** Exchanges and connections in progress. */
@@ -57,67 +75,26 @@ export class EndpointPool {
     this.state.watcher?.outcome(this.state, result, durationMs);
   }
 
-  /** Number of idle connections. */
-  get idle(): number {
-    return this.#idle.length;
+  /** A stream for one request, as `StreamPool.open` says. */
+  open(protocol: 'http1' | 'http2', onStream: OnStream, onFailed: OnFailed, fresh = false): () => void {
+    if (protocol === 'http1') return this.#http1.open(onStream, onFailed, fresh);
+    this.#http2 ??= this.#parts.http2(this.#connect, {
+      scheme: this.endpoint.tls === 'plain' ? 'http' : 'https',
+      idle: this.#parts.idle,
+      onBug: this.#onBug,
+    });
+    return this.#http2.open(onStream, onFailed, fresh);
   }
 
-  /** The connection used last, which is the least likely to have gone stale; `null` when all are busy. */
-  take(): UpstreamConnection | null {
-    for (let entry = this.#idle.pop(); entry !== undefined; entry = this.#idle.pop()) {
-      entry.deadline.disarm();
-      if (entry.connection.usable) return entry.connection;
-    }
-    return null;
-  }
-
-  /** Opens a new connection. Calls exactly one callback, once, unless given up by the returned function. */
-  connect(
-    onConnected: (connection: UpstreamConnection) => void,
-    onFailed: (failure: ConnectFailure, detail: string) => void,
-  ): () => void {
-    return this.#parts.connector.connect(
-      this.cluster,
-      this.endpoint,
-      stream =>
-        onConnected(
-          new UpstreamConnection(
-            stream,
-            ended => this.#forget(ended),
-            error => this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address }),
-          ),
-        ),
-      onFailed,
-    );
-  }
-
-  /** Takes a connection back after a complete exchange. */
-  put(connection: UpstreamConnection): void {
-    if (this.#closed || !connection.usable) {
-      connection.destroy();
-      return;
-    }
-    connection.resume();
-    let deadline = this.#deadlines.get(connection);
-    if (deadline === undefined) {
-      deadline = new Deadline(() => connection.destroy());
-      this.#deadlines.set(connection, deadline);
-    }
-    this.#parts.idle.arm(deadline);
-    this.#idle.push({ connection, deadline });
-  }
-
-  /** Ends idle connections now and busy ones as they come back. */
+  /** Ends idle connections now and busy ones as soon as they are not. */
   close(): void {
-    this.#closed = true;
-    for (const { connection, deadline } of this.#idle.splice(0)) {
-      deadline.disarm();
-      connection.destroy();
-    }
+    this.#http1.close();
+    this.#http2?.close();
   }
 
-  #forget(connection: UpstreamConnection): void {
-    const i = this.#idle.findIndex(entry => entry.connection === connection);
-    if (i >= 0) for (const entry of this.#idle.splice(i, 1)) entry.deadline.disarm();
-  }
+  readonly #connect: Connect = (onConnected, onFailed) =>
+    this.#parts.connector.connect(this.cluster, this.endpoint, onConnected, onFailed);
+
+  readonly #onBug = (error: unknown): void =>
+    this.#parts.log.error('reading an answer failed with a bug', { error, endpoint: this.address });
 }

@@ -2,6 +2,7 @@ import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { ExchangeClient } from './exchange-client.ts';
 import type { Decision } from './exchange-role.ts';
 
 /** What is known about an exchange, for its way through the proxy and for its record. Used again for every exchange of a connection. */
@@ -28,8 +29,7 @@ export class ExchangeFacts {
   authority = '';
   userAgent = '';
   forwardedFor = '';
-  /** Minor version of the client's HTTP/1. */
-  minor = 1;
+  protocol: ExchangeClient['protocol'] = 'HTTP/1.1';
   /** 0 until the answer begins. */
   status = 0;
   flag: ResponseFlag = '-';
@@ -46,12 +46,12 @@ export class ExchangeFacts {
   endpoint: EndpointPool | null = null;
 
   /** Begins the facts of a new exchange. */
-  begin(head: RequestHead | null, startedAt: number, forLog: boolean): void {
+  begin(head: RequestHead | null, startedAt: number, forLog: boolean, protocol: ExchangeClient['protocol']): void {
     this.startedAt = startedAt;
     this.method = head?.method ?? '';
     this.target = head?.target ?? '';
     this.authority = head?.authority ?? '';
-    this.minor = head?.minor ?? 1;
+    this.protocol = protocol;
     this.status = 0;
     this.flag = '-';
     this.details = '';

@@ -1,9 +1,9 @@
+import type { ExchangeClient } from './exchange-client.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
-import type { Http1Client } from './http1-client.ts';
 
 /** Counts a finished exchange and writes its access log line. */
-export function recordExchange(facts: ExchangeFacts, client: Http1Client, parts: ExchangeParts): void {
+export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, parts: ExchangeParts): void {
   const { decision, endpoint } = facts;
   const durationMs = parts.clock.monotonic() - facts.startedAt;
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;
@@ -13,7 +13,7 @@ export function recordExchange(facts: ExchangeFacts, client: Http1Client, parts:
     startMs: parts.clock.now() - durationMs,
     method: facts.method,
     path: facts.target,
-    protocol: facts.method === '' ? '' : `HTTP/1.${facts.minor}`,
+    protocol: facts.method === '' ? '' : facts.protocol,
     status: facts.status,
     flag: facts.flag,
     details: facts.details,

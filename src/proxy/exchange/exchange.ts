@@ -1,43 +1,46 @@
 import { Deadline } from '../../async/deadline.ts';
-import type { EndpointPool } from '../cluster/endpoint-pool.ts';
-import type { ConnectFailure } from '../data-plane.ts';
-import { type BodyLength, chunkedBody, untilClose } from '../http1/framing.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { lengthFields, type ResponseHead } from '../http1/response-head.ts';
-import { abandoned, type ResponseHandler, type UpstreamConnection, type UpstreamLoss } from '../http1/upstream-connection.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
+import { kept } from '../transport/read-buffer.ts';
+import { Attempts } from './attempts.ts';
+import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { recordExchange } from './exchange-record.ts';
-import { type Failure, type LocalReply, localReplies, replyText } from './failure.ts';
-import type { Http1Client } from './http1-client.ts';
-import { ReplayBuffer } from './replay-buffer.ts';
-import { backoffMs, isIdempotent, retriesFailure, retriesStatus } from './retry.ts';
+import { type Failure, type LocalReply, localReplies } from './failure.ts';
+import { grpcReply, grpcTimeoutMs, isGrpc } from './grpc.ts';
+import { MirrorRequest } from './mirror.ts';
+import { Throttle } from './throttle.ts';
 
-const phase = { none: 0, trying: 1, answering: 2, tunnel: 3 } as const;
+/** `silent`: the client waits for an answer that never comes. */
+const phase = { none: 0, trying: 1, answering: 2, tunnel: 3, silent: 4 } as const;
 
-/** One request and its answer with its facts. One object per client connection, used again for each exchange. */
-export class Exchange implements ResponseHandler {
-  readonly client: Http1Client;
+/** One request and its answer with its facts: the client's side of it. One object per client connection or stream, used again for each exchange. */
+export class Exchange {
+  readonly client: ExchangeClient;
   readonly parts: ExchangeParts;
   readonly facts: ExchangeFacts = new ExchangeFacts();
-  wantsTunnel = false;
-  dataOnly = false;
+  /** The request is gRPC, and so are the sidecar's own answers. */
+  grpc = false;
+  readonly #attempts = new Attempts(this);
   #phase: number = phase.none;
-  #upstream: UpstreamConnection | null = null;
-  #giveUp: (() => void) | null = null;
   #requestDone = false;
-  #keepAlive = true;
-  #enchunk = false;
-  #staleTried = false;
-  #triedAt = 0;
-  readonly #replay = new ReplayBuffer();
-  /** Counted in `endpoint.active`. */
-  #onEndpoint = false;
-  readonly #timeout = new Deadline(() => this.parts.guard(this.client, () => this.#timedOut('timeout')));
-  readonly #tryTimeout = new Deadline(() => this.parts.guard(this.client, () => this.#timedOut('per-try-timeout')));
+  #clientEnded = false;
+  #serverEnded = false;
+  /** The head has gone through everything and may be sent. */
+  #started = false;
+  /** Monotonic ms from which the timeout counts; 0: it does not count yet. */
+  #timeoutFrom = 0;
+  #grpcTimeoutMs: number | null = null;
+  #cancelWait: (() => void) | null = null;
+  #cancelGrpcTimeout: (() => void) | null = null;
+  #mirrors: readonly MirrorRequest[] | null = null;
+  #throttle: Throttle | null = null;
+  readonly #timeout = new Deadline(() => this.guard(() => this.#timedOut('timeout')));
+  readonly #idle = new Deadline(() => this.guard(() => this.#timedOut('idle-timeout')));
 
-  constructor(client: Http1Client, parts: ExchangeParts) {
+  constructor(client: ExchangeClient, parts: ExchangeParts) {
     this.client = client;
     this.parts = parts;
   }
@@ -46,373 +49,319 @@ export class Exchange implements ResponseHandler {
     return this.#phase !== phase.none;
   }
 
+  get tunnelling(): boolean {
+    return this.#phase === phase.tunnel;
+  }
+
   /** A request's head is complete: everything about its way is decided here, on the tables of this moment. */
-  begin(head: RequestHead, keepAlive: boolean): void {
-    this.#begin(head, keepAlive);
-    const failure = this.client.role.decide(head, this.facts.decision);
-    if (failure === null) this.#try();
-    else if (typeof failure === 'string') this.#fail(failure);
-    else this.#reply(failure);
+  begin(head: RequestHead): void {
+    this.#begin(head);
+    const { decision } = this.facts;
+    const verdict = this.client.role.decide(head, decision);
+    if (decision.delayMs === 0) {
+      this.#proceed(verdict);
+      return;
+    }
+    this.facts.flag = 'DI';
+    this.#cancelWait = this.parts.clock.after(decision.delayMs, () =>
+      this.guard(() => {
+        this.#cancelWait = null;
+        this.#proceed(verdict);
+        this.flushRequest();
+      }),
+    );
   }
 
   /** A request that could not be read. */
   refuse(failure: Failure): void {
-    this.#begin(null, false);
+    this.#begin(null);
     this.parts.metrics.refuse(localReplies[failure].status);
-    this.#reply(localReplies[failure]);
+    this.fail(failure);
   }
 
   /** The next piece of the request's body, or of the client's bytes in a tunnel. */
   requestPiece(bytes: Buffer, from: number, to: number): void {
     this.facts.bytesReceived += to - from;
-    if (this.#phase === phase.none) return;
-    const up = this.#upstream;
-    if (this.#phase === phase.trying) this.#replay.add(bytes, from, to, up === null);
-    if (up !== null) {
-      up.writer.piece(bytes, from, to);
-      if (up.writer.full) this.client.pauseReading();
-    } else if (this.#replay.full) this.client.pauseReading();
+    if (this.#phase === phase.none || this.#phase === phase.silent) return;
+    this.#moved();
+    this.#attempts.requestPiece(bytes, from, to);
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestPiece(bytes, from, to);
   }
 
   requestTrailers(lines: string): void {
-    const bytes = Buffer.from(lines, 'latin1');
-    this.requestPiece(bytes, 0, bytes.length);
+    if (this.#phase === phase.none || this.#phase === phase.silent) return;
+    this.#attempts.requestTrailers(lines);
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestTrailers(lines);
   }
 
   /** The request is complete: from now on the timeouts run. */
   requestEnded(): void {
     this.#requestDone = true;
-    if (this.#phase === phase.none) return;
-    const timeoutMs = this.facts.decision.route?.timeoutMs ?? null;
-    if (timeoutMs !== null) this.parts.deadlines.of(timeoutMs).arm(this.#timeout);
-    this.#armTryTimeout();
+    if (this.#phase === phase.none || this.#phase === phase.silent) return;
+    this.#attempts.requestEnded();
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestEnded();
+    this.#armTimeout();
   }
 
   /** All of the client's input of this turn has been handed on. */
   flushRequest(): void {
-    this.#upstream?.writer.flush();
+    this.#attempts.flush();
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.flush();
   }
 
   /** The client's connection is gone. */
   clientGone(): void {
     if (this.#phase === phase.none) return;
-    this.#dropUpstream();
-    if (this.#phase !== phase.tunnel) this.facts.note('DC', 'downstream_remote_disconnect');
+    if (this.#phase !== phase.tunnel && this.#phase !== phase.silent) this.facts.note('DC', 'downstream_remote_disconnect');
     this.#finish();
   }
 
   /** The request's body broke its framing or stalled: the server must not see it complete. */
   clientBroke(failure: Failure): void {
-    this.#dropUpstream();
-    this.#keepAlive = false;
     this.parts.metrics.refuse(localReplies[failure].status);
-    if (this.#phase === phase.trying) this.#fail(failure);
-    else if (this.#phase !== phase.none) this.#truncated(failure);
+    if (this.#phase === phase.trying || this.#phase === phase.silent) this.fail(failure);
+    else if (this.#phase !== phase.none) this.truncated(failure);
   }
 
   /** The client has ended its side of the tunnel. */
   clientEnded(): void {
-    this.#upstream?.writer.flush();
-    this.#upstream?.stream.end();
+    if (this.#phase !== phase.tunnel || this.#clientEnded) return;
+    this.#clientEnded = true;
+    this.#attempts.endTunnel();
+    this.#tunnelEnd();
   }
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    this.#upstream?.resume();
+    if (this.#throttle === null) this.#attempts.resume();
+    else this.#throttle.clientDrained();
   }
 
-  #begin(head: RequestHead | null, keepAlive: boolean): void {
-    this.facts.begin(head, this.parts.clock.monotonic(), this.parts.logsAccess());
+  /** ms until the request's timeout; `null`: it has none. */
+  leftMs(): number | null {
+    const timeoutMs = this.#timeoutMs();
+    if (timeoutMs === null || this.#timeoutFrom === 0) return timeoutMs;
+    return timeoutMs - (this.parts.clock.monotonic() - this.#timeoutFrom);
+  }
+
+  /** Runs what a timer or a connection brought about. */
+  guard(act: () => void): void {
+    this.parts.guard(this.client, act);
+  }
+
+  #begin(head: RequestHead | null): void {
+    this.facts.begin(head, this.parts.clock.monotonic(), this.parts.logsAccess(), this.client.protocol);
+    this.#attempts.take(head);
     this.#phase = phase.trying;
-    this.#keepAlive = keepAlive;
-    this.wantsTunnel = head?.websocket ?? false;
-    this.dataOnly = head?.minor === 0;
-    this.#requestDone = head?.body === 0;
-    this.#enchunk = false;
-    this.#staleTried = false;
+    this.#requestDone = head === null || head.body === 0;
+    this.#clientEnded = false;
+    this.#serverEnded = false;
+    this.#started = false;
+    this.#timeoutFrom = 0;
+    this.#grpcTimeoutMs = null;
+    this.grpc = head !== null && isGrpc(head);
+    if (this.grpc && head !== null) this.#grpcTimeoutMs = grpcTimeoutMs(head);
   }
 
-  /** Sends the request to an endpoint, another one than before where there is one. */
-  #try(): void {
-    const { cluster } = this.facts.decision;
-    if (cluster === null) {
-      this.#fail('no-cluster');
+  #proceed(verdict: Failure | LocalReply | null): void {
+    const { decision } = this.facts;
+    if (decision.cut !== 'no') this.#cut(decision.cut, verdict);
+    else if (verdict === null) this.#forward();
+    else if (typeof verdict === 'string') this.fail(verdict);
+    else this.#reply(verdict);
+  }
+
+  /** No answer, on purpose. `verdict`: what the log is to say. */
+  #cut(how: 'reset' | 'blackhole', verdict: Failure | LocalReply | null): void {
+    const { flag, details } =
+      typeof verdict === 'object' && verdict !== null ? verdict : { flag: 'FI' as const, details: `fault_${how}` };
+    this.facts.note(flag, details);
+    if (how === 'reset') {
+      this.#finish();
+      this.client.abort();
       return;
     }
-    const endpoint = cluster.pick(this.facts.endpoint);
-    if (endpoint === null) {
-      this.#fail('no-healthy-upstream');
+    this.#phase = phase.silent;
+    // What it still sends is read and thrown away, and its end seen.
+    this.client.resumeReading();
+  }
+
+  #forward(): void {
+    const { decision } = this.facts;
+    this.#started = true;
+    if (decision.mirrors.length > 0)
+      this.#mirrors = decision.mirrors.map(cluster => new MirrorRequest(cluster, this.#attempts.request, this));
+    if (decision.bandwidth > 0) this.#throttle = new Throttle(decision.bandwidth, this.parts.clock, this);
+    this.#moved();
+    if (this.#grpcTimeoutMs !== null && this.#grpcTimeoutMs === this.#timeoutMs()) {
+      // As many lengths as there are clients: too many for lists of deadlines.
+      const expired = (): void => this.#timedOut('timeout');
+      this.#cancelGrpcTimeout = this.parts.clock.after(this.#grpcTimeoutMs, () => this.guard(expired));
+      this.#timeoutFrom = this.parts.clock.monotonic();
+    } else if (this.#requestDone) this.#armTimeout();
+    this.#attempts.start();
+  }
+
+  /** The rule's timeout, or the client's own (gRPC) where it is shorter. */
+  #timeoutMs(): number | null {
+    const rule = this.facts.decision.route?.timeoutMs ?? null;
+    const own = this.#grpcTimeoutMs;
+    return own === null || (rule !== null && rule <= own) ? rule : own;
+  }
+
+  #armTimeout(): void {
+    const timeoutMs = this.facts.decision.route?.timeoutMs ?? null;
+    if (timeoutMs === null || !this.#started || this.#timeoutFrom !== 0) return;
+    this.#timeoutFrom = this.parts.clock.monotonic();
+    this.parts.deadlines.of(timeoutMs).arm(this.#timeout);
+  }
+
+  /** A byte moved, either way. */
+  #moved(): void {
+    const idleMs = this.facts.decision.route?.idleTimeoutMs ?? null;
+    if (idleMs !== null) this.parts.deadlines.of(idleMs).arm(this.#idle);
+  }
+
+  /** The answer that the client is to get begins. */
+  answer(head: ResponseHead): void {
+    const { facts, client } = this;
+    const { decision } = facts;
+    this.#phase = phase.answering;
+    this.#moved();
+    facts.status = head.status;
+    facts.details = 'via_upstream';
+    let lines = decision.answerLines;
+    if (decision.editAnswer !== null) lines += decision.editAnswer(head);
+    let cut = 0;
+    if (client.role.callerSide) {
+      facts.serviceTime = String(Math.round(this.parts.clock.monotonic() - this.#attempts.triedAt));
+      lines += `x-envoy-upstream-service-time: ${facts.serviceTime}\r\n`;
+      cut = bit(field.serviceTime);
+    }
+    client.answer(head, cut, lines, head.body);
+  }
+
+  /** A piece of the answer, or of the server's bytes in a tunnel. */
+  answerPiece(bytes: Buffer, from: number, to: number): void {
+    this.#moved();
+    if (this.#throttle === null) this.sendPiece(bytes, from, to);
+    else {
+      this.#throttle.add(kept(bytes, from, to));
+      if (this.#throttle.full) this.#attempts.pause();
+    }
+  }
+
+  /** Sends a piece to the client now. */
+  sendPiece(bytes: Buffer, from: number, to: number): void {
+    this.facts.bytesSent += to - from;
+    this.client.piece(bytes, from, to);
+    if (this.client.full) this.#attempts.pause();
+  }
+
+  answerTrailers(lines: string): void {
+    if (this.#throttle === null) this.client.trailers(lines);
+    else this.#throttle.trailers = lines;
+  }
+
+  answerTurnEnded(): void {
+    this.client.flush();
+    if (this.client.full) this.#attempts.pause();
+  }
+
+  /** The server's last byte was read. */
+  answerEnded(): void {
+    if (this.#throttle === null) this.endAnswer();
+    else this.#throttle.end();
+  }
+
+  /** The client has been sent everything. */
+  endAnswer(): void {
+    if (this.#phase === phase.tunnel) {
+      this.#serverEnded = true;
+      this.client.endTunnel();
+      this.#tunnelEnd();
       return;
     }
-    this.facts.endpoint = endpoint;
-    this.facts.attempt++;
-    this.#onEndpoint = true;
-    endpoint.active++;
-    const pooled = endpoint.take();
-    if (pooled === null) this.#connect(endpoint);
-    else this.#send(pooled);
+    this.client.end();
+    this.client.flush();
+    this.#finish();
+    this.client.exchangeEnded();
   }
 
-  #connect(endpoint: EndpointPool): void {
-    this.#giveUp = endpoint.connect(
-      connection =>
-        this.parts.guard(this.client, () => {
-          this.#giveUp = null;
-          this.#send(connection);
-          this.flushRequest();
-        }),
-      (failure, detail) =>
-        this.parts.guard(this.client, () => {
-          this.#giveUp = null;
-          this.#connectFailed(failure, detail);
-        }),
-    );
-  }
-
-  #connectFailed(failure: ConnectFailure, detail: string): void {
-    this.facts.transportFailure = failure === 'timeout' ? 'connection_timeout' : `${failure}:${detail}`.replaceAll(' ', '_');
-    this.#lost(failure === 'timeout' ? 'connect-timeout' : 'connect-failed');
-  }
-
-  #send(connection: UpstreamConnection): void {
-    this.#upstream = connection;
-    connection.use(this);
-    const count = this.client.role.callerSide ? `x-envoy-attempt-count: ${this.facts.attempt}\r\n\r\n` : '\r\n';
-    connection.writer.text(this.facts.decision.head + count);
-    this.#replay.send(connection.writer);
-    this.#triedAt = this.facts.attempt === 1 ? this.facts.startedAt : this.parts.clock.monotonic();
-    if (this.#requestDone) {
-      connection.writer.flush();
-      this.#armTryTimeout();
-    } else if (!connection.writer.full) this.client.resumeReading();
-  }
-
-  #armTryTimeout(): void {
-    const ms = this.facts.decision.route?.retry?.perTryTimeoutMs ?? null;
-    if (ms !== null && this.#upstream !== null) this.parts.deadlines.of(ms).arm(this.#tryTimeout);
-  }
-
-  interim(head: ResponseHead): void {
-    if (this.facts.minor === 1) this.client.writer.text(`${head.forward(lengthFields, '')}\r\n`);
+  /** The throttle has room again. */
+  resumeServer(): void {
+    if (!this.client.full) this.#attempts.resume();
   }
 
   tunnelOpened(head: ResponseHead): void {
     this.#timeout.disarm();
-    this.#tryTimeout.disarm();
+    this.#cancelGrpcTimeout?.();
+    this.#cancelGrpcTimeout = null;
     this.#phase = phase.tunnel;
-    this.#keepAlive = false;
     this.facts.note('-', 'via_upstream');
-    this.facts.status = 101;
-    this.client.writer.text(`${head.forward(lengthFields, 'Connection: Upgrade\r\nUpgrade: websocket\r\n')}\r\n`);
-    this.client.tunnel();
+    this.facts.status = head.status;
+    this.client.tunnelOpened(head, this.facts.decision.answerLines);
     this.client.resumeReading();
   }
 
-  response(head: ResponseHead): BodyLength {
-    const { status } = head;
-    const retry = this.facts.decision.route?.retry ?? null;
-    if (retry !== null && status >= 400 && retriesStatus(retry, this.facts.method, status)) {
-      if (this.#mayTryAgain(retry.attempts)) {
-        this.#dropUpstream();
-        this.#tryAgain();
-        return abandoned;
-      }
-      if (this.facts.attempt > 1) this.facts.flag = 'URX';
-    }
-    this.#tryTimeout.disarm();
-    this.#phase = phase.answering;
-    this.#replay.clear();
-    this.facts.status = status;
-    this.facts.details = 'via_upstream';
-    if (!this.#requestDone) this.#keepAlive = false;
-    const empty = status === 204 || status === 304 || this.facts.method === 'HEAD';
-    const length = empty ? 0 : head.body;
-    this.#enchunk = length === untilClose && this.facts.minor === 1;
-    let extra = '';
-    if (this.#enchunk || length === chunkedBody) {
-      if (this.facts.minor === 1) extra = 'Transfer-Encoding: chunked\r\n';
-      else this.#keepAlive = false;
-    } else if (length === untilClose) this.#keepAlive = false;
-    if (this.client.role.callerSide) {
-      this.facts.serviceTime = String(Math.round(this.parts.clock.monotonic() - this.#triedAt));
-      extra += `x-envoy-upstream-service-time: ${this.facts.serviceTime}\r\n`;
-    }
-    if (this.parts.draining()) this.#keepAlive = false;
-    if (!this.#keepAlive) extra += 'Connection: close\r\n';
-    else if (this.facts.minor === 0) extra += 'Connection: keep-alive\r\n';
-    const cut = (this.client.role.callerSide ? bit(field.serviceTime) : 0) | (status === 204 ? lengthFields : 0);
-    this.client.writer.text(`${head.forward(cut, extra)}\r\n`);
-    return length;
-  }
-
-  piece(bytes: Buffer, from: number, to: number): void {
-    const { writer } = this.client;
-    this.facts.bytesSent += to - from;
-    if (this.#enchunk) {
-      writer.text(`${(to - from).toString(16)}\r\n`);
-      writer.piece(bytes, from, to);
-      writer.text('\r\n');
-    } else writer.piece(bytes, from, to);
-    if (writer.full) this.#upstream?.pause();
-  }
-
-  trailers(lines: string): void {
-    this.client.writer.text(lines);
-  }
-
-  turnEnded(): void {
-    this.client.writer.flush();
-    if (this.client.writer.full) this.#upstream?.pause();
-  }
-
-  upstreamDrained(): void {
-    this.client.resumeReading();
-  }
-
-  responseEnded(reusable: boolean): void {
-    const connection = this.#upstream;
-    const { endpoint } = this.facts;
-    this.#upstream = null;
-    this.#leaveEndpoint();
-    if (connection !== null) {
-      if (reusable && this.#requestDone && endpoint !== null) endpoint.put(connection);
-      else connection.destroy();
-    }
-    if (this.#enchunk) this.client.writer.text('0\r\n\r\n');
-    if (!this.#requestDone) this.#keepAlive = false;
-    this.client.writer.flush();
+  /** Both sides have to end a tunnel. */
+  #tunnelEnd(): void {
+    if (!this.#clientEnded || !this.#serverEnded) return;
     this.#finish();
-    this.client.exchangeEnded(this.#keepAlive);
-  }
-
-  responseLost(loss: UpstreamLoss): void {
-    const connection = this.#upstream;
-    this.#upstream = null;
-    if (
-      this.#phase === phase.trying &&
-      connection !== null &&
-      connection.uses > 1 &&
-      !connection.answered &&
-      this.#isSafeRepeat()
-    ) {
-      // The server ended an idle connection while the request was on its way: not the endpoint's fault, and nothing was done twice.
-      this.#staleTried = true;
-      const { endpoint } = this.facts;
-      if (endpoint !== null) {
-        this.#connect(endpoint);
-        return;
-      }
-    }
-    switch (loss) {
-      case 'closed':
-        this.#lost('upstream-closed');
-        return;
-      case 'reset':
-        this.#lost('upstream-reset');
-        return;
-      case 'protocol':
-        this.#lost('upstream-protocol');
-        return;
-      case 'head-too-large':
-        this.#lost('upstream-head-too-large');
-        return;
-    }
-  }
-
-  #isSafeRepeat(): boolean {
-    return !this.#staleTried && this.#replay.complete && isIdempotent(this.facts.method);
-  }
-
-  /** This try is over without an answer. */
-  #lost(failure: Failure): void {
-    this.#leaveEndpoint();
-    if (this.#phase !== phase.trying) {
-      this.#truncated(failure);
-      return;
-    }
-    const retry = this.facts.decision.route?.retry ?? null;
-    if (retry !== null && retriesFailure(retry, this.facts.method, failure) && this.#mayTryAgain(retry.attempts))
-      this.#tryAgain();
-    else this.#fail(failure);
-  }
-
-  #mayTryAgain(attempts: number): boolean {
-    return this.facts.attempt <= attempts && this.#replay.complete;
-  }
-
-  #tryAgain(): void {
-    const policy = this.facts.decision.route?.retry ?? null;
-    if (policy === null) return;
-    this.#tryTimeout.disarm();
-    const again = (): void => {
-      this.#giveUp = null;
-      this.#try();
-      this.flushRequest();
-    };
-    const ms = backoffMs(policy, this.facts.attempt, this.parts.random.next());
-    this.#giveUp = this.parts.clock.after(ms, () => this.parts.guard(this.client, again));
+    this.client.exchangeEnded();
   }
 
   /** The answer began and cannot be completed. */
-  #truncated(failure: Failure): void {
-    const wasTunnel = this.#phase === phase.tunnel;
-    if (!wasTunnel) this.facts.note(localReplies[failure].flag, localReplies[failure].details);
-    this.client.writer.flush();
+  truncated(failure: Failure): void {
+    if (this.#phase !== phase.tunnel) this.facts.note(localReplies[failure].flag, localReplies[failure].details);
+    this.client.flush();
     this.#finish();
-    if (wasTunnel) this.client.exchangeEnded(false);
-    else this.client.abort();
+    this.client.abort();
   }
 
-  #timedOut(failure: 'timeout' | 'per-try-timeout'): void {
-    const wasTrying = this.#phase === phase.trying;
-    if (failure === 'per-try-timeout' && this.#upstream !== null && wasTrying) {
-      this.#upstream.destroy();
-      this.#upstream = null;
-      this.#lost(failure);
-      return;
-    }
-    this.#dropUpstream();
-    if (wasTrying) this.#fail(failure);
-    else if (this.#phase === phase.answering) this.#truncated(failure);
-  }
-
-  #fail(failure: Failure): void {
+  /** There is no answer: the client gets the sidecar's own. */
+  fail(failure: Failure): void {
     this.#reply(localReplies[failure]);
   }
 
+  #timedOut(failure: 'timeout' | 'idle-timeout'): void {
+    if (this.#phase === phase.trying) {
+      this.#attempts.blame();
+      if (this.grpc && failure === 'timeout') this.#reply({ ...localReplies.timeout, grpcStatus: 4 });
+      else this.fail(failure);
+    } else if (this.#phase === phase.answering || this.#phase === phase.tunnel) this.truncated(failure);
+  }
+
   #reply(answer: LocalReply): void {
-    this.facts.status = answer.status;
-    this.facts.note(answer.flag, answer.details);
-    // The rest of a half-read request must not be taken for the next one.
-    const close = answer.close || !this.#keepAlive || !this.#requestDone || this.parts.draining();
-    const http10 = this.facts.minor === 0 && !close ? 'Connection: keep-alive\r\n' : '';
-    this.client.writer.text(replyText(answer, close, this.facts.method === 'HEAD', http10));
-    this.facts.bytesSent = answer.body.length;
-    this.client.writer.flush();
+    const { facts } = this;
+    const shown = this.grpc ? grpcReply(answer) : answer;
+    facts.status = shown.status;
+    // Of a delay and what followed it, what followed; but a retry that had no room says more than the failure that asked for it.
+    facts.note(answer.flag === '-' || facts.flag === 'UO' ? facts.flag : answer.flag, answer.details);
+    facts.bytesSent = shown.body.length;
+    this.client.reply(shown, facts.decision.answerLines);
     this.#finish();
-    this.client.exchangeEnded(!close);
-  }
-
-  /** Takes this exchange off its endpoint. */
-  #dropUpstream(): void {
-    this.#giveUp?.();
-    this.#giveUp = null;
-    this.#upstream?.destroy();
-    this.#upstream = null;
-    this.#leaveEndpoint();
-  }
-
-  #leaveEndpoint(): void {
-    if (this.#onEndpoint && this.facts.endpoint !== null) this.facts.endpoint.active--;
-    this.#onEndpoint = false;
+    this.client.exchangeEnded();
   }
 
   #finish(): void {
     this.#phase = phase.none;
     this.#timeout.disarm();
-    this.#tryTimeout.disarm();
-    this.#replay.clear();
+    this.#idle.disarm();
+    this.#attempts.stop();
+    if (this.#cancelWait !== null || this.#cancelGrpcTimeout !== null) this.#cancelTimers();
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.exchangeEnded();
+    this.#mirrors = null;
+    this.#throttle?.stop();
+    this.#throttle = null;
     recordExchange(this.facts, this.client, this.parts);
     this.facts.release();
+  }
+
+  #cancelTimers(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = null;
+    this.#cancelGrpcTimeout?.();
+    this.#cancelGrpcTimeout = null;
   }
 }

@@ -1,5 +1,5 @@
-import type { MessageWriter } from '../http1/message-writer.ts';
 import { kept } from '../transport/read-buffer.ts';
+import type { UpstreamStream } from './upstream-stream.ts';
 
 /** Linkerd's limit: a larger request is not tried again. */
 const maxBytes = 64 * 1024;
@@ -10,6 +10,8 @@ export class ReplayBuffer {
   #bytes = 0;
   /** All of the body so far is here. */
   complete = true;
+  /** Canonical lines; the empty string where there are none (yet). */
+  trailers = '';
 
   /** The limit is reached; nothing more should be added while there is nobody to send to. */
   get full(): boolean {
@@ -25,13 +27,14 @@ export class ReplayBuffer {
   }
 
   /** Writes everything; afterwards a body over the limit is forgotten. */
-  send(writer: MessageWriter): void {
-    if (this.#bytes === 0) return;
-    for (const piece of this.#pieces) writer.piece(piece, 0, piece.length);
+  send(stream: UpstreamStream): void {
+    if (this.#bytes > 0) for (const piece of this.#pieces) stream.piece(piece, 0, piece.length);
+    if (this.trailers !== '') stream.trailers(this.trailers);
     if (this.full) this.#forget();
   }
 
   clear(): void {
+    this.trailers = '';
     if (this.#bytes === 0 && this.complete) return;
     this.#pieces = [];
     this.#bytes = 0;

@@ -1,17 +1,19 @@
 import { Deadline } from '../../async/deadline.ts';
 import type { Downstream } from '../data-plane.ts';
 import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeClient } from '../exchange/exchange-client.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { ExchangeRole } from '../exchange/exchange-role.ts';
-import { refusal } from '../exchange/failure.ts';
-import type { Http1Client } from '../exchange/http1-client.ts';
+import { type LocalReply, refusal, replyText } from '../exchange/failure.ts';
 import type { ByteStream, StreamReader } from '../transport/byte-stream.ts';
 import { kept } from '../transport/read-buffer.ts';
 import { lf } from './chars.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
-import { chunkedBody } from './framing.ts';
+import { type BodyLength, chunkedBody } from './framing.ts';
+import { field } from './known-field.ts';
 import { MessageWriter } from './message-writer.ts';
 import { RequestHead } from './request-head.ts';
+import { lengthFields, type ResponseHead } from './response-head.ts';
 
 /** Envoy's limit for request heads; Node's is 16 KiB, HAProxy's 16 KiB. */
 const maxHeadBytes = 60 * 1024;
@@ -29,40 +31,66 @@ const state = { head: 0, length: 1, chunks: 2, waiting: 3, tunnel: 4, lingering:
 /** One for all connections: a head is dealt with before the next one is read. */
 const requestHead = new RequestHead();
 
+const preface = 'PRI * HTTP/2.0';
+
+/** Whether bytes that are no HTTP/1 begin as HTTP/2 does. @see RFC 9113 §3.4 */
+function beginsHttp2(bytes: Buffer, from: number): boolean {
+  return preface.startsWith(bytes.toString('latin1', from, from + preface.length));
+}
+
+/** Whether an answer with this status has a body, if only an empty one. */
+function hasBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
+}
+
 /** One client's connection: reads its requests one after the other, hands them to the exchange, and decides whether the connection lives on. */
-export class DownstreamConnection implements Http1Client, BodySink, StreamReader {
+export class DownstreamConnection implements ExchangeClient, StreamReader {
   readonly role: ExchangeRole;
-  readonly writer: MessageWriter;
   readonly remote: string;
   readonly local: string;
   readonly #stream: ByteStream;
+  readonly #writer: MessageWriter;
   readonly #parts: ExchangeParts;
   readonly #exchange: Exchange;
   readonly #onClosed: (connection: DownstreamConnection) => void;
+  readonly #onHttp2: ((initial: Buffer) => void) | null;
   readonly #deadline = new Deadline(() => this.#parts.guard(this, () => this.#expired()));
   #state: number = state.head;
   #input: Buffer | null = null;
   #from = 0;
   #remaining = 0;
   #chunks: ChunkReader | null = null;
+  /** Takes the request's body out of its chunks. */
+  readonly #body: BodySink = {
+    piece: (bytes, from, to) => this.#exchange.requestPiece(bytes, from, to),
+    trailers: lines => this.#exchange.requestTrailers(lines),
+  };
   #running = false;
   #paused = true;
   #ended = false;
   #bodyMark = 0;
+  /** A request was read. */
+  #begun = false;
+  #minor = 1;
+  #toHead = false;
+  /** The connection outlives the exchange at hand. */
+  #keepAlive = true;
 
-  /** `onClosed` is called once. */
+  /** `onClosed` is called once. `onHttp2`: the connection speaks HTTP/2; it is the callee's, with what was read of it. */
   constructor(
     downstream: Downstream,
     role: ExchangeRole,
     parts: ExchangeParts,
     onClosed: (connection: DownstreamConnection) => void,
+    onHttp2: ((initial: Buffer) => void) | null = null,
   ) {
     const { stream } = downstream;
     this.role = role;
     this.#parts = parts;
     this.#stream = stream;
     this.#onClosed = onClosed;
-    this.writer = new MessageWriter(stream);
+    this.#onHttp2 = onHttp2;
+    this.#writer = new MessageWriter(stream);
     this.remote = `${downstream.remoteAddress}:${downstream.remotePort}`;
     this.local = `${downstream.localAddress}:${downstream.localPort}`;
     this.#exchange = new Exchange(this, parts);
@@ -70,6 +98,11 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
     parts.deadlines.of(firstByteMs).arm(this.#deadline);
     if (downstream.initial.length > 0) this.bytes(downstream.initial, 0, downstream.initial.length);
     if (this.#state !== state.waiting || this.#input === null) this.resumeReading();
+  }
+
+  /** It is over, or another codec's. */
+  get over(): boolean {
+    return this.#state === state.closed;
   }
 
   /** Ends the connection as soon as no exchange is in the way. */
@@ -96,15 +129,79 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
     this.#stream.resume();
   }
 
-  tunnel(): void {
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+    return this.#minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  get full(): boolean {
+    return this.#writer.full;
+  }
+
+  interim(head: ResponseHead): void {
+    if (this.#minor === 1) this.#writer.text(`${head.forward(lengthFields, '')}\r\n`);
+  }
+
+  answer(head: ResponseHead, cut: number, lines: string, length: BodyLength): void {
+    let extra = lines;
+    let chunked = false;
+    if (length < 0) {
+      chunked = this.#minor === 1;
+      if (chunked) extra += 'Transfer-Encoding: chunked\r\n';
+      else this.#keepAlive = false;
+    } else if (length === 0 && !this.#toHead && !head.fields.has(field.contentLength) && hasBody(head.status))
+      extra += 'Content-Length: 0\r\n';
+    const remove = head.status === 204 ? cut | lengthFields : cut;
+    this.#writer.text(`${head.forward(remove, extra + this.#connectionLine(false))}\r\n`);
+    this.#writer.beginBody(chunked);
+  }
+
+  reply(reply: LocalReply, lines: string): void {
+    const connection = this.#connectionLine(reply.close);
+    this.#writer.text(replyText(reply, this.#toHead, lines + connection));
+    this.#writer.flush();
+  }
+
+  /** Decides whether the connection lives on, and says so where it has to be said. */
+  #connectionLine(close: boolean): string {
+    // The rest of a half-read request must not be taken for the next one.
+    if (close || this.#state !== state.waiting || this.#parts.draining()) this.#keepAlive = false;
+    if (!this.#keepAlive) return 'Connection: close\r\n';
+    return this.#minor === 0 ? 'Connection: keep-alive\r\n' : '';
+  }
+
+  piece(bytes: Buffer, from: number, to: number): void {
+    this.#writer.piece(bytes, from, to);
+  }
+
+  trailers(lines: string): void {
+    this.#writer.trailers(lines);
+  }
+
+  end(): void {
+    this.#writer.endBody();
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  tunnelOpened(head: ResponseHead, lines: string): void {
     this.#deadline.disarm();
+    this.#keepAlive = false;
+    this.#writer.text(`${head.forward(lengthFields, `${lines}Connection: Upgrade\r\nUpgrade: websocket\r\n`)}\r\n`);
     this.#state = state.tunnel;
     this.#run();
     if (this.#ended) this.#exchange.clientEnded();
   }
 
-  exchangeEnded(reusable: boolean): void {
+  endTunnel(): void {
+    this.#writer.flush();
+    this.#stream.end();
+  }
+
+  exchangeEnded(): void {
     if (this.#state === state.closed) return;
+    const reusable = this.#keepAlive && this.#state === state.waiting;
     const more = this.#input !== null && this.#from < this.#input.length;
     if (!reusable || (this.#ended && !more)) {
       this.#hangUp();
@@ -113,6 +210,8 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
     this.#state = state.head;
     this.#parts.deadlines.of(more ? headMs : this.role.keepAliveMs).arm(this.#deadline);
     if (more) this.#run();
+    // What is left of the input will never become a request.
+    if (this.#ended && this.#state === state.head) this.#hangUp();
     if (this.#state === state.head || this.#state === state.length || this.#state === state.chunks) this.resumeReading();
   }
 
@@ -122,14 +221,6 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
   }
 
   /** The request's body, from the chunk reader. */
-  piece(bytes: Buffer, from: number, to: number): void {
-    this.#exchange.requestPiece(bytes, from, to);
-  }
-
-  trailers(lines: string): void {
-    this.#exchange.requestTrailers(lines);
-  }
-
   bytes(bytes: Buffer, from: number, to: number): void {
     try {
       this.#received(kept(bytes, from, to));
@@ -145,7 +236,7 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
   }
 
   drained(): void {
-    this.writer.full = false;
+    this.#writer.full = false;
     this.#parts.guard(this, () => this.#exchange.clientDrained());
   }
 
@@ -201,7 +292,7 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
       }
       case state.chunks: {
         const chunks = this.#chunks as ChunkReader;
-        const result = chunks.read(bytes, this.#from, limit, this);
+        const result = chunks.read(bytes, this.#from, limit, this.#body);
         if (result < 0) {
           this.#badBody();
           return false;
@@ -229,17 +320,26 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
     if (end <= 0 || end - this.#from > maxHeadBytes) {
       const tooLarge = (end === 0 ? limit : end) - this.#from > maxHeadBytes;
       if (end === 0 && !tooLarge) return false;
+      if (end < 0 && this.#onHttp2 !== null && !this.#begun && beginsHttp2(bytes, this.#from)) {
+        this.#toHttp2(bytes, this.#onHttp2);
+        return false;
+      }
       this.#state = state.lingering;
       this.#input = null;
+      this.#minor = 1;
+      this.#toHead = false;
       this.#exchange.refuse(tooLarge ? 'head-too-large' : refusal(end));
       return false;
     }
     this.#from = end;
+    this.#begun = true;
     const { body } = requestHead;
-    const keepAlive = requestHead.keepAlive;
+    this.#keepAlive = requestHead.keepAlive;
+    this.#minor = requestHead.minor;
+    this.#toHead = requestHead.method === 'HEAD';
     if (body === chunkedBody) {
       this.#chunks ??= new ChunkReader();
-      this.#chunks.reset(false);
+      this.#chunks.reset();
       this.#state = state.chunks;
     } else {
       this.#remaining = body;
@@ -250,9 +350,19 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
       this.#bodyMark = 0;
       this.#parts.deadlines.of(bodyMs).arm(this.#deadline);
     }
-    this.#exchange.begin(requestHead, keepAlive);
+    this.#exchange.begin(requestHead);
     if (body === 0 && this.#exchange.active) this.#exchange.requestEnded();
     return true;
+  }
+
+  /** Another codec takes over, with everything that was read. */
+  #toHttp2(bytes: Buffer, take: (initial: Buffer) => void): void {
+    this.#state = state.closed;
+    this.#deadline.disarm();
+    this.#input = null;
+    this.#stream.pause();
+    this.#onClosed(this);
+    take(bytes.subarray(this.#from));
   }
 
   #requestEnded(): void {
@@ -290,6 +400,7 @@ export class DownstreamConnection implements Http1Client, BodySink, StreamReader
   }
 
   #refuseSlow(): void {
+    this.#keepAlive = false;
     this.#input = null;
     this.#state = state.lingering;
     if (this.#exchange.active) this.#exchange.clientBroke('request-timeout');

@@ -26,6 +26,8 @@ export const field = {
   proxyAuthenticate: 21,
   originalPath: 22,
   meshReason: 23,
+  contentType: 24,
+  expectedTimeout: 25,
   /** Named by `Connection`: meant for this hop only. */
   nominated: 30,
   /** Not a known name, but one that CGI-like servers take for a known one (`X_Forwarded_Client_Cert`). */
@@ -56,6 +58,8 @@ const names: Readonly<Record<string, number>> = {
   'proxy-authenticate': field.proxyAuthenticate,
   'x-envoy-original-path': field.originalPath,
   'x-mesh-reason': field.meshReason,
+  'content-type': field.contentType,
+  'x-envoy-expected-rq-timeout-ms': field.expectedTimeout,
 };
 
 /** Mask of one field, for sets of fields as a 32-bit integer. */

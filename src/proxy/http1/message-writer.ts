@@ -12,6 +12,7 @@ const maxTextBytes = 64 * 1024;
 export class MessageWriter {
   readonly #stream: ByteStream;
   #text = '';
+  #chunked = false;
   /** The stream has enough for now; cleared by the owner when it drains. */
   full = false;
 
@@ -24,8 +25,44 @@ export class MessageWriter {
     this.#text += text;
   }
 
+  /** Pieces from here to `endBody` are a body's, in the chunked coding or as they are. */
+  beginBody(chunked: boolean): void {
+    this.#chunked = chunked;
+  }
+
   /** Bytes `from` to `to`, in order with what was given before. */
   piece(bytes: Buffer, from: number, to: number): void {
+    // An empty chunk would be the last one.
+    if (to === from) return;
+    if (!this.#chunked) this.#bytes(bytes, from, to);
+    else {
+      this.#text += `${(to - from).toString(16)}\r\n`;
+      this.#bytes(bytes, from, to);
+      this.#text += '\r\n';
+    }
+  }
+
+  /** Ends the body with canonical trailer lines. They are lost where the body is not chunked: only that coding can carry them. */
+  trailers(lines: string): void {
+    if (this.#chunked) this.#text += `0\r\n${lines}\r\n`;
+    this.#chunked = false;
+  }
+
+  /** Ends the body, unless trailers did. */
+  endBody(): void {
+    if (this.#chunked) this.#text += '0\r\n\r\n';
+    this.#chunked = false;
+  }
+
+  /** Hands everything over to the stream. */
+  flush(): void {
+    if (this.#text === '') return;
+    const text = this.#text;
+    this.#text = '';
+    if (!this.#stream.text(text)) this.full = true;
+  }
+
+  #bytes(bytes: Buffer, from: number, to: number): void {
     if (to - from <= smallBytes) {
       this.#text += bytes.toString('latin1', from, to);
       if (this.#text.length > maxTextBytes) this.flush();
@@ -42,13 +79,5 @@ export class MessageWriter {
     this.#stream.text(text);
     if (!this.#stream.write(whole)) this.full = true;
     this.#stream.uncork();
-  }
-
-  /** Hands everything over to the stream. */
-  flush(): void {
-    if (this.#text === '') return;
-    const text = this.#text;
-    this.#text = '';
-    if (!this.#stream.text(text)) this.full = true;
   }
 }

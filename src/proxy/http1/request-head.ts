@@ -91,15 +91,13 @@ export class RequestHead {
     return joined;
   }
 
-  /** The head to send upstream, but for the empty line that ends it: canonical, without the fields of `cut` and those of this hop. `extra`: whole lines. */
+  /** The head to send upstream, but for the empty line that ends it: canonical, without the fields of `cut`, those of this hop and framing. `extra`: whole lines. */
   forward(cut: number, extra: string): string {
     const remove = cut | hopByHop | bit(field.lookalike);
     let out: string;
     if (this.#asItLies && (this.fields.seen & remove) === 0) out = this.#text.substring(0, this.fields.end - this.#base);
     else
       out = `${this.method} ${this.target} HTTP/1.1\r\n${this.#hostLine()}${this.fields.lines(this.#text, this.#base, remove | this.#hostCut())}`;
-    if (this.body === chunkedBody) out += 'Transfer-Encoding: chunked\r\n';
-    if (this.websocket) out += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
     return out + extra;
   }
 

@@ -59,6 +59,14 @@ export class ResponseHead {
     return `HTTP/1.1${this.#text.substring(8, this.#fieldsFrom)}${this.fields.lines(this.#text, this.#base, remove)}${extra}`;
   }
 
+  /** Value of the first field with this lower-case name; `null` where there is none. */
+  named(name: string): string | null {
+    for (let i = 0; i < this.fields.count; i++)
+      if (this.fields.isNamed(i, this.#text, this.#base, name))
+        return this.#text.substring(this.fields.valueStart(i) - this.#base, this.fields.valueEnd(i) - this.#base);
+    return null;
+  }
+
   /** Leaves out every field of this lower-case name when the head is forwarded. */
   drop(name: string): void {
     this.fields.nominate(this.#text, this.#base, name);

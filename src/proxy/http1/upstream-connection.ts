@@ -1,37 +1,10 @@
+import type { OutgoingRequest, ResponseHandler, UpstreamLoss, UpstreamStream } from '../exchange/upstream-stream.ts';
 import type { ByteStream, StreamReader } from '../transport/byte-stream.ts';
 import { kept } from '../transport/read-buffer.ts';
-import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
-import { type BodyLength, chunkedBody, untilClose } from './framing.ts';
+import { ChunkReader, chunkDone } from './chunk-reader.ts';
+import { chunkedBody, untilClose } from './framing.ts';
 import { MessageWriter } from './message-writer.ts';
 import { ResponseHead } from './response-head.ts';
-
-/** Why a connection ended before its answer did. `closed`: the server ended it; `protocol`: it sent something that is not a proper answer. */
-export type UpstreamLoss = 'closed' | 'reset' | 'protocol' | 'head-too-large';
-
-/** The user of a connection for one exchange. Body pieces come through `BodySink`. */
-export interface ResponseHandler extends BodySink {
-  /** A WebSocket handshake was sent, so 101 is an answer. */
-  readonly wantsTunnel: boolean;
-  /** The body is wanted without the chunked coding. */
-  readonly dataOnly: boolean;
-  /** 100, 102, 103. */
-  interim(head: ResponseHead): void;
-  /** Returns how the body is to be read, or `abandoned` when the handler wants no more of this connection (it has destroyed it). */
-  response(head: ResponseHead): BodyLength;
-  /** From here on pieces are bytes of the other protocol. */
-  tunnelOpened(head: ResponseHead): void;
-  /** Called once, after the last piece; the connection has forgotten the handler. `reusable`: as far as the answer tells. */
-  responseEnded(reusable: boolean): void;
-  /** Called once, instead of `responseEnded`. */
-  responseLost(loss: UpstreamLoss): void;
-  /** All input of this turn has been handed on. */
-  turnEnded(): void;
-  /** The connection takes bytes again. */
-  upstreamDrained(): void;
-}
-
-/** The handler wants no more of this connection. */
-export const abandoned: BodyLength = -9;
 
 /** Envoy's limit for response heads is 60 KiB; a larger one is answered with 502. */
 const maxHeadBytes = 64 * 1024;
@@ -39,41 +12,106 @@ const reading = { head: 0, length: 1, chunks: 2, untilClose: 3, tunnel: 4 } as c
 /** One for all connections: a head is dealt with before the next one is read. */
 const responseHead = new ResponseHead();
 
+/** Where connections come from and go back to. */
+export interface ConnectionPool {
+  /** Request and answer were read to their ends: it may serve another exchange. */
+  free(connection: UpstreamConnection): void;
+  /** It has ended. Once. */
+  gone(connection: UpstreamConnection): void;
+  /** A handler threw; its connection is being destroyed. */
+  bug(error: unknown): void;
+}
+
 /** One keep-alive connection to a server: sends requests, reads answers, one at a time. */
-export class UpstreamConnection implements StreamReader {
-  readonly stream: ByteStream;
-  readonly writer: MessageWriter;
+export class UpstreamConnection implements UpstreamStream, StreamReader {
   /** Requests begun on it. */
   uses = 0;
   /** May serve another exchange, as far as is known. */
   usable = true;
-  /** Any byte came for the exchange at hand. */
   answered = false;
-  readonly #onIdleEnd: (connection: UpstreamConnection) => void;
-  readonly #onBug: (error: unknown) => void;
+  readonly #stream: ByteStream;
+  readonly #writer: MessageWriter;
+  readonly #pool: ConnectionPool;
   #handler: ResponseHandler | null = null;
   #state: number = reading.head;
   #remaining = 0;
   #keepAlive = false;
+  /** The request at hand is not complete. */
+  #sending = false;
+  #toHead = false;
+  #upgrade = false;
+  /** Sides of the tunnel that have ended. */
+  #ends = 0;
   #held: Buffer | null = null;
   #chunks: ChunkReader | null = null;
 
-  /** `onIdleEnd` is called when it ends while nobody uses it, `onBug` when a handler threw. */
-  constructor(stream: ByteStream, onIdleEnd: (connection: UpstreamConnection) => void, onBug: (error: unknown) => void) {
-    this.stream = stream;
-    this.writer = new MessageWriter(stream);
-    this.#onIdleEnd = onIdleEnd;
-    this.#onBug = onBug;
+  /** `stream` is ready for writing. */
+  constructor(stream: ByteStream, pool: ConnectionPool) {
+    this.#stream = stream;
+    this.#writer = new MessageWriter(stream);
+    this.#pool = pool;
     stream.readBy(this);
     stream.resume();
   }
 
-  /** Begins an exchange. */
-  use(handler: ResponseHandler): void {
+  get reused(): boolean {
+    return this.uses > 1;
+  }
+
+  get full(): boolean {
+    return this.#writer.full;
+  }
+
+  send(request: OutgoingRequest, lines: string, handler: ResponseHandler): void {
     this.#handler = handler;
     this.#state = reading.head;
     this.answered = false;
     this.uses++;
+    this.#sending = true;
+    this.#toHead = request.method === 'HEAD';
+    this.#upgrade = request.upgrade;
+    const chunked = request.body === chunkedBody;
+    let head = request.head + lines;
+    if (chunked) head += 'Transfer-Encoding: chunked\r\n';
+    if (request.upgrade) head += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    this.#writer.text(`${head}\r\n`);
+    this.#writer.beginBody(chunked);
+  }
+
+  piece(bytes: Buffer, from: number, to: number): void {
+    this.#writer.piece(bytes, from, to);
+  }
+
+  trailers(lines: string): void {
+    this.#writer.trailers(lines);
+  }
+
+  end(): void {
+    this.#writer.endBody();
+    this.#sending = false;
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  endTunnel(): void {
+    this.#writer.flush();
+    if (++this.#ends === 2) this.#handler = null;
+    this.#stream.end();
+  }
+
+  cancel(): void {
+    this.#handler = null;
+    this.#discard();
   }
 
   bytes(bytes: Buffer, from: number, to: number): void {
@@ -85,52 +123,35 @@ export class UpstreamConnection implements StreamReader {
   }
 
   ended(): void {
-    try {
-      this.#ended();
-    } catch (error) {
-      this.#bug(error);
-    }
+    this.#guard(() => this.#ended());
   }
 
   drained(): void {
-    this.writer.full = false;
-    try {
-      this.#handler?.upstreamDrained();
-    } catch (error) {
-      this.#bug(error);
-    }
+    this.#writer.full = false;
+    this.#guard(() => this.#handler?.upstreamDrained());
   }
 
   closed(failed: boolean): void {
+    this.#guard(() => this.#lose(failed ? 'reset' : 'closed'));
+    this.#pool.gone(this);
+  }
+
+  #guard(act: () => void): void {
     try {
-      this.#lose(failed ? 'reset' : 'closed');
+      act();
     } catch (error) {
       this.#bug(error);
     }
   }
 
   #bug(error: unknown): void {
-    this.#onBug(error);
     this.#discard();
-  }
-
-  pause(): void {
-    this.stream.pause();
-  }
-
-  resume(): void {
-    this.stream.resume();
-  }
-
-  /** Ends the connection without telling the handler. */
-  destroy(): void {
-    this.#handler = null;
-    this.#discard();
+    this.#pool.bug(error);
   }
 
   #discard(): void {
     this.usable = false;
-    this.stream.destroy();
+    this.#stream.destroy();
   }
 
   #read(input: Buffer, from: number, to: number): void {
@@ -202,11 +223,13 @@ export class UpstreamConnection implements StreamReader {
   #beginAnswer(handler: ResponseHandler, more: boolean): boolean {
     const head = responseHead;
     if (head.status === 101) {
-      if (!handler.wantsTunnel) {
+      if (!this.#upgrade) {
         this.#lose('protocol');
         return false;
       }
       this.#state = reading.tunnel;
+      this.#ends = 0;
+      this.#writer.beginBody(false);
       handler.tunnelOpened(head);
       return true;
     }
@@ -215,15 +238,16 @@ export class UpstreamConnection implements StreamReader {
       return true;
     }
     this.#keepAlive = head.keepAlive;
-    const length = handler.response(head);
-    if (length === abandoned) return false;
+    if (this.#toHead || head.status === 204 || head.status === 304) head.body = 0;
+    const length = head.body;
+    if (!handler.response(head)) return false;
     if (length === 0) {
       this.#finish(more);
       return !more;
     }
     if (length === chunkedBody) {
       this.#chunks ??= new ChunkReader();
-      this.#chunks.reset(handler.dataOnly);
+      this.#chunks.reset();
       this.#state = reading.chunks;
     } else if (length === untilClose) {
       this.#keepAlive = false;
@@ -239,22 +263,26 @@ export class UpstreamConnection implements StreamReader {
   #finish(surplus: boolean): void {
     const handler = this.#handler;
     this.#handler = null;
-    handler?.responseEnded(this.#keepAlive && !surplus);
+    if (this.#keepAlive && !surplus && !this.#sending) {
+      this.#stream.resume();
+      this.#pool.free(this);
+    } else this.#discard();
+    handler?.responseEnded();
   }
 
   #ended(): void {
-    if (this.#handler !== null && (this.#state === reading.untilClose || this.#state === reading.tunnel)) {
-      this.#finish(false);
-      return;
-    }
-    this.#lose('closed');
+    const handler = this.#handler;
+    if (handler !== null && this.#state === reading.untilClose) this.#finish(false);
+    else if (handler !== null && this.#state === reading.tunnel) {
+      if (++this.#ends === 2) this.#handler = null;
+      handler.responseEnded();
+    } else this.#lose('closed');
   }
 
   #lose(loss: UpstreamLoss): void {
     const handler = this.#handler;
     this.#handler = null;
     this.#discard();
-    if (handler === null) this.#onIdleEnd(this);
-    else handler.responseLost(loss);
+    handler?.responseLost(loss);
   }
 }

@@ -29,8 +29,8 @@ function ours(bytes: Buffer): Reading | null {
   ]).flat();
   if (body !== chunkedBody)
     return end + body > bytes.length ? null : { method, target, headers, body: bytes.toString('latin1', end, end + body) };
-  const data = readChunks([bytes.subarray(end)], true);
-  return data.result === chunkDone ? { method, target, headers, body: data.out } : null;
+  const data = readChunks([bytes.subarray(end)]);
+  return data.result === chunkDone ? { method, target, headers, body: data.data } : null;
 }
 
 /** What Node makes of it. */
@@ -61,29 +61,32 @@ async function nodes(bytes: Buffer): Promise<Reading | null> {
   });
 }
 
-function readChunks(
-  parts: readonly Buffer[],
-  dataOnly: boolean,
-): { readonly result: number; readonly out: string; readonly used: number } {
+function readChunks(parts: readonly Buffer[]): {
+  readonly result: number;
+  readonly data: string;
+  readonly lines: string;
+  readonly used: number;
+} {
   const reader = new ChunkReader();
-  reader.reset(dataOnly);
-  let out = '';
+  reader.reset();
+  let data = '';
+  let lines = '';
   let used = 0;
   const sink = {
     piece: (bytes: Buffer, from: number, to: number): void => {
-      out += bytes.toString('latin1', from, to);
+      data += bytes.toString('latin1', from, to);
     },
-    trailers: (lines: string): void => {
-      out += lines;
+    trailers: (section: string): void => {
+      lines += section;
     },
   };
   for (const part of parts) {
     const result = reader.read(part, 0, part.length, sink);
-    if (result < 0) return { result: -1, out: '', used: 0 };
+    if (result < 0) return { result: -1, data: '', lines: '', used: 0 };
     used += reader.position;
-    if (result === chunkDone) return { result, out, used };
+    if (result === chunkDone) return { result, data, lines, used };
   }
-  return { result: 0, out, used };
+  return { result: 0, data, lines, used };
 }
 
 const oneOf = (...values: readonly string[]): fc.Arbitrary<string> => fc.constantFrom(...values);
@@ -205,7 +208,9 @@ describe('reading requests', () => {
         const { method, target, body: length } = head;
         const sent = Buffer.from(`${head.forward(0, '')}\r\n`, 'latin1');
         assert.equal(again.read(sent, 0, sent.length), sent.length);
-        assert.deepEqual([again.method, again.target, again.body, again.minor], [method, target, length, 1]);
+        // Whoever sends it frames the body anew.
+        const stated = length === chunkedBody ? 0 : length;
+        assert.deepEqual([again.method, again.target, again.body, again.minor], [method, target, stated, 1]);
       }),
       { numRuns: 1000, seed: 44 },
     );
@@ -215,32 +220,25 @@ describe('reading requests', () => {
 describe('reading chunks', () => {
   test('any split gives the same result', () => {
     fc.assert(
-      fc.property(chunkedText, fc.boolean(), (text, dataOnly) => {
+      fc.property(chunkedText, text => {
         const bytes = Buffer.from(text, 'latin1');
-        const whole = readChunks([bytes], dataOnly);
+        const whole = readChunks([bytes]);
         for (let cut = 0; cut <= bytes.length; cut++)
-          assert.deepEqual(readChunks([bytes.subarray(0, cut), bytes.subarray(cut)], dataOnly), whole);
-        assert.deepEqual(
-          readChunks(
-            Array.from(bytes, byte => Buffer.from([byte])),
-            dataOnly,
-          ),
-          whole,
-        );
+          assert.deepEqual(readChunks([bytes.subarray(0, cut), bytes.subarray(cut)]), whole);
+        assert.deepEqual(readChunks(Array.from(bytes, byte => Buffer.from([byte]))), whole);
       }),
       { numRuns: 300, seed: 45 },
     );
   });
 
-  test('the canonical form reads the same and has no extensions', () => {
+  test('what comes out written in chunks again reads the same', () => {
     fc.assert(
       fc.property(chunkedText, text => {
-        const raw = readChunks([Buffer.from(text, 'latin1')], false);
-        if (raw.result !== chunkDone) return;
-        assert.ok(!raw.out.includes(';'));
-        const data = readChunks([Buffer.from(text, 'latin1')], true);
-        const again = readChunks([Buffer.from(raw.out, 'latin1')], true);
-        assert.deepEqual([again.result, again.out], [chunkDone, data.out]);
+        const read = readChunks([Buffer.from(text, 'latin1')]);
+        if (read.result !== chunkDone) return;
+        const chunk = read.data === '' ? '' : `${read.data.length.toString(16)}\r\n${read.data}\r\n`;
+        const again = readChunks([Buffer.from(`${chunk}0\r\n${read.lines}\r\n`, 'latin1')]);
+        assert.deepEqual([again.data, again.lines], [read.data, read.lines]);
       }),
       { numRuns: 500, seed: 46 },
     );
