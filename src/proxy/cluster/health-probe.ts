@@ -1,18 +1,20 @@
-import type { HealthCheck } from '../../snapshot/snapshot.ts';
 import type { Connector } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import { askGrpc } from './grpc-health.ts';
 import type { Probe } from './health-checker.ts';
 
 /** A status line is shorter; whoever sends more before its end does not speak HTTP. */
 const maxStatusLineBytes = 1024;
 
 /**
- * Asks endpoints over the mesh's own connector, so that a check sees what a request would: mTLS, the other sidecar and the app behind it. Each check has a
- * connection of its own, outside the circuit breaker: checks must get through when the breaker is full.
+ * Asks endpoints over the mesh's own connector, so that a check sees what a request would: mTLS, the other sidecar and the app behind it. HTTP and TCP checks
+ * have a connection each, outside the circuit breaker: checks must get through when it is full. gRPC checks are streams among the others.
  */
 export function createProbe(connector: Connector): Probe<EndpointPool> {
-  return ({ cluster, endpoint }, { probe }, done) => {
+  return (member, { probe }, done) => {
+    if (probe.kind === 'grpc') return askGrpc(member, probe.service, done);
+    const { cluster, endpoint } = member;
     let stream: ByteStream | null = null;
     let over = false;
     const finish = (well: boolean): void => {
@@ -26,7 +28,8 @@ export function createProbe(connector: Connector): Probe<EndpointPool> {
       endpoint,
       connected => {
         stream = connected;
-        ask(connected, probe, cluster.service, finish);
+        if (probe.kind === 'tcp') finish(true);
+        else askHttp(connected, probe.path, cluster.service, status => finish(probe.statuses.includes(status)));
       },
       () => finish(false),
     );
@@ -36,19 +39,6 @@ export function createProbe(connector: Connector): Probe<EndpointPool> {
       stream?.destroy();
     };
   };
-}
-
-function ask(stream: ByteStream, probe: HealthCheck['probe'], host: string, finish: (well: boolean) => void): void {
-  switch (probe.kind) {
-    case 'tcp':
-      finish(true);
-      return;
-    case 'grpc':
-      finish(true);
-      return;
-    case 'http':
-      askHttp(stream, probe.path, host, status => finish(probe.statuses.includes(status)));
-  }
 }
 
 const informational = /^HTTP\/1\.[01] 1\d\d[\s\S]*?\r\n\r\n/;
