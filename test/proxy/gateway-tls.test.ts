@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
@@ -196,11 +197,25 @@ describe('a gateway that ends TLS', () => {
     );
   });
 
+  test('HTTP/2 for those who choose it', async () => {
+    const { daemon, port } = await gatewayTo(await serving(app()), { tls });
+    send(daemon, 'web', ['shop.localhost']);
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'shop.localhost', ca: ca.bundlePem });
+    cleanups.push(() => session.destroy());
+    const stream = session.request({ ':path': '/two', ':authority': 'shop.localhost' });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(headers[':status'], 200);
+    let body = '';
+    for await (const chunk of stream) body += chunk;
+    assert.equal(JSON.parse(body).url, '/two');
+    assert.equal(JSON.parse(body)['x-forwarded-proto'], 'https');
+  });
+
   test('raw TCP inside TLS', async () => {
     const echo = createServer({ allowHalfOpen: true }, socket => void socket.pipe(socket));
     const { daemon, port } = await gatewayTo(await serving(echo), { protocol: 'tcp', routeTable: '', tls });
     send(daemon, 'web', ['shop.localhost']);
-    const half: ConnectionOptions = {
+    const half = {
       port,
       host: '127.0.0.1',
       servername: 'shop.localhost',

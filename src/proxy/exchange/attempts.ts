@@ -192,7 +192,7 @@ export class Attempts implements ResponseHandler {
   #protocol({ cluster }: EndpointPool): 'http1' | 'http2' {
     const wanted = cluster.protocol ?? 'preserve';
     if (wanted !== 'preserve') return wanted;
-    return this.#exchange.client.protocol === 'HTTP/2' && !this.request.upgrade ? 'http2' : 'http1';
+    return !this.request.upgrade && this.#exchange.keepsHttp2 ? 'http2' : 'http1';
   }
 
   #notOpened(failure: ConnectFailure | 'overflow', detail: string): void {

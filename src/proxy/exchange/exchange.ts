@@ -23,6 +23,11 @@ export class Exchange {
   readonly facts: ExchangeFacts = new ExchangeFacts();
   /** The request is gRPC, and so are the sidecar's own answers. */
   grpc = false;
+
+  /** Whether a server of which nobody said the version is spoken HTTP/2 to. */
+  get keepsHttp2(): boolean {
+    return this.client.protocol === 'HTTP/2' && (this.grpc || this.client.role.http2ByAlpn !== true);
+  }
   readonly #attempts = new Attempts(this);
   #phase: number = phase.none;
   #requestDone = false;

@@ -23,7 +23,7 @@ export class MirrorRequest implements ResponseHandler {
   #requestDone: boolean;
   #over = false;
 
-  constructor(cluster: ClusterRuntime, request: OutgoingRequest, { facts, parts, client }: Exchange) {
+  constructor(cluster: ClusterRuntime, request: OutgoingRequest, { facts, parts, keepsHttp2 }: Exchange) {
     this.#cluster = cluster;
     this.#requestDone = request.body === 0;
     this.#guard = act => {
@@ -32,7 +32,7 @@ export class MirrorRequest implements ResponseHandler {
     this.#deadline = new Deadline(() => this.#guard(() => this.#stop()));
     const copy = { ...request, head: facts.decision.head, upgrade: false };
     const protocol = cluster.cluster.protocol ?? 'preserve';
-    const version = protocol !== 'preserve' ? protocol : client.protocol === 'HTTP/2' ? 'http2' : 'http1';
+    const version = protocol !== 'preserve' ? protocol : keepsHttp2 ? 'http2' : 'http1';
     this.#guard(() => {
       const endpoint = request.upgrade ? null : cluster.pick(null, facts.decision.hash);
       if (endpoint === null || !cluster.begin()) {

@@ -141,7 +141,7 @@ export class GatewayListeners {
 }
 
 /** What browsers and other clients choose from by ALPN. */
-const httpProtocols = ['http/1.1'];
+const httpProtocols = ['h2', 'http/1.1'];
 
 function keyOf(listener: GatewayListener | undefined): string {
   return listener?.tls === undefined ? '' : JSON.stringify([listener.protocol, listener.tls]);
