@@ -1,4 +1,4 @@
-/** Rules compiled and asked as a sidecar does it, without sockets: heads are real bytes, clusters real and without endpoints. */
+/** Rules compiled and asked as a sidecar does it, without sockets: heads are real bytes. */
 import assert from 'node:assert/strict';
 import type { Clock } from '../../src/async/clock.ts';
 import { systemClock } from '../../src/async/clock.ts';
@@ -17,11 +17,11 @@ import type { RouteMatch, RouteRule } from '../../src/snapshot/snapshot.ts';
 
 export const caller: Caller = { principal: null, address: '10.0.0.9', scheme: 'http' };
 
-/** Names that begin with `no-` have no cluster. Of a cluster, rules ask for its identity only. */
+/** Names that begin with `no-` have no cluster. Of a cluster, rules ask for its name and its hash policy only. */
 const clusters = new Map<string, ClusterRuntime>();
 function cluster(name: string): ClusterRuntime | null {
   if (name.startsWith('no-')) return null;
-  const known = clusters.get(name) ?? ({ name } as ClusterRuntime);
+  const known = clusters.get(name) ?? ({ name, cluster: {} } as ClusterRuntime);
   clusters.set(name, known);
   return known;
 }
