@@ -1,0 +1,80 @@
+import type { Fault, RetryPolicy } from '../../snapshot/snapshot.ts';
+import type { ActionExplanation, MatchExplanation, OutcomeExplanation, RouteExplanation, RuleExplanation } from './explain.ts';
+
+/** An explanation as lines for people. */
+export function explainText({ table, virtualHost, rules, outcome }: RouteExplanation): readonly string[] {
+  if (virtualHost === null) return [`no virtual host of ${table} takes this authority: 404, NR`];
+  return [...rules.flatMap(ruleLines), ...(outcome === null ? ['no rule takes the request: 404, NR'] : outcomeLines(outcome))];
+}
+
+const signs = { taken: '✔', shadowed: '·', 'no match': '✖' } as const;
+
+function ruleLines({ name, verdict, matches }: RuleExplanation): readonly string[] {
+  const why =
+    verdict === 'shadowed'
+      ? ' would match, but a rule before it does'
+      : verdict === 'taken' && matches.length === 0
+        ? ' takes every request'
+        : '';
+  const lines = [`${signs[verdict]} ${name}${why}`];
+  if (verdict === 'no match') lines.push(...matches.map(match => `    ${failedText(match)}`));
+  return lines;
+}
+
+function failedText({ failed }: MatchExplanation): string {
+  if (failed === null) return '';
+  const found = failed.found === null ? 'is missing' : `is ${JSON.stringify(failed.found)}`;
+  return `${failed.part} has to be ${failed.wanted}, ${found}`;
+}
+
+function outcomeLines(outcome: OutcomeExplanation): readonly string[] {
+  const { action, timeoutMs, idleTimeoutMs, retry, faults, rateLimits, mirrors, cors } = outcome;
+  return [
+    ...actionLines(action),
+    ...(timeoutMs === null ? [] : [`  timeout ${timeoutMs} ms`]),
+    ...(idleTimeoutMs === null ? [] : [`  idle timeout ${idleTimeoutMs} ms`]),
+    ...(retry === null ? [] : [`  ${retryText(retry)}`]),
+    ...faults.map(fault => `  fault: ${faultText(fault)}`),
+    ...rateLimits.map(({ name, requests, perMs, burst }) => `  rate limit ${name}: ${requests} per ${perMs} ms, burst ${burst}`),
+    ...mirrors.map(({ cluster, percent }) => `  mirror: ${percent}% to ${cluster}`),
+    ...(cors ? ['  CORS policy'] : []),
+  ];
+}
+
+function actionLines(action: ActionExplanation): readonly string[] {
+  switch (action.kind) {
+    case 'redirect':
+      return [`→ ${action.status} to ${action.location}`];
+    case 'respond':
+      return [`→ ${action.status} ${JSON.stringify(action.body)}`];
+    case 'forward':
+      return [
+        ...action.destinations.map(({ cluster, odds }) => `→ ${percent(odds)} ${cluster}${action.exact ? ', in turns' : ''}`),
+        `  as ${action.path}${action.authority === null ? '' : ` for ${action.authority}`}`,
+      ];
+  }
+}
+
+function retryText({ attempts, on, perTryTimeoutMs, methods }: RetryPolicy): string {
+  const perTry = perTryTimeoutMs === null ? '' : `, ${perTryTimeoutMs} ms each`;
+  return `retries: up to ${attempts} on ${on.join(', ')} for ${methods.join(', ')}${perTry}`;
+}
+
+function faultText(fault: Fault): string {
+  const scope = `${fault.percent}%${fault.first === undefined ? '' : `, the first ${fault.first}`}${fault.id === undefined ? '' : `, live ${fault.id}`}`;
+  switch (fault.kind) {
+    case 'delay':
+      return `delay ${fault.ms} ms${fault.jitterMs === 0 ? '' : ` and up to ${fault.jitterMs} more`} (${scope})`;
+    case 'abort':
+      return `abort with ${fault.grpcStatus === undefined ? fault.status : `gRPC status ${fault.grpcStatus}`} (${scope})`;
+    case 'bandwidth':
+      return `bandwidth ${fault.bytesPerSecond} bytes per second (${scope})`;
+    case 'reset':
+    case 'blackhole':
+      return `${fault.kind} (${scope})`;
+  }
+}
+
+function percent(odds: number): string {
+  return `${Number((odds * 100).toFixed(2))}%`;
+}
