@@ -128,8 +128,12 @@ export class Exchange {
     else if (this.#phase !== phase.none) this.truncated(failure);
   }
 
-  /** The client has ended its side of the tunnel. */
+  /** The client has ended its side: of a tunnel, or after a whole request, whose answer it may still wait for. */
   clientEnded(): void {
+    if (this.#phase === phase.silent) {
+      this.#finish();
+      this.client.abort();
+    }
     if (this.#phase !== phase.tunnel || this.#clientEnded) return;
     this.#clientEnded = true;
     this.#attempts.endTunnel();

@@ -210,8 +210,8 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
     this.#state = state.head;
     this.#parts.deadlines.of(more ? headMs : this.role.keepAliveMs).arm(this.#deadline);
     if (more) this.#run();
-    // What is left of the input will never become a request.
-    if (this.#ended && this.#state === state.head) this.#hangUp();
+    // What is left of the input will never be a whole request.
+    if (this.#ended) this.#clientEnded();
     if (this.#state === state.head || this.#state === state.length || this.#state === state.chunks) this.resumeReading();
   }
 
@@ -409,7 +409,7 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
 
   #clientEnded(): void {
     this.#ended = true;
-    if (this.#state === state.tunnel) this.#exchange.clientEnded();
+    if (this.#state === state.tunnel || this.#state === state.waiting) this.#exchange.clientEnded();
     // A client may end its side and still want the answer to a complete request.
     else if (this.#state === state.length || this.#state === state.chunks) this.#stream.destroy();
     else if (this.#state === state.head) this.#stream.end();

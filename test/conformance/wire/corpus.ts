@@ -28,7 +28,7 @@ export interface SeenRequest {
 
 /** One or more outcomes are right; the parts say what each of them asks. */
 export interface Expected {
-  readonly oneOf: readonly ('reject' | 'pass' | 'abort' | 'timeout' | 'downstream' | 'stall')[];
+  readonly oneOf: readonly ('reject' | 'pass' | 'abort' | 'timeout' | 'downstream' | 'stall' | 'h2')[];
   readonly never?: readonly string[];
   readonly reject?: { readonly status: readonly number[]; readonly close?: boolean };
   readonly pass?: {

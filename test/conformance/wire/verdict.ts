@@ -62,6 +62,8 @@ const outcomes: Readonly<Record<Expected['oneOf'][number], (facts: Facts) => str
     ...(timeout?.afterResponse === true && final(answers)?.complete !== true ? ['no answer'] : []),
     ...(timeout?.afterResponse === true ? [] : completeProblem(upstream)),
   ],
+  // The server's side begins with SETTINGS.
+  h2: ({ got }) => (got.charCodeAt(3) === 4 ? [] : ['no HTTP/2']),
   pass: passProblems,
   downstream: downstreamProblems,
 };
