@@ -2,6 +2,7 @@ import type { Clock } from '../async/clock.ts';
 import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
+import type { ClusterReport } from '../snapshot/channel.ts';
 import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -248,6 +249,10 @@ class RunningDataPlane implements DataPlane {
     });
   }
 
+  clusters(): readonly ClusterReport[] {
+    return [...this.#clusters.values()].map(cluster => cluster.report);
+  }
+
   metrics(): string {
     return this.#metrics.text();
   }
@@ -292,7 +297,8 @@ class RunningDataPlane implements DataPlane {
 
   #serveHttp2(downstream: Downstream, role: ExchangeRole): void {
     const parts = { ...this.#exchange, exchange: (client: ExchangeClient) => new Exchange(client, this.#exchange) };
-    this.#connections.add(new ServerConnection(downstream, role, parts, this.#onClosed));
+    const connection = new ServerConnection(downstream, role, parts, this.#onClosed);
+    if (!connection.over) this.#connections.add(connection);
   }
 
   readonly #onClosed = (connection: ServedConnection): void => {
@@ -354,7 +360,7 @@ function appKey(listener: InboundListener): string {
 }
 
 /** The app beside the sidecar as a cluster of one. */
-function appCluster(snapshot: Snapshot, { port, cluster }: InboundListener, address: string): Cluster {
+function appCluster(snapshot: Snapshot, { port, cluster, appProtocol }: InboundListener, address: string): Cluster {
   return {
     name: cluster,
     service: snapshot.service,
@@ -365,5 +371,6 @@ function appCluster(snapshot: Snapshot, { port, cluster }: InboundListener, addr
     connectTimeoutMs: appConnectTimeoutMs,
     identities: [],
     idleTimeoutMs: appIdleTimeoutMs,
+    ...(appProtocol === undefined ? {} : { protocol: appProtocol }),
   };
 }

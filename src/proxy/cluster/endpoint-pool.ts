@@ -13,6 +13,8 @@ export interface Http2PoolOptions {
   readonly scheme: 'http' | 'https';
   readonly idle: DeadlineList;
   readonly onBug: (error: unknown) => void;
+  /** Nobody said that the server speaks HTTP/2: where it turns out not to, requests go here. `null`: it does. */
+  readonly otherwise: StreamPool | null;
 }
 
 /** What pools need from the program. */
@@ -82,6 +84,8 @@ export class EndpointPool {
       scheme: this.endpoint.tls === 'plain' ? 'http' : 'https',
       idle: this.#parts.idle,
       onBug: this.#onBug,
+      // Sidecars speak both.
+      otherwise: this.endpoint.tls === 'mtls' || this.cluster.protocol === 'http2' ? null : this.#http1,
     });
     return this.#http2.open(onStream, onFailed, fresh);
   }

@@ -38,9 +38,11 @@ export class ClientConnection extends Http2Connection {
   #nextId = 1;
   #leaving = false;
   #settled = false;
+  /** The server answered our preface in HTTP/1. */
+  answeredHttp1 = false;
   /** Streams given out that have not been begun. */
   #promised = 0;
-  #waiting: ((offered: boolean) => void)[] = [];
+  #waiting: ((settled: boolean) => void)[] = [];
 
   /** `stream`: ready for writing, paused. `scheme`: what requests say they came by. */
   constructor(stream: ByteStream, scheme: 'http' | 'https', parts: Http2Parts, owner: ClientConnectionOwner) {
@@ -92,11 +94,16 @@ export class ClientConnection extends Http2Connection {
     return id;
   }
 
-  /** Calls back, never at once, when the server has said whether it speaks extended CONNECT. */
-  whenSettled(then: (offered: boolean) => void): void {
-    if (!this.#settled) this.#waiting.push(then);
-    else if (this.peer.connectProtocol) then(true);
-    else this.later(() => then(false));
+  /** Calls back once the server's settings are here, or the connection is gone: perhaps at once. */
+  whenSettled(then: (settled: boolean) => void): void {
+    if (this.#settled || this.over) then(this.#settled);
+    else this.#waiting.push(then);
+  }
+
+  protected override read(bytes: Buffer, from: number, to: number): void {
+    // A frame that begins with `H` would be longer than any that is allowed.
+    if (!this.#settled && this.reader.frames === 0 && !this.reader.incomplete && bytes[from] === 0x48) this.answeredHttp1 = true;
+    super.read(bytes, from, to);
   }
 
   headers(id: number, endStream: boolean, bytes: Buffer, from: number, to: number): void {
@@ -132,7 +139,7 @@ export class ClientConnection extends Http2Connection {
 
   protected settingsChanged(): void {
     this.#settled = true;
-    for (const then of this.#waiting.splice(0)) then(this.peer.connectProtocol);
+    for (const then of this.#waiting.splice(0)) then(true);
   }
 
   protected streamGivenUp(): void {}

@@ -39,9 +39,9 @@ export class ClientStream extends Http2Stream implements UpstreamStream {
     if (request.upgrade) {
       const { head } = request;
       this.#key = /\r\nsec-websocket-key:[ \t]*([^\r]*)/i.exec(head)?.[1]?.trim() ?? '';
-      this.#client.whenSettled(offered => {
-        if (offered) this.#open('CONNECT', head, lines, 'websocket', false, false);
-        else this.lost(null, false);
+      this.#client.whenSettled(() => {
+        if (this.connection.peer.connectProtocol) this.#open('CONNECT', head, lines, 'websocket', false, false);
+        else this.#client.later(() => this.lost(null, false));
       });
     } else this.#open(request.method, request.head, lines, '', request.trailersWelcome, request.body === 0);
   }

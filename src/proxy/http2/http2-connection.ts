@@ -38,7 +38,7 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
   /** Highest stream that was opened. */
   protected lastId = 0;
   /** Nothing is read or written any more. */
-  protected over = false;
+  over = false;
   readonly #parts: Http2Parts;
   readonly #blocked = new Set<Http2Stream>();
   readonly #reset = new Set<number>();
@@ -304,6 +304,11 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
 
   /** The stream has not been opened. */
   protected abstract isIdle(id: number): boolean;
+
+  /** The stream got input: at the end of the turn it hears so. */
+  protected touch(stream: Http2Stream): void {
+    this.#touched.add(stream);
+  }
 
   /** The stream that a later header block is for; `null` where it is over. */
   protected known(id: number): Http2Stream | null {

@@ -2,12 +2,14 @@ import type { Clock } from '../../async/clock.ts';
 import { Deadline } from '../../async/deadline.ts';
 import type { Http2PoolOptions } from '../cluster/endpoint-pool.ts';
 import type { Connect, OnFailed, OnStream, StreamPool } from '../cluster/stream-pool.ts';
+import type { ByteStream } from '../transport/byte-stream.ts';
 import { ClientConnection, type ClientConnectionOwner } from './client-connection.ts';
 
 /** A request that waits for a connection. */
 interface Waiting {
   readonly onStream: OnStream;
   readonly onFailed: OnFailed;
+  giveUp: () => void;
 }
 
 /** A connection in the making and who waits for it. */
@@ -28,6 +30,8 @@ export class Http2Pool implements StreamPool, ClientConnectionOwner {
   readonly #connections = new Map<ClientConnection, Deadline>();
   readonly #dials = new Set<Dial>();
   #closed = false;
+  /** The server has answered in HTTP/1: it is not asked again. */
+  #onlyHttp1: StreamPool | null = null;
 
   constructor(connect: Connect, options: Http2PoolOptions, clock: Clock) {
     this.#connect = connect;
@@ -36,16 +40,18 @@ export class Http2Pool implements StreamPool, ClientConnectionOwner {
   }
 
   open(onStream: OnStream, onFailed: OnFailed, fresh: boolean): () => void {
+    if (this.#onlyHttp1 !== null) return this.#onlyHttp1.open(onStream, onFailed, fresh);
     for (const [connection, idle] of this.#connections) {
       if (!connection.hasRoom || (fresh && connection.active === 0)) continue;
       idle.disarm();
       onStream(connection.stream());
       return () => {};
     }
-    const waiting: Waiting = { onStream, onFailed };
+    const waiting: Waiting = { onStream, onFailed, giveUp: () => {} };
     const dial = [...this.#dials].find(some => some.waiting.size < maxWaiting) ?? this.#dial();
     dial.waiting.add(waiting);
     return () => {
+      waiting.giveUp();
       if (!dial.waiting.delete(waiting) || dial.waiting.size > 0) return;
       this.#dials.delete(dial);
       dial.cancel();
@@ -77,19 +83,42 @@ export class Http2Pool implements StreamPool, ClientConnectionOwner {
     const dial: Dial = { waiting: new Set(), cancel: () => {} };
     this.#dials.add(dial);
     dial.cancel = this.#connect(
-      stream => {
-        this.#dials.delete(dial);
-        const parts = { now: this.#now, onBug: this.#options.onBug };
-        const connection = new ClientConnection(stream, this.#options.scheme, parts, this);
-        this.#connections.set(connection, new Deadline(() => connection.close()));
-        for (const { onStream } of dial.waiting) onStream(connection.stream());
-        if (this.#closed) connection.close();
-      },
+      stream => this.#connected(dial, stream),
       (failure, detail) => {
         this.#dials.delete(dial);
         for (const { onFailed } of dial.waiting) onFailed(failure, detail);
       },
     );
     return dial;
+  }
+
+  #connected(dial: Dial, stream: ByteStream): void {
+    const parts = { now: this.#now, onBug: this.#options.onBug };
+    const connection = new ClientConnection(stream, this.#options.scheme, parts, this);
+    this.#connections.set(connection, new Deadline(() => connection.close()));
+    const { otherwise } = this.#options;
+    if (otherwise === null) this.#serve(dial, connection);
+    else {
+      dial.cancel = () => connection.destroy();
+      connection.whenSettled(settled => {
+        if (connection.answeredHttp1) this.#onlyHttp1 = otherwise;
+        if (settled) this.#serve(dial, connection);
+        else this.#refer(dial, otherwise);
+      });
+    }
+  }
+
+  #serve(dial: Dial, connection: ClientConnection): void {
+    this.#dials.delete(dial);
+    for (const { onStream } of dial.waiting) onStream(connection.stream());
+    dial.waiting.clear();
+    if (this.#closed) connection.close();
+  }
+
+  /** Those who wait get a connection of the other pool. */
+  #refer(dial: Dial, otherwise: StreamPool): void {
+    this.#dials.delete(dial);
+    for (const waiting of dial.waiting) waiting.giveUp = otherwise.open(waiting.onStream, waiting.onFailed, false);
+    dial.waiting.clear();
   }
 }

@@ -102,6 +102,7 @@ export abstract class Http2Stream {
     this.connection.guard.earn();
     this.connection.writer.text(headersFrames(this.id, block, endStream, this.connection.peer.maxFrame));
     if (endStream) this.#localEnd();
+    else this.connection.schedule();
   }
 
   piece(bytes: Buffer, from: number, to: number): void {

@@ -141,6 +141,7 @@ export class ServerConnection extends Http2Connection {
     if (!this.#draining) this.#deadline.disarm();
     const stream = this.#free.pop() ?? new ServerStream(this, this.#role, this.#parts.exchange);
     this.streams.set(id, stream);
+    this.touch(stream);
     const failure = this.#readHead(endStream);
     if (failure === null) stream.begin(id, requestHead, endStream);
     else {

@@ -1,6 +1,6 @@
 import type { ExchangeClient } from '../exchange/exchange-client.ts';
 import type { ExchangeRole } from '../exchange/exchange-role.ts';
-import type { Failure, LocalReply } from '../exchange/failure.ts';
+import { type Failure, type LocalReply, reasonLine } from '../exchange/failure.ts';
 import type { BodyLength } from '../http1/framing.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { lengthFields, type ResponseHead } from '../http1/response-head.ts';
@@ -37,7 +37,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   #requestDone = false;
   #wantsTunnel = false;
   #tunnel = false;
-  #bodiless = false;
+  #toHead = false;
   #exchangeOver = true;
 
   constructor(connection: ServerConnection, role: ExchangeRole, exchange: (client: ExchangeClient) => StreamExchange) {
@@ -55,7 +55,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
     this.remoteDone = endStream;
     this.#declared = head.body;
     this.#wantsTunnel = head.websocket;
-    this.#bodiless = head.method === 'HEAD';
+    this.#toHead = head.method === 'HEAD';
     // Also where the length is 0: until the end has come, there may be more than that.
     this.#requestDone = endStream || head.websocket;
     // Bytes of the other protocol wait until the server has agreed.
@@ -74,7 +74,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   #open(id: number): void {
     this.open(id);
     this.#bytes = 0;
-    this.#bodiless = false;
+    this.#toHead = false;
     this.#wantsTunnel = false;
     this.#tunnel = false;
     this.#requestDone = true;
@@ -92,15 +92,15 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
 
   reply(reply: LocalReply, lines: string): void {
     const { encoder } = this.connection;
-    const body = this.#bodiless ? '' : reply.body;
-    const type = reply.body === '' ? '' : `content-type: ${reply.contentType ?? 'text/plain'}\r\n`;
-    const own = `content-length: ${Buffer.byteLength(reply.body)}\r\n${type}x-mesh-reason: ${reply.details}\r\n`;
-    const block = encoder.begin() + encoder.status(reply.status) + encoder.lines(own + (reply.lines ?? '') + lines, 0);
-    this.sendHeaders(block, body === '');
-    if (body !== '') {
-      const bytes = Buffer.from(body);
-      this.piece(bytes, 0, bytes.length);
-    }
+    const { status, contentType } = reply;
+    const bodyless = status === 204 || status === 304;
+    const body = Buffer.from(bodyless ? '' : reply.body);
+    const type = body.length === 0 && contentType === undefined ? '' : `content-type: ${contentType ?? 'text/plain'}\r\n`;
+    const length = bodyless ? '' : `content-length: ${body.length}\r\n`;
+    const own = `${length}${type}${reasonLine(reply)}${reply.lines ?? ''}${lines}`;
+    const empty = this.#toHead || body.length === 0;
+    this.sendHeaders(encoder.begin() + encoder.status(status) + encoder.lines(own, 0), empty);
+    if (!empty) this.piece(body, 0, body.length);
     this.end();
     this.flush();
   }
@@ -130,7 +130,8 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   abort(code: number = errorCode.internalError): void {
     this.#exchangeOver = true;
     this.reset(code);
-    this.#release();
+    // After a bug nobody knows what state the exchange is in.
+    if (!this.#exchange.active) this.#release();
   }
 
   exchangeEnded(): void {
