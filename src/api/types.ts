@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from '../config/diagnostic.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { ClusterReport } from '../snapshot/channel.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 
@@ -142,6 +143,8 @@ export type ProxyQuery = 'config' | 'stats' | 'state';
 
 /** Body of the `config` query: the snapshot a sidecar runs. */
 export type RunningConfig = Snapshot;
+/** Part of what `query state` gives. */
+export type RunningState = { readonly clusters: readonly ClusterReport[] };
 
 /** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
 export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;

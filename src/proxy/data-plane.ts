@@ -2,6 +2,7 @@
  * The seam inside the sidecar: listeners (sockets, interception, TLS) on one side, what is done with a connection on the other.
  * `sidecar.ts` composes both.
  */
+import type { ClusterReport } from '../snapshot/channel.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
 import type { ByteStream } from './transport/byte-stream.ts';
 
@@ -61,6 +62,8 @@ export interface DataPlane {
   gateway(downstream: Downstream): void;
   /** Stops reuse of connections, lets exchanges finish; resolves when none is left or `graceMs` is over. */
   drain(graceMs: number): Promise<void>;
+  /** How clusters and their endpoints stand now. */
+  clusters(): readonly ClusterReport[];
   /** Counters as Prometheus text exposition. */
   metrics(): string;
 }

@@ -53,6 +53,28 @@ export interface Certificate {
   readonly keyPem: string;
 }
 
+/** What `state` says of a cluster: how its endpoints stand with this sidecar, and what is under way. */
+export interface ClusterReport {
+  readonly name: string;
+  readonly requests: number;
+  readonly connections: number;
+  /** Requests that wait for a connection. */
+  readonly pending: number;
+  readonly retries: number;
+  readonly endpoints: readonly EndpointReport[];
+}
+
+/** One endpoint as a sidecar sees it. */
+export interface EndpointReport {
+  readonly workload: string;
+  /** `10.0.0.7:9080` */
+  readonly address: string;
+  /** Exchanges and connections in progress. */
+  readonly active: number;
+  /** `ejected`: by outlier detection, `unhealthy`: by health checks; neither gets traffic unless too many are so. */
+  readonly health: 'healthy' | 'ejected' | 'unhealthy';
+}
+
 /** What a sidecar sends. */
 export type ToDaemon =
   | {

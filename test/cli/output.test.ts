@@ -4,6 +4,7 @@ import type { MeshEvent, MeshEventBody } from '../../src/api/types.ts';
 import { resolve } from '../../src/cli/commands/proxy-config.ts';
 import { LogPainter } from '../../src/cli/log-painter.ts';
 import { harmless, Output, wantsColour } from '../../src/cli/output.ts';
+import { policyText } from '../../src/cli/policy-text.ts';
 import { createPresenter, story } from '../../src/cli/progress.ts';
 import { commandFor } from '../../src/cli/project.ts';
 import { age, table } from '../../src/cli/table.ts';
@@ -107,6 +108,33 @@ describe('proxy-config', () => {
     assert.throws(() => resolve('api-v1', workloads), hinted('did you mean api-v1-1?'));
     assert.throws(() => resolve('db', workloads), hinted('one of web-1, api-v1-1, api-v2-1'));
   });
+});
+
+test('the policy of a cluster in a few words', () => {
+  const cluster = { name: 'c', service: 's', subset: '', port: 1, endpoints: [], balancer: 'ring-hash' } as const;
+  const bare = { ...cluster, connectTimeoutMs: 1, identities: [], idleTimeoutMs: 1 };
+  assert.equal(policyText(bare), '-');
+  assert.equal(
+    policyText({
+      ...bare,
+      hash: { by: { kind: 'header', name: 'x-user' }, minRingSize: 1024 },
+      slowStartMs: 1500,
+      protocol: 'http2',
+      limits: { maxConnections: 5, maxPendingRequests: 0, retryBudget: { percent: 20, minConcurrency: 3 } },
+      maxRequestsPerConnection: 100,
+      outliers: {
+        consecutive5xx: 5,
+        consecutiveGatewayErrors: 0,
+        consecutiveLocalErrors: 0,
+        intervalMs: 1,
+        baseEjectionMs: 1,
+        maxEjectionPercent: 50,
+        minHealthPercent: 0,
+      },
+      healthCheck: { probe: { kind: 'tcp' }, intervalMs: 5000, timeoutMs: 1, healthyThreshold: 1, unhealthyThreshold: 3 },
+    }),
+    'hash header x-user, slow start 1500ms, http2, connections 5, pending 0, retries 20%, 100 per connection, outliers max 50%, tcp check every 5s',
+  );
 });
 
 describe('a command that is told', () => {

@@ -1,7 +1,8 @@
 import { connectApi } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
-import { apiVersion, type RunningConfig } from '../../api/types.ts';
+import { apiVersion, type RunningConfig, type RunningState } from '../../api/types.ts';
 import type { Invocation } from '../invocation.ts';
+import { policyText } from '../policy-text.ts';
 import { table } from '../table.ts';
 
 const parts = ['listeners', 'routes', 'clusters', 'endpoints', 'dns', 'state', 'all'] as const;
@@ -31,7 +32,10 @@ export async function run(
   const running = (await api.query(workload, 'config')) as RunningConfig | null;
   if (running === null) throw new MeshError('no-config', `${workload} has no configuration yet`, '`mesh proxy-status` says why');
   if (options.json) output.json({ apiVersion, kind: 'ProxyConfig', workload, part, config: select(running, part) });
-  else output.data(text(running, part));
+  else {
+    const asked = part === 'endpoints' || part === 'all';
+    output.data(text(running, asked ? ((await api.query(workload, 'state')) as RunningState | null) : null, part));
+  }
   return exitCodes.ok;
 }
 
@@ -64,17 +68,27 @@ function select(config: RunningConfig, part: Part): unknown {
   }
 }
 
-function text(config: RunningConfig, part: Part): string {
+function text(config: RunningConfig, state: RunningState | null, part: Part): string {
   if (part === 'all' || part === 'state') {
     const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'dns'] as const).map(
-      each => `${each.toUpperCase()}\n${text(config, each)}`,
+      each => `${each.toUpperCase()}\n${text(config, state, each)}`,
     );
     return [`${config.workload} runs ${config.version}`, ...sections].join('\n\n');
   }
-  return tableOf(config, part).join('\n');
+  return tableOf(config, state, part).join('\n');
 }
 
-function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'dns'): readonly string[] {
+/** `-` where the sidecar is too old to tell, or has not got to know the endpoint. */
+function healthOf(state: RunningState | null, cluster: string, address: string): string {
+  const known = state?.clusters?.find(each => each.name === cluster)?.endpoints.find(each => each.address === address);
+  return known?.health ?? '-';
+}
+
+function tableOf(
+  config: RunningConfig,
+  state: RunningState | null,
+  part: 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'dns',
+): readonly string[] {
   switch (part) {
     case 'listeners':
       return table(
@@ -109,7 +123,7 @@ function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters
       );
     case 'clusters':
       return table(
-        ['CLUSTER', 'SERVICE', 'VERSION', 'PORT', 'BALANCER', 'ENDPOINTS'],
+        ['CLUSTER', 'SERVICE', 'VERSION', 'PORT', 'BALANCER', 'ENDPOINTS', 'POLICY'],
         config.clusters.map(each => [
           each.name,
           each.service,
@@ -117,13 +131,20 @@ function tableOf(config: RunningConfig, part: 'listeners' | 'routes' | 'clusters
           String(each.port),
           each.balancer,
           String(each.endpoints.length),
+          policyText(each),
         ]),
       );
     case 'endpoints':
       return table(
-        ['CLUSTER', 'WORKLOAD', 'ADDRESS', 'TLS'],
+        ['CLUSTER', 'WORKLOAD', 'ADDRESS', 'TLS', 'HEALTH'],
         config.clusters.flatMap(({ name, endpoints }) =>
-          endpoints.map(each => [name, each.workload, `${each.address}:${each.port}`, each.tls]),
+          endpoints.map(({ workload, address, port, tls }) => [
+            name,
+            workload,
+            `${address}:${port}`,
+            tls,
+            healthOf(state, name, `${address}:${port}`),
+          ]),
         ),
       );
     case 'dns':

@@ -1,4 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
+import type { ClusterReport, EndpointReport } from '../../snapshot/channel.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { EdgeConnections, EdgeRequests } from '../../telemetry/mesh-metrics.ts';
@@ -23,14 +24,6 @@ export interface ClusterParts {
   counters(cluster: Cluster): ClusterCounters;
   /** Asks one endpoint for its health. */
   readonly probe: Probe<EndpointPool>;
-}
-
-/** How one endpoint stands with this client, for `mesh proxy-config`. */
-export interface EndpointReport {
-  readonly workload: string;
-  readonly active: number;
-  readonly ejected: boolean;
-  readonly unhealthy: boolean;
 }
 
 /**
@@ -77,14 +70,18 @@ export class ClusterRuntime implements OutcomeWatcher {
     return this.#pools;
   }
 
-  /** How the endpoints stand. */
-  get report(): readonly EndpointReport[] {
-    return this.#pools.map(({ state }) => ({
-      workload: state.name,
-      active: state.active,
-      ejected: state.ejected,
-      unhealthy: state.unhealthy,
-    }));
+  /** How things stand now. */
+  get report(): ClusterReport {
+    const { requests, connections, pending, retries } = this.breaker;
+    const endpoints = this.#pools.map(
+      ({ endpoint, address, state }): EndpointReport => ({
+        workload: endpoint.workload,
+        address,
+        active: state.active,
+        health: state.ejected ? 'ejected' : state.unhealthy ? 'unhealthy' : 'healthy',
+      }),
+    );
+    return { name: this.name, requests, connections, pending, retries, endpoints };
   }
 
   /** An endpoint other than `avoid` where there is one; `null` when none may take traffic. `hash`: of `Decision`. */
@@ -206,9 +203,9 @@ function balancingOf({ balancer, hash, slowStartMs }: Cluster): string {
   return JSON.stringify([balancer, hash?.minRingSize, slowStartMs]);
 }
 
-/** Addresses of a service outside the mesh all bear its name. */
-function nameOf({ workload, address }: Endpoint, { endpoints }: Cluster): string {
-  return endpoints.filter(endpoint => endpoint.workload === workload).length > 1 ? `${workload} ${address}` : workload;
+/** Addresses of a service outside the mesh all bear its name, but they stay; a pod's changes when it is made anew. */
+function nameOf({ workload, address }: Endpoint, { identities }: Cluster): string {
+  return identities.length === 0 ? `${workload} ${address}` : workload;
 }
 
 function keyOf({ workload, address, port, tls }: Endpoint): string {
