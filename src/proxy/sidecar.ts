@@ -13,6 +13,7 @@ import { Orders } from './control/orders.ts';
 import { Renewal } from './control/renewal.ts';
 import { DnsTable } from './dns/answer.ts';
 import { DnsForwarder, type Nameserver } from './dns/forward.ts';
+import { ResolvedEndpoints } from './dns/resolved-endpoints.ts';
 import { DnsServers } from './dns/server.ts';
 import type { OriginalDestination } from './interception/original-destination.ts';
 import { type Binding, bind } from './listener/bind.ts';
@@ -139,7 +140,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
 
   // Names.
-  const dns = new DnsServers(new DnsTable([], options.search), new DnsForwarder(options.nameservers, clock), stats);
+  const nameservers = new DnsForwarder(options.nameservers, clock);
+  const dns = new DnsServers(new DnsTable([], options.search), nameservers, stats);
+  // Servers outside the mesh that are known by name.
+  const endpoints = new ResolvedEndpoints(nameservers, clock, log, snapshot => dataPlane.apply(snapshot));
 
   // The daemon: it sends rules and certificates and hears of the app.
   const probe = new AppProbe(clock, options.listeningPorts, state => control.send({ kind: 'app', ...state }));
@@ -164,6 +168,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     dataPlane,
     gateways,
     certificates,
+    endpoints,
     metrics,
     send: message => control.send(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.
@@ -222,6 +227,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     tunnels.destroy();
     renewal.stop();
     probe.stop();
+    endpoints.close();
     if (intercepts) dns.close();
     admin.close();
     control.close();

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { serviceId } from '../../src/identity/spiffe-id.ts';
+import type { Nameserver } from '../../src/proxy/dns/forward.ts';
 import type { Destination } from '../../src/proxy/interception/original-destination.ts';
 import { type Sidecar, startSidecar } from '../../src/proxy/sidecar.ts';
 import type { Cluster, InboundListener, OutboundListener, Snapshot } from '../../src/snapshot/snapshot.ts';
@@ -28,6 +29,7 @@ export async function startOnLoopback(
     readonly clock?: Clock;
     readonly kind?: 'sidecar' | 'gateway';
     readonly onDrained?: () => void;
+    readonly nameservers?: readonly Nameserver[];
   } = {},
 ): Promise<StartedSidecar> {
   const lines: string[] = [];
@@ -47,7 +49,7 @@ export async function startOnLoopback(
       control: '127.0.0.1',
     },
     ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0 },
-    nameservers: [],
+    nameservers: options.nameservers ?? [],
     search: [],
     hostAddress: options.hostAddress ?? null,
     originalDestination: socket => destination(socket, sidecar),

@@ -32,6 +32,8 @@ export function externalCluster({ subset, port }: ClusterKey, external: External
     endpoints,
     identities: [],
     ...(addresses.length > 0 ? {} : { resolution: 'dns' as const }),
+    // What the app speaks to its sidecar says nothing of a far server, and HTTP/2 needs its consent in the handshake.
+    ...(secure && external.speaks === 'http' && external.upstreamProtocol === undefined ? { protocol: 'http1' as const } : {}),
     ...(secure ? { tls: { ...tls, serverName: tls.serverName === '' ? (host ?? '') : tls.serverName } } : {}),
   };
 }

@@ -5,6 +5,7 @@ import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { AppProbe } from '../app-probe.ts';
 import type { DataPlane } from '../data-plane.ts';
+import type { ResolvedEndpoints } from '../dns/resolved-endpoints.ts';
 import type { GatewayListeners } from '../listener/gateway.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { WorkloadIdentity } from '../tls/workload-identity.ts';
@@ -22,6 +23,7 @@ export interface OrdersDeps {
   readonly dataPlane: DataPlane;
   readonly gateways: GatewayListeners;
   readonly certificates: CertificateStore;
+  readonly endpoints: ResolvedEndpoints;
   readonly metrics: () => string;
   readonly send: (message: ToDaemon) => void;
   /** A snapshot runs from now on. Must not throw. */
@@ -112,19 +114,21 @@ export class Orders {
   }
 
   async #apply(value: unknown): Promise<string> {
-    const { workload, trustDomain, dataPlane, gateways, onApplied } = this.#deps;
+    const { workload, trustDomain, dataPlane, gateways, endpoints, onApplied } = this.#deps;
     const snapshot = decodeSnapshot(value);
     if (snapshot.workload !== workload) throw new Error(`snapshot is for ${snapshot.workload}, this is ${workload}`);
     if (snapshot.trustDomain !== trustDomain) throw new Error(`snapshot is of ${snapshot.trustDomain}, this is ${trustDomain}`);
     if (snapshot.version === dataPlane.snapshot?.version) return snapshot.version;
+    await endpoints.prepare(snapshot);
     const change = await gateways.prepare(snapshot);
     try {
-      dataPlane.apply(snapshot);
+      dataPlane.apply(endpoints.fill(snapshot));
     } catch (error) {
       change.rollback();
       throw error;
     }
     change.commit();
+    endpoints.use(snapshot);
     onApplied(snapshot);
     return snapshot.version;
   }
@@ -169,6 +173,7 @@ export class Orders {
           gatewayPorts: gateways.ports,
           gatewayCertificates: certificates.states,
           tcpConnections: connections(),
+          clusters: dataPlane.clusters(),
         };
       }
     }

@@ -8,6 +8,7 @@ import type { ByteStream } from '../transport/byte-stream.ts';
 import { carriedBy } from '../transport/reset.ts';
 import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 import type { Dialer } from '../transport/tunnel/tunnel-connector.ts';
+import { alpnProblem, TlsOriginator } from './origination.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
@@ -32,11 +33,12 @@ export function serverNameOf(cluster: string): string {
 /** The connector over real sockets. */
 export function createConnector(identity: WorkloadIdentity, clock: Clock): Dialer {
   const sessions = new Map<string, Session>();
+  const originator = new TlsOriginator();
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
   const dial: Dialer['dial'] = (cluster, endpoint, resettable, offer, onConnected, onFailed) => {
     const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable, offer);
-    attempt.start(identity, clock, sessions);
+    attempt.start(identity, clock, sessions, originator);
     return () => attempt.giveUp();
   };
   return {
@@ -96,7 +98,7 @@ class Attempt {
     this.#offer = offer;
   }
 
-  start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>): void {
+  start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>, originator: TlsOriginator): void {
     const mtls = this.#endpoint.tls === 'mtls';
     const { gap, client } = identity;
     if (mtls && (gap !== null || client === null)) {
@@ -115,7 +117,12 @@ class Attempt {
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMs,
     };
-    const reads = mtls && this.#resettable ? null : new SharedReads();
+    const plain = this.#endpoint.tls === 'plain';
+    const reads = !plain && this.#resettable ? null : new SharedReads();
+    if (this.#endpoint.tls === 'tls') {
+      this.#originate(to, reads, originator);
+      return;
+    }
     if (!mtls || client === null) {
       const transport = this.#open(reads === null ? to : { ...to, onread: reads.onread }).pause();
       const stream = new SocketStream(transport, reads);
@@ -168,6 +175,30 @@ class Attempt {
         sessions.delete(key);
         this.#fail('identity', problem);
       }
+    });
+  }
+
+  /** TLS with a server outside the mesh, which has a name instead of an identity. */
+  #originate(to: TcpNetConnectOpts, reads: SharedReads | null, originator: TlsOriginator): void {
+    const transport = reads === null ? this.#open(to) : null;
+    const secure = connectTls({
+      ...(transport === null ? to : { socket: transport }),
+      ...(reads === null ? {} : { onread: reads.onread }),
+      ...originator.optionsFor(this.#cluster),
+    });
+    this.#secure = secure;
+    if (transport !== null) carriedBy(secure, transport);
+    const early = reads === null ? null : new SocketStream(secure, reads);
+    secure.on('error', this.#onError);
+    secure.on('close', this.#onClose);
+    secure.once('secureConnect', () => {
+      const problem = alpnProblem(secure, this.#cluster);
+      if (problem !== null) {
+        this.#fail('tls', problem);
+        return;
+      }
+      secure.pause();
+      this.#succeed(secure, early ?? new SocketStream(secure));
     });
   }
 
