@@ -1,5 +1,6 @@
 /** Shapes of clusters and of their policies. */
 import { isIP } from 'node:net';
+import type { ConnectionLimits, HashPolicy, HealthCheck, OutlierPolicy, TlsOrigination } from './cluster-policy.ts';
 import {
   anyText,
   durationMs,
@@ -14,7 +15,7 @@ import {
   upstreamProtocol,
 } from './forms.ts';
 import { list, object, on, oneOf, optional, type Shape, SnapshotError, share, tagged, whole } from './shape.ts';
-import type { Cluster, ConnectionLimits, Endpoint, HashPolicy, HealthCheck, OutlierPolicy, TlsOrigination } from './snapshot.ts';
+import type { Cluster, Endpoint } from './snapshot.ts';
 
 const endpoint = object<Endpoint>({ workload: name, address: serverAddress, port, tls: oneOf('mtls', 'plain', 'tls') });
 

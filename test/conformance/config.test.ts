@@ -37,6 +37,8 @@ const everywhere: readonly Rewrite[] = [
 const byCase: Readonly<Record<string, readonly Rewrite[]>> = {
   // Files with a mode are compose's secrets.
   'octal-mode': [{ from: 'files:\n  - {path: /tmp/a, mode: 0644}', to: '    secrets:\n      - {source: a, mode: 0644}' }],
+  // A bound on retries belongs to the service that is called.
+  'percent-150': [{ from: /^traffic:\n.*$/m, to: '    limits:\n      retryBudget: {percent: 150%}' }],
   'network-host': [{ from: 'network: host', to: 'network_mode: host' }],
 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CircuitBreaker } from '../../src/proxy/cluster/circuit-breaker.ts';
-import type { ConnectionLimits } from '../../src/snapshot/snapshot.ts';
+import type { ConnectionLimits } from '../../src/snapshot/cluster-policy.ts';
 import { ClusterCounters } from '../../src/telemetry/cluster-metrics.ts';
 
 function make(limits: ConnectionLimits): { readonly breaker: CircuitBreaker; readonly counters: ClusterCounters } {

@@ -5,7 +5,8 @@ import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:
 import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
-import type { Cluster, OutlierPolicy, RetryPolicy, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { OutlierPolicy } from '../../src/snapshot/cluster-policy.ts';
+import type { Cluster, RetryPolicy, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { bodyOf, exchangeRaw, get, headerOf, startHttp, startRaw, statusOf } from './backend.ts';

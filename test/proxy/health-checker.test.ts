@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EndpointState } from '../../src/proxy/cluster/endpoint-state.ts';
 import { HealthChecker } from '../../src/proxy/cluster/health-checker.ts';
-import type { HealthCheck } from '../../src/snapshot/snapshot.ts';
+import type { HealthCheck } from '../../src/snapshot/cluster-policy.ts';
 import { ClusterCounters } from '../../src/telemetry/cluster-metrics.ts';
 import { manualClock } from '../support/manual-clock.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EndpointState, type Outcome } from '../../src/proxy/cluster/endpoint-state.ts';
 import { OutlierDetector } from '../../src/proxy/cluster/outlier-detector.ts';
-import type { OutlierPolicy } from '../../src/snapshot/snapshot.ts';
+import type { OutlierPolicy } from '../../src/snapshot/cluster-policy.ts';
 import { ClusterCounters } from '../../src/telemetry/cluster-metrics.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 

@@ -58,14 +58,14 @@ function checkAnswering(rule: RouteRuleSpec, kind: 'redirect' | 'respond', at: Y
 function checkRewrite(rewrite: PathRewrite, path: YamlPath, report: Report): void {
   if (rewrite.kind !== 'regex' || !checkRegex(rewrite.pattern, [...path, 'regex'], report)) return;
   const groups = (new RegExp(`${rewrite.pattern.replace(/^\(\?i\)/, '')}|`).exec('')?.length ?? 1) - 1;
-  for (const [reference] of rewrite.value.matchAll(/\\./g)) {
-    const group = Number(reference.slice(1));
-    if (group >= 1 && group <= groups) continue;
+  for (const [reference] of rewrite.value.matchAll(/\\.?/gs)) {
+    const group = /^\\(\d)$/.exec(reference)?.[1];
+    if (reference === '\\\\' || (group !== undefined && Number(group) <= groups)) continue;
     const known = groups === 0 ? 'the regex has no group' : `the regex has ${groups} group${groups === 1 ? '' : 's'}`;
     report.error([...path, 'with'], {
       code: 'bad-value',
       message: `\`${reference}\` stands for nothing`,
-      hint: `${known}; \`\\1\` stands for the first one`,
+      hint: `${known}; \`\\1\` stands for the first one, \`\\\\\` for a backslash`,
     });
     return;
   }

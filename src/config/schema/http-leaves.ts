@@ -4,7 +4,7 @@ import { field, text } from './field.ts';
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** Fields of one hop, and those that frame the message: sidecars write them as they need them. */
+/** Fields of one hop, those that frame the message, and the count of tries: sidecars write them as they need them. */
 const ofOneHop = new Set([
   'connection',
   'content-length',
@@ -14,6 +14,8 @@ const ofOneHop = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
+  'x-envoy-attempt-count',
 ]);
 
 /** What is wrong with the name of a header field that a rule changes; `null` for a good one. `host` is left to the caller. */
@@ -25,7 +27,7 @@ export function headerProblem(name: string): { readonly problem: string; readonl
     };
   if (!token.test(name)) return { problem: `${shown(name)} is not a header name`, hint: 'letters, digits and `-`' };
   if (ofOneHop.has(name.toLowerCase()))
-    return { problem: `${shown(name)} cannot be changed`, hint: 'sidecars frame messages and keep connections themselves' };
+    return { problem: `${shown(name)} cannot be changed`, hint: 'sidecars write it themselves' };
   return null;
 }
 
@@ -38,12 +40,12 @@ export const headerName = field<string>(
   { type: 'string', examples: ['x-user'] },
 );
 
-/** Value of a header field: one line of Latin-1. */
+/** Value of a header field: one line of text, sent as UTF-8. */
 export const headerValue = field<string>(
   value => {
     const line = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
-    if (typeof line === 'string' && /^[\t\x20-\x7e\x80-\xff]+$/.test(line)) return line.trim();
-    return { problem: `${shown(value)} is not a header value`, hint: 'one line of Latin-1 text' };
+    if (typeof line === 'string' && /^[^\0-\x08\x0a-\x1f\x7f]+$/.test(line)) return line.trim();
+    return { problem: `${shown(value)} is not a header value`, hint: 'one line of text' };
   },
   { type: ['string', 'number', 'boolean'] },
 );

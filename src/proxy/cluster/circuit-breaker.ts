@@ -1,4 +1,4 @@
-import type { ConnectionLimits } from '../../snapshot/snapshot.ts';
+import type { ConnectionLimits } from '../../snapshot/cluster-policy.ts';
 import type { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 
 /**

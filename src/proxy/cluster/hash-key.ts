@@ -1,4 +1,4 @@
-import type { HashPolicy } from '../../snapshot/snapshot.ts';
+import type { HashPolicy } from '../../snapshot/cluster-policy.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { Caller } from '../filters/filter.ts';
 import type { RequestHead } from '../http1/request-head.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
-import type { HealthCheck } from '../../snapshot/snapshot.ts';
+import type { HealthCheck } from '../../snapshot/cluster-policy.ts';
 import type { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { Member } from './balancer.ts';
 

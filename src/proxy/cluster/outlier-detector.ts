@@ -1,5 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
-import type { OutlierPolicy } from '../../snapshot/snapshot.ts';
+import type { OutlierPolicy } from '../../snapshot/cluster-policy.ts';
 import type { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
 
