@@ -3,6 +3,7 @@
  * loading and checking as a file that somebody wrote. A field that is `undefined` is not written.
  */
 export interface MeshDocument {
+  readonly mtls?: 'strict' | 'permissive' | 'disabled' | undefined;
   readonly services?: Readonly<Record<string, ServiceDocument>> | undefined;
   readonly gateways?: Readonly<Record<string, GatewayDocument>> | undefined;
   readonly external?: Readonly<Record<string, ExternalDocument>> | undefined;

@@ -90,6 +90,9 @@ function admits({ allowedRoutes, owner }: Listener, route: KubeObject): boolean 
 /** Whether `route` may name a Service of another namespace. */
 export function granted(route: KubeObject, namespace: string, service: string, objects: readonly KubeObject[]): boolean {
   if (namespace === namespaceOf(route)) return true;
+  // A consumer's route may lead to the very Service that it is for.
+  const own = ((route.spec as RouteSpec).parentRefs ?? []).filter(parent => parent.kind === 'Service');
+  if (own.some(parent => parent.name === service && (parent.namespace ?? namespaceOf(route)) === namespace)) return true;
   return objects.some(one => {
     if (one.kind !== 'ReferenceGrant' || namespaceOf(one) !== namespace) return false;
     const { from, to } = one.spec as ReferenceGrantSpec;

@@ -21,8 +21,11 @@ export function translateFilters(filters: readonly FilterSpec[], match: RouteMat
     else if (requestMirror !== undefined) {
       const to = context.destination(requestMirror.backendRef);
       if (to !== null) rule = { ...rule, mirror: [...(rule.mirror ?? []), { to, percent: percentOf(requestMirror) }] };
-    } else if (cors !== undefined) rule = { ...rule, cors: corsOf(cors) };
-    else if (filter.requestHeaderModifier === undefined && filter.responseHeaderModifier === undefined)
+    } else if (cors !== undefined) {
+      if (cors.allowCredentials === true && (cors.allowOrigins ?? ['*']).includes('*'))
+        context.note('every page of the web may call with the cookies of its visitor');
+      rule = { ...rule, cors: corsOf(cors) };
+    } else if (filter.requestHeaderModifier === undefined && filter.responseHeaderModifier === undefined)
       context.note(`the filter ${filter.type} is left out`);
   }
   return rule;
@@ -70,7 +73,11 @@ function percentOf({ percent, fraction }: NonNullable<FilterSpec['requestMirror'
 function corsOf(cors: NonNullable<FilterSpec['cors']>): CorsDocument {
   const { allowOrigins = ['*'], allowMethods, allowHeaders, exposeHeaders, allowCredentials, maxAge } = cors;
   return {
-    origins: allowOrigins.map(origin => (origin !== '*' && origin.includes('*') ? { regex: patternOf(origin) } : origin)),
+    origins: allowOrigins.map(origin => {
+      // With credentials, `*` has to be meant: it is written out.
+      if (origin === '*') return allowCredentials === true ? { regex: '[a-z][a-z0-9+.-]*://.*' } : origin;
+      return origin.includes('*') ? { regex: patternOf(origin) } : origin;
+    }),
     methods: allowMethods,
     headers: allowHeaders,
     expose: exposeHeaders,

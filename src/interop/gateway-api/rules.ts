@@ -55,7 +55,8 @@ function timesOf({ timeouts, retry }: RouteRuleSpec): RuleDocument {
   const { attempts = 2, codes = [], backoff } = retry;
   const retries: RetriesDocument = {
     attempts,
-    on: ['connect-failure', 'refused-stream', 'reset', ...(codes.length > 0 ? ['retriable-status-codes'] : [])],
+    // A server that breaks off is told by its own sidecar with 503, and a try that took too long with 504.
+    on: ['connect-failure', 'refused-stream', 'reset', codes.length > 0 ? 'retriable-status-codes' : 'gateway-error'],
     codes: codes.length > 0 ? codes : undefined,
     perTry,
     backoff,

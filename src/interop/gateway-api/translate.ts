@@ -21,6 +21,8 @@ export interface GatewayApiOptions {
   }) => string | null;
   /** Port on this machine for a Gateway's port. @default the same */
   readonly hostPort?: (gateway: string, port: number) => number;
+  /** Port that a Service's app listens on. @default the same */
+  readonly targetPort?: (service: string, port: number) => number;
   /** Services whose calls a route of that namespace is for, where its parent is a Service of another namespace. */
   readonly callersIn?: (namespace: string) => readonly string[];
 }
@@ -167,7 +169,7 @@ function serviceRoutes(
       if (service === null) continue;
       const away = namespace !== namespaceOf(route);
       const limits = {
-        ports: parent.port === undefined ? undefined : [parent.port],
+        ports: parent.port === undefined ? undefined : [options.targetPort?.(service, parent.port) ?? parent.port],
         from: away ? options.callersIn?.(namespaceOf(route)) : undefined,
       };
       const limited = limits.ports !== undefined || limits.from !== undefined;
