@@ -202,13 +202,30 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     bindings.push(binding);
     return binding.port;
   };
-  const ports: SidecarPorts = {
+  const stopAccepting = (): void => {
+    for (const binding of bindings) binding.close();
+    gateways.close();
+  };
+  const stop = (): void => {
+    renewal.stop();
+    probe.stop();
+    endpoints.close();
+    if (intercepts) dns.close();
+    admin.close();
+    control.close();
+  };
+  const openPorts = async (): Promise<SidecarPorts> => ({
     outbound: intercepts ? await open(hosts.outbound, wanted.outbound, socket => outbound.accept(socket)) : 0,
     inbound: intercepts ? await open(hosts.inbound, wanted.inbound, socket => inbound.accept(socket)) : 0,
     dns: intercepts ? await dns.listen(hosts.dns, wanted.dns) : 0,
     ...(await admin.listen(hosts.admin, wanted.ready, wanted.metrics)),
     control: await control.listen(hosts.control, wanted.control),
-  };
+  });
+  const ports = await openPorts().catch((error: unknown) => {
+    stopAccepting();
+    stop();
+    throw error;
+  });
 
   let drained: Promise<void> | null = null;
   const drain = (graceMs: number): Promise<void> => {
@@ -217,20 +234,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   };
   const finish = async (graceMs: number): Promise<void> => {
     draining = true;
-    for (const binding of bindings) binding.close();
-    gateways.close();
+    stopAccepting();
     peerTunnels.drain();
     const grace = new Promise<void>(resolve => clock.after(graceMs, resolve));
     await Promise.all([dataPlane.drain(graceMs), Promise.race([sessions.whenIdle(), grace])]);
     sessions.closeAll();
     peerTunnels.destroy();
     tunnels.destroy();
-    renewal.stop();
-    probe.stop();
-    endpoints.close();
-    if (intercepts) dns.close();
-    admin.close();
-    control.close();
+    stop();
   };
   return {
     ports,

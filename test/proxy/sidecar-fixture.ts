@@ -4,7 +4,7 @@ import { createRandom } from '../../src/async/random.ts';
 import { serviceId } from '../../src/identity/spiffe-id.ts';
 import type { Nameserver } from '../../src/proxy/dns/forward.ts';
 import type { Destination } from '../../src/proxy/interception/original-destination.ts';
-import { type Sidecar, startSidecar } from '../../src/proxy/sidecar.ts';
+import { type Sidecar, type SidecarPorts, startSidecar } from '../../src/proxy/sidecar.ts';
 import type { Cluster, InboundListener, OutboundListener, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import type { TestCa } from '../support/test-ca.ts';
@@ -30,6 +30,8 @@ export async function startOnLoopback(
     readonly kind?: 'sidecar' | 'gateway';
     readonly onDrained?: () => void;
     readonly nameservers?: readonly Nameserver[];
+    /** @default all free ones */
+    readonly ports?: Partial<SidecarPorts>;
   } = {},
 ): Promise<StartedSidecar> {
   const lines: string[] = [];
@@ -48,7 +50,7 @@ export async function startOnLoopback(
       dns: loopback,
       control: '127.0.0.1',
     },
-    ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0 },
+    ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0, ...options.ports },
     nameservers: options.nameservers ?? [],
     search: [],
     hostAddress: options.hostAddress ?? null,

@@ -326,6 +326,15 @@ describe('one sidecar', () => {
     assert.deepEqual(await daemon.expect('pong'), { kind: 'pong', id: 5 });
   });
 
+  test('leaves nothing listening when one of its ports cannot be had', async () => {
+    const taken = await listening(createServer());
+    const free = await listening(createServer());
+    await cleanups.pop()?.();
+    const starting = startOnLoopback('reviews', ca, () => null, { ports: { outbound: free, control: taken } });
+    await assert.rejects(starting, { code: 'EADDRINUSE' });
+    await eventually(async () => assert.equal((await exchange(free, 'x')).error, 'ECONNREFUSED'));
+  });
+
   test('drains when told: what runs may finish, nothing new comes in', async () => {
     const drained = Promise.withResolvers<void>();
     const outside = await listening(echo());

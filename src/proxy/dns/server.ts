@@ -110,6 +110,7 @@ export class DnsServers {
       try {
         actual = await server.listen(host, actual);
       } catch (error) {
+        server.close();
         if (isMissingFamily(host, error)) continue;
         throw error;
       }
