@@ -93,6 +93,9 @@ export function build(): Command {
   add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, dns, state or all')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-config.ts')));
+  add('ca', 'print the root certificate of the mesh, for `curl --cacert` and browsers').action(
+    does(() => import('./commands/ca.ts')),
+  );
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
   add('fault <action> [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list')
     .option('--route <rule>', 'add: only this rule')

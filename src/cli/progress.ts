@@ -129,6 +129,9 @@ export function story(
     `${output.tint('bold', project)} is up${rows.length > 0 ? ':' : '.'}`,
     ...rows,
     `  look with  ${mesh} status · ${mesh} proxy-status · ${mesh} logs -f`,
+    ...(gateways.some(({ url }) => url.startsWith('https:'))
+      ? [`  trust      ${mesh} ca > ca.pem, for curl --cacert ca.pem and browsers`]
+      : []),
     `  edit       mesh.yaml; saved rules are in force at once`,
     `  end with   ${detached ? `${mesh} down` : `Ctrl-C (stops), ${mesh} down (removes)`}`,
   ].join('\n');

@@ -20,7 +20,7 @@ import { createControlLink } from './control-link.ts';
 import { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
-import { forgetRun, openStateFolder, readRecord, writeRecord } from './state-folder.ts';
+import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
 
 /** The daemon's side of the program: the one thing that the CLI loads from here. */
 export const backend: Backend = {
@@ -99,6 +99,8 @@ async function compose(
   const runtime = await openRuntime(docker, project, config.name, clock);
   // One root per state folder: it outlives daemons and `down`, so that adopted sidecars go on trusting the next daemon.
   const authority = await openAuthority(project, config.trustDomain);
+  // For clients outside the mesh; without the key, which is beside it.
+  await writePublicRoot(project.stateDir, authority.bundlePem);
   const random = createRandom(randomBytes(4).readUInt32LE());
   const control = createControlLink({ authority, clock, random, runtime, version: version() });
   const daemon = new Daemon(

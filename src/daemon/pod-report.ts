@@ -64,8 +64,9 @@ export function allHealthy(pods: readonly ObservedPod[]): boolean {
 
 /** Where the gateways of a configuration are reached from this machine. */
 export function gatewayStatuses(config: MeshConfig): readonly GatewayStatus[] {
-  return config.gateways.map(({ name, hostAddress, port, protocol }) => {
+  return config.gateways.map(({ name, hostAddress, port, protocol, tls }) => {
     const host = hostAddress === '0.0.0.0' || hostAddress === '' ? '127.0.0.1' : hostAddress;
-    return { name, url: `${protocol === 'http' ? 'http' : 'tcp'}://${host.includes(':') ? `[${host}]` : host}:${port}` };
+    const scheme = protocol === 'http' && tls !== undefined ? 'https' : protocol;
+    return { name, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` };
   });
 }

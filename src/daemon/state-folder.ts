@@ -56,6 +56,15 @@ export async function writeRecord(folder: string, record: DaemonRecord): Promise
   }
 }
 
+/** Writes `ca.pem`, the root certificate that clients outside the mesh may trust. @throws MeshError with the path and what to do */
+export async function writePublicRoot(folder: string, pem: string): Promise<void> {
+  try {
+    await writeAtomically(join(folder, 'ca.pem'), pem);
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
 function unwritable(folder: string, error: unknown): MeshError {
   if (error instanceof MeshError) return error;
   const why = error instanceof Error ? error.message : String(error);
