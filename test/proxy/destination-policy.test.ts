@@ -491,3 +491,33 @@ describe('connections', () => {
     }
   });
 });
+
+test('reloads under load lose no request, and nothing stays counted', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { caller, reload, ask } = await startMesh(3, {}, stack);
+  const policies: readonly Partial<Cluster>[] = [
+    { balancer: 'peak-ewma', limits: { maxRequests: 100 } },
+    { outliers, slowStartMs: 1000, idleTimeoutMs: 1000 },
+    { balancer: 'ring-hash', hash: { by: { kind: 'source' }, minRingSize: 64 }, maxRequestsPerConnection: 2 },
+    { balancer: 'random', limits: { maxConnections: 50, maxPendingRequests: 50 }, connectTimeoutMs: 900 },
+    {},
+  ];
+  let done = false;
+  const load = Promise.all(Array.from({ length: 4 }, () => ask(40))).finally(() => {
+    done = true;
+  });
+  for (let i = 0; !done; i++) {
+    reload(policies[i % policies.length] ?? {}, 1 + (i % 3));
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  assert.deepEqual([...new Set((await load).flat().map(body => only([body])[0]))].sort(), ['r1', 'r2', 'r3']);
+  reload({});
+  await eventually(() => {
+    const [report] = caller.plane.clusters();
+    assert.ok(report !== undefined);
+    assert.deepEqual([report.requests, report.pending, report.retries], [0, 0, 0]);
+    assert.ok(report.endpoints.every(({ active, health }) => active === 0 && health === 'healthy'));
+    assert.ok(report.connections >= 0 && report.connections <= 12, `${report.connections} connections`);
+  });
+  assert.deepEqual(caller.bugs, []);
+});

@@ -4,6 +4,7 @@ import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
+import type { ClusterReport } from '../../src/snapshot/channel.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, type LeafOptions } from '../support/test-ca.ts';
@@ -205,6 +206,39 @@ describe('two sidecars', () => {
     const keys = clientDaemon.messages.filter(message => message.kind === 'csr').map(message => message.pem);
     assert.equal(new Set(keys).size, keys.length);
   });
+});
+
+test('health checks go over mTLS to the app, and the state tells who is ill', async () => {
+  const asked: string[] = [];
+  let status = 200;
+  const app = await listening(
+    createHttpServer((incoming, response) => {
+      asked.push(`${incoming.url} ${incoming.headers['x-forwarded-client-cert']}`);
+      response.writeHead(status).end();
+    }),
+  );
+  const { clientDaemon, server } = await pair(app, { protocol: 'http' });
+  const parts = towards('reviews', 'http', server.sidecar.ports.inbound);
+  const healthCheck = {
+    probe: { kind: 'http' as const, path: '/health', statuses: [200] },
+    intervalMs: 20,
+    timeoutMs: 5000,
+    healthyThreshold: 1,
+    unhealthyThreshold: 2,
+  };
+  const clusters = parts.clusters.map(cluster => ({ ...cluster, healthCheck }));
+  await applied(clientDaemon, snapshotOf('storefront', { ...parts, version: '2', clusters }));
+  const health = async (): Promise<string | undefined> => {
+    const { clusters: reports } = (await clientDaemon.query('state')) as { readonly clusters: readonly ClusterReport[] };
+    return reports.find(report => report.name === 'outbound|9080||reviews')?.endpoints[0]?.health;
+  };
+  await eventually(() => assert.ok(asked.length > 1));
+  assert.match(asked[0] ?? '', /^\/health By=.*URI=spiffe:\/\/bookshop\.local\/ns\/default\/sa\/storefront/);
+  assert.equal(await health(), 'healthy');
+  status = 503;
+  await eventually(async () => assert.equal(await health(), 'unhealthy'));
+  status = 200;
+  await eventually(async () => assert.equal(await health(), 'healthy'));
 });
 
 describe('one sidecar', () => {

@@ -139,6 +139,8 @@ export class ClusterRuntime implements OutcomeWatcher {
   close(): void {
     this.#outliers?.close();
     this.#checker?.stop();
+    this.#counters.members = 0;
+    this.#counters.healthy = 0;
     for (const pool of this.#pools) pool.close();
   }
 
