@@ -44,10 +44,10 @@ export class EdgeRequests {
     this.#edge = edgeLabels(edge);
   }
 
-  /** Counts one request. `status` is 0 where no answer was sent. */
-  count(status: number, flag: ResponseFlag, durationMs: number): void {
-    const series = flag === '-' ? (this.#plain[status] ?? this.#make(status, flag)) : this.#make(status, flag);
-    series.count(durationMs);
+  /** Counts one request. `status` is 0 where no answer was sent. `grpcStatus`: the empty string where a gRPC call has none, `null` for other requests. */
+  count(status: number, flag: ResponseFlag, durationMs: number, grpcStatus: string | null = null): void {
+    const plain = flag === '-' && grpcStatus === null ? this.#plain[status] : undefined;
+    (plain ?? this.#make(status, flag, grpcStatus)).count(durationMs);
   }
 
   *series(): Iterable<RequestSeries> {
@@ -55,14 +55,19 @@ export class EdgeRequests {
     yield* this.#flagged.values();
   }
 
-  #make(status: number, flag: ResponseFlag): RequestSeries {
-    const key = `${status}${flag}`;
+  #make(status: number, flag: ResponseFlag, grpcStatus: string | null): RequestSeries {
+    const key = `${status}${flag}${grpcStatus === null ? '' : ` ${grpcStatus}`}`;
     const known = this.#flagged.get(key);
     if (known !== undefined) return known;
     const series = new RequestSeries(
-      `${this.#edge},${labels({ request_protocol: 'http', response_code: String(status), response_flags: flag })}`,
+      `${this.#edge},${labels({
+        request_protocol: grpcStatus === null ? 'http' : 'grpc',
+        response_code: String(status),
+        ...(grpcStatus === null ? {} : { grpc_response_status: grpcStatus }),
+        response_flags: flag,
+      })}`,
     );
-    if (flag === '-') this.#plain[status] = series;
+    if (flag === '-' && grpcStatus === null) this.#plain[status] = series;
     else this.#flagged.set(key, series);
     return series;
   }

@@ -32,6 +32,8 @@ export class ExchangeFacts {
   protocol: ExchangeClient['protocol'] = 'HTTP/1.1';
   /** 0 until the answer begins. */
   status = 0;
+  /** `null`: not a gRPC call; the empty string: no status came. */
+  grpcStatus: string | null = null;
   flag: ResponseFlag = '-';
   details = '';
   transportFailure = '';
@@ -53,6 +55,7 @@ export class ExchangeFacts {
     this.authority = head?.authority ?? '';
     this.protocol = protocol;
     this.status = 0;
+    this.grpcStatus = null;
     this.flag = '-';
     this.details = '';
     this.transportFailure = '';

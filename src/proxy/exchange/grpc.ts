@@ -52,6 +52,11 @@ function grpcStatusOf(status: number): number {
   }
 }
 
+/** The status that lines of a head or trailer section tell; the empty string where they tell none that gRPC knows. */
+export function grpcStatusIn(lines: string): string {
+  return /(?:^|\n)grpc-status:[ \t]*(1[0-6]|\d)[ \t]*\r/i.exec(lines)?.[1] ?? '';
+}
+
 /** The HTTP status that an endpoint's gRPC status counts as, for outlier detection. @see Envoy's Grpc::Utility::grpcToHttpStatus */
 export function httpStatusOf(status: string): number {
   switch (status) {
