@@ -7,7 +7,7 @@ import { type PatternNode, parsePattern } from './pattern-syntax.ts';
  * A regular expression of a rule. It never backtracks: what it costs grows with the text, never faster, whatever the pattern. JavaScript's own engine could
  * be kept busy for minutes by one long path, and a sidecar has one thread.
  */
-export class Pattern {
+class Pattern {
   /** Every text that matches begins with this. */
   readonly prefix: string;
   readonly #program: Program;
