@@ -55,7 +55,7 @@ export class UpstreamConnection implements UpstreamStream, StreamReader {
   }
 
   get reused(): boolean {
-    return this.uses > 1;
+    return this.uses > 1 || this.#stream.shared === true;
   }
 
   get full(): boolean {

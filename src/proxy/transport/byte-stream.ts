@@ -19,6 +19,8 @@ export interface StreamReader {
 export interface ByteStream {
   /** Gone, or going: writes are thrown away. */
   readonly destroyed: boolean;
+  /** It was opened over a connection that was there before, which may have been lost unnoticed. @default false */
+  readonly shared?: boolean;
   /** The peer has ended its side and everything it sent has been read. */
   readonly ended: boolean;
   /** From now on bytes and events go to `reader`; whoever had them before hears nothing more. What happened while nobody read is told after this call. */

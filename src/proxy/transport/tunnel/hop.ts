@@ -120,7 +120,7 @@ export class Hop {
     if (chosen) {
       const tunnel: Tunnel = new Tunnel(stream, { closed: () => this.#lost(tunnel) }, this.#parts);
       this.#tunnels.push(tunnel);
-      for (const wish of wishes) if (dial.waiting.delete(wish)) wish.onConnected(tunnel.open());
+      for (const wish of wishes) if (dial.waiting.delete(wish)) wish.onConnected(tunnel.open(false));
       if (this.#retired) tunnel.drain();
       return;
     }

@@ -25,6 +25,7 @@ const lowWater = 16 * 1024;
 /** One of many streams on a connection. Light: what waits in either direction gets memory only while it waits. */
 export class TunnelStream implements ByteStream {
   readonly id: number;
+  readonly shared: boolean;
   /** Belongs to `TurnRing`. */
   nextInRing: TunnelStream | null = null;
   /** Belongs to the tunnel: the stream waits for a turn. */
@@ -55,9 +56,10 @@ export class TunnelStream implements ByteStream {
   #toldClosed = false;
   #due = false;
 
-  /** `opened`: the peer knows the stream, because it opened it. */
-  constructor(id: number, carrier: StreamCarrier, opened: boolean) {
+  /** `opened`: the peer knows the stream, because it opened it. `shared`: the connection is not a fresh one. */
+  constructor(id: number, carrier: StreamCarrier, opened: boolean, shared: boolean) {
     this.id = id;
+    this.shared = shared;
     this.#carrier = carrier;
     this.#opened = opened;
   }

@@ -91,9 +91,9 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
     return !this.#gone && !this.#goawaySent && !this.#goawayCame && !this.#ending && this.#newest < lastId;
   }
 
-  /** Opens a stream. It leaves with its first bytes at the end of this turn, and nobody answers that. */
-  open(): ByteStream {
-    const stream = new TunnelStream(++this.#newest, this, false);
+  /** Opens a stream. It leaves with its first bytes at the end of this turn, and nobody answers that. `shared`: see `ByteStream`. */
+  open(shared = true): ByteStream {
+    const stream = new TunnelStream(++this.#newest, this, false, shared);
     this.#add(stream);
     this.#opening.push(stream);
     this.#schedule();
@@ -104,6 +104,8 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   drain(): void {
     if (this.#gone || this.#goawaySent) return;
     this.#goawaySent = true;
+    // Announced before the promise that there will be no more.
+    this.#announce();
     this.control(frame.goaway, 0, 0);
   }
 
@@ -217,8 +219,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
       if (this.#late.length > 0) this.#schedule();
       return;
     }
-    for (const stream of this.#opening) stream.open();
-    this.#opening.length = 0;
+    this.#announce();
     if (this.#pong !== null) this.writer.control(frame.pong, this.#pong, 0);
     this.#pong = null;
     if (!this.#full) this.#flush();
@@ -226,6 +227,11 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
     this.#endWhenDone();
     this.#scheduled = false;
     if (this.#late.length > 0 || this.#opening.length > 0 || (!this.#full && this.writer.pending > 0)) this.#schedule();
+  }
+
+  #announce(): void {
+    for (const stream of this.#opening) stream.open();
+    this.#opening.length = 0;
   }
 
   #deliver(): void {
@@ -261,7 +267,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
     if (this.#goawayCame) return this.#broken('a stream after the last one');
     if (this.#streams.size >= maxStreams) return this.#broken('too many streams');
     this.#newest = id;
-    const stream = new TunnelStream(id, this, true);
+    const stream = new TunnelStream(id, this, true, true);
     this.#add(stream);
     this.#incoming = stream;
     stream.announced(value);
