@@ -2,6 +2,7 @@ import type { ConnectFailure } from '../data-plane.ts';
 import type { UpstreamStream } from '../exchange/upstream-stream.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 
+/** Takes the stream that was asked for. */
 export type OnStream = (stream: UpstreamStream) => void;
 /** `overflow`: a limit of the cluster. */
 export type OnFailed = (failure: ConnectFailure | 'overflow', detail: string) => void;
