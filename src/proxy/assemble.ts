@@ -28,6 +28,7 @@ import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
+import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
 /** What a data plane is made of. */
@@ -169,11 +170,7 @@ class RunningDataPlane implements DataPlane {
       return;
     }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(
-        downstream,
-        runtime.tcp(() => this.#draw('tcp')),
-        snapshot,
-      ),
+      this.#tcp(downstream, this.#choose(runtime.tcp), snapshot, runtime.tcpFaults?.() ?? null),
     );
   }
 
@@ -204,11 +201,7 @@ class RunningDataPlane implements DataPlane {
       return;
     }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(
-        downstream,
-        runtime.tcp(() => this.#draw('tcp')),
-        snapshot,
-      ),
+      this.#tcp(downstream, this.#choose(runtime.tcp), snapshot),
     );
   }
 
@@ -306,9 +299,9 @@ class RunningDataPlane implements DataPlane {
     if (this.#connections.size === 0) this.#onEmpty?.();
   };
 
-  #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot): TcpUpstream {
+  #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot, faults: TcpFaults | null = null): TcpUpstream {
     const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));
-    return createTcpUpstream(downstream, cluster, counters, this.#tcpParts());
+    return createTcpUpstream(downstream, cluster, counters, this.#tcpParts(), faults);
   }
 
   #tcpParts(): { connector: Connector; clock: Clock; access: (entry: AccessEntry) => void } {

@@ -6,6 +6,7 @@ import { buildEgress, type EgressTables } from './route/egress-tables.ts';
 import { RouteTableRuntime } from './route/route-table.ts';
 import type { RuleParts } from './route/rule-parts.ts';
 import { compileSplit, type Split } from './route/split.ts';
+import { compileTcpFaults, type DrawTcpFaults } from './tcp/tcp-faults.ts';
 import { ServerNames } from './tls/server-names.ts';
 
 /** An inbound port as it runs. */
@@ -23,6 +24,8 @@ export interface RoutedRuntime<L extends OutboundListener | GatewayListener> {
   /** `null` where the snapshot has no such table; every request is then 404 NR. */
   readonly table: RouteTableRuntime | null;
   readonly tcp: Split;
+  /** What hits raw TCP connections on purpose. */
+  readonly tcpFaults: DrawTcpFaults | null;
   /** Where TLS goes as it is, on a port that is spoken HTTP to otherwise. */
   readonly tlsPassthrough: Split | null;
   /** Where TLS goes by its server name. */
@@ -52,6 +55,10 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
     listener,
     table: tables.get(listener.routeTable) ?? null,
     tcp: compileSplit(listener.tcp, parts.cluster),
+    tcpFaults:
+      'tcpFaults' in listener && listener.tcpFaults !== undefined
+        ? compileTcpFaults(listener.tcpFaults, `tcp ${listener.service} ${listener.port}`, parts)
+        : null,
     tlsPassthrough:
       'tlsPassthrough' in listener && listener.tlsPassthrough !== undefined
         ? compileSplit(listener.tlsPassthrough, parts.cluster)

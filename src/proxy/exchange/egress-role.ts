@@ -34,7 +34,14 @@ export class EgressRole extends RoutingRole {
   }
 
   protected runtime(tables: Tables): RoutedRuntime<OutboundListener> {
-    return { listener: egressListener, table: tables.egress.table(this.#port), tcp: () => null, tlsPassthrough: null, sni: null };
+    return {
+      listener: egressListener,
+      table: tables.egress.table(this.#port),
+      tcp: () => null,
+      tcpFaults: null,
+      tlsPassthrough: null,
+      sni: null,
+    };
   }
 
   override decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {

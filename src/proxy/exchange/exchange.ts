@@ -3,15 +3,15 @@ import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import { kept } from '../transport/read-buffer.ts';
+import { Throttle } from '../transport/throttle.ts';
 import { Attempts } from './attempts.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { recordExchange } from './exchange-record.ts';
 import { type Failure, type LocalReply, localReplies } from './failure.ts';
-import { grpcReply, grpcTimeoutMs, isGrpc } from './grpc.ts';
+import { grpcReply, grpcStatusIn, grpcTimeoutMs, isGrpc } from './grpc.ts';
 import { MirrorRequest } from './mirror.ts';
-import { Throttle } from './throttle.ts';
 
 /** `silent`: the client waits for an answer that never comes. */
 const phase = { none: 0, trying: 1, answering: 2, tunnel: 3, silent: 4 } as const;
@@ -42,6 +42,7 @@ export class Exchange {
   #cancelGrpcTimeout: (() => void) | null = null;
   #mirrors: readonly MirrorRequest[] | null = null;
   #throttle: Throttle | null = null;
+  #heldTrailers = '';
   readonly #timeout = new Deadline(() => this.guard(() => this.#timedOut('timeout')));
   readonly #idle = new Deadline(() => this.guard(() => this.#timedOut('idle-timeout')));
 
@@ -143,7 +144,7 @@ export class Exchange {
   /** The client takes bytes again. */
   clientDrained(): void {
     if (this.#throttle === null) this.#attempts.resume();
-    else this.#throttle.clientDrained();
+    else this.#throttle.drained();
   }
 
   /** ms until the request's timeout; `null`: it has none. */
@@ -169,7 +170,9 @@ export class Exchange {
     this.#timeoutFrom = 0;
     this.#grpcTimeoutMs = null;
     this.grpc = head !== null && isGrpc(head);
-    if (this.grpc && head !== null) this.#grpcTimeoutMs = grpcTimeoutMs(head);
+    if (!this.grpc || head === null) return;
+    this.facts.grpcStatus = '';
+    this.#grpcTimeoutMs = grpcTimeoutMs(head);
   }
 
   #proceed(verdict: Failure | LocalReply | null): void {
@@ -200,7 +203,7 @@ export class Exchange {
     this.#started = true;
     if (decision.mirrors.length > 0)
       this.#mirrors = decision.mirrors.map(cluster => new MirrorRequest(cluster, this.#attempts.request, this));
-    if (decision.bandwidth > 0) this.#throttle = new Throttle(decision.bandwidth, this.parts.clock, this);
+    if (decision.bandwidth > 0) this.#throttle = this.#makeThrottle(decision.bandwidth);
     this.#moved();
     if (this.#grpcTimeoutMs !== null && this.#grpcTimeoutMs === this.#timeoutMs()) {
       // As many lengths as there are clients: too many for lists of deadlines.
@@ -239,6 +242,8 @@ export class Exchange {
     this.#moved();
     facts.status = head.status;
     facts.details = 'via_upstream';
+    // In the head where the answer is of trailers alone.
+    if (this.grpc && head.body === 0) facts.grpcStatus = grpcStatusIn(head.forward(0, ''));
     let lines = decision.answerLines;
     if (decision.editAnswer !== null) lines += decision.editAnswer(head);
     let cut = 0;
@@ -253,23 +258,23 @@ export class Exchange {
   /** A piece of the answer, or of the server's bytes in a tunnel. */
   answerPiece(bytes: Buffer, from: number, to: number): void {
     this.#moved();
-    if (this.#throttle === null) this.sendPiece(bytes, from, to);
+    if (this.#throttle === null) this.#sendPiece(bytes, from, to);
     else {
       this.#throttle.add(kept(bytes, from, to));
       if (this.#throttle.full) this.#attempts.pause();
     }
   }
 
-  /** Sends a piece to the client now. */
-  sendPiece(bytes: Buffer, from: number, to: number): void {
+  #sendPiece(bytes: Buffer, from: number, to: number): void {
     this.facts.bytesSent += to - from;
     this.client.piece(bytes, from, to);
     if (this.client.full) this.#attempts.pause();
   }
 
   answerTrailers(lines: string): void {
+    if (this.grpc) this.facts.grpcStatus = grpcStatusIn(lines);
     if (this.#throttle === null) this.client.trailers(lines);
-    else this.#throttle.trailers = lines;
+    else this.#heldTrailers = lines;
   }
 
   answerTurnEnded(): void {
@@ -279,12 +284,12 @@ export class Exchange {
 
   /** The server's last byte was read. */
   answerEnded(): void {
-    if (this.#throttle === null) this.endAnswer();
+    if (this.#throttle === null) this.#endAnswer();
     else this.#throttle.end();
   }
 
   /** The client has been sent everything. */
-  endAnswer(): void {
+  #endAnswer(): void {
     if (this.#phase === phase.tunnel) {
       this.#serverEnded = true;
       this.client.endTunnel();
@@ -297,9 +302,19 @@ export class Exchange {
     this.client.exchangeEnded();
   }
 
-  /** The throttle has room again. */
-  resumeServer(): void {
-    if (!this.client.full) this.#attempts.resume();
+  #makeThrottle(bytesPerSecond: number): Throttle {
+    this.#heldTrailers = '';
+    return new Throttle(bytesPerSecond, this.parts.clock, {
+      full: () => this.client.full,
+      turn: act => this.guard(act),
+      piece: (bytes, from, to) => this.#sendPiece(bytes, from, to),
+      flush: () => this.client.flush(),
+      resume: () => this.#attempts.resume(),
+      end: () => {
+        if (this.#heldTrailers !== '') this.client.trailers(this.#heldTrailers);
+        this.#endAnswer();
+      },
+    });
   }
 
   tunnelOpened(head: ResponseHead): void {
@@ -345,6 +360,7 @@ export class Exchange {
     const { facts } = this;
     const shown = this.grpc ? grpcReply(answer) : answer;
     facts.status = shown.status;
+    if (this.grpc) facts.grpcStatus = grpcStatusIn(shown.lines ?? '');
     // Of a delay and what followed it, what followed; but a retry that had no room says more than the failure that asked for it.
     facts.note(answer.flag === '-' || facts.flag === 'UO' ? facts.flag : answer.flag, answer.details);
     facts.bytesSent = shown.body.length;

@@ -1,12 +1,12 @@
 import type { Clock } from '../../async/clock.ts';
 import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
-import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { hashText } from '../cluster/hash.ts';
 import type { ConnectFailure, Connector, Downstream, TcpUpstream } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
+import { flagOf, type TcpFaults, withFaults } from './tcp-faults.ts';
 
 /** What raw TCP connections of a data plane share. */
 export interface TcpParts {
@@ -18,23 +18,24 @@ export interface TcpParts {
 /** A connect failure is answered by one more try, on another endpoint where there is one: nothing has been sent yet. */
 const tries = 2;
 
-/** Makes the upstream side of one raw TCP connection: balancing, counters and log for the proxy that copies the bytes. */
+/** Makes the upstream side of one raw TCP connection: balancing, counters and log for the proxy that copies the bytes. `faults`: what hits it. */
 export function createTcpUpstream(
   downstream: Downstream,
   cluster: ClusterRuntime | null,
   connections: EdgeConnections,
   parts: TcpParts,
+  faults: TcpFaults | null = null,
 ): TcpUpstream {
   const startedAt = parts.clock.monotonic();
   let endpoint: EndpointPool | null = null;
-  let flag: ResponseFlag = '-';
+  let flag = flagOf(faults);
   let failure = '';
   let giveUp = (): void => {};
   /** Counted by the circuit breaker. */
   let counted = false;
   connections.opened++;
   const hash = cluster?.cluster.hash?.by.kind === 'source' ? hashText(downstream.remoteAddress) : null;
-  return {
+  const upstream: TcpUpstream = {
     name: cluster?.name ?? '',
     open(onConnected, onFailed) {
       counted = cluster?.breaker.beginTcp() ?? false;
@@ -109,4 +110,5 @@ export function createTcpUpstream(
       });
     },
   };
+  return faults === null ? upstream : withFaults(upstream, faults, downstream.stream, parts.clock);
 }

@@ -2,24 +2,25 @@ import type { Clock } from '../../async/clock.ts';
 
 /** Bytes leave this often. */
 const tickMs = 20;
-/** So much waits at most (and the piece on top of it), before the server is held back. */
+/** So much waits at most (and the piece on top of it), before the sender is held back. */
 const maxHeldBytes = 64 * 1024;
 
 /** Where a throttle's bytes go. */
 export interface ThrottleSink {
-  readonly client: { readonly full: boolean; trailers(lines: string): void; flush(): void };
-  guard(act: () => void): void;
-  sendPiece(bytes: Buffer, from: number, to: number): void;
-  /** There is room for more. */
-  resumeServer(): void;
-  /** Everything was sent, trailers too. */
-  endAnswer(): void;
+  /** Whether there is no room now; `Throttle.drained` tells when there is again. */
+  full(): boolean;
+  /** Runs a turn of the throttle. */
+  turn(act: () => void): void;
+  piece(bytes: Buffer, from: number, to: number): void;
+  flush(): void;
+  /** The throttle takes more. */
+  resume(): void;
+  /** Everything was handed on. */
+  end(): void;
 }
 
-/** Lets an answer through at a limited rate. */
+/** Lets bytes through at a limited rate. */
 export class Throttle {
-  /** Sent after the last piece. */
-  trailers = '';
   readonly #bytesPerMs: number;
   readonly #clock: Clock;
   readonly #sink: ThrottleSink;
@@ -37,11 +38,12 @@ export class Throttle {
     this.#countedAt = clock.monotonic();
   }
 
-  /** The server is to be held back until `resumeServer`. */
+  /** The sender is to be held back until `ThrottleSink.resume`. */
   get full(): boolean {
     return this.#held >= maxHeldBytes;
   }
 
+  /** `piece` is not touched again. */
   add(piece: Buffer): void {
     if (this.#held === 0) this.#countedAt = this.#clock.monotonic();
     this.#pieces.push(piece);
@@ -52,14 +54,16 @@ export class Throttle {
   /** Nothing follows. */
   end(): void {
     this.#ended = true;
-    if (this.#held === 0) this.#finish();
+    if (this.#held === 0) this.#sink.end();
   }
 
-  clientDrained(): void {
+  /** The sink has room again. */
+  drained(): void {
     if (this.#held > 0) this.#tickLater();
-    else this.#sink.resumeServer();
+    else this.#sink.resume();
   }
 
+  /** Throws away what waits. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
@@ -70,7 +74,7 @@ export class Throttle {
   #tickLater(): void {
     this.#cancel ??= this.#clock.after(tickMs, () => {
       this.#cancel = null;
-      this.#sink.guard(() => this.#tick());
+      this.#sink.turn(() => this.#tick());
     });
   }
 
@@ -79,28 +83,23 @@ export class Throttle {
     this.#credit += (now - this.#countedAt) * this.#bytesPerMs;
     this.#countedAt = now;
     const wasFull = this.full;
-    while (this.#credit >= 1 && !this.#sink.client.full) {
+    while (this.#credit >= 1 && !this.#sink.full()) {
       const piece = this.#pieces[0];
       if (piece === undefined) break;
       const take = Math.min(piece.length, Math.floor(this.#credit));
-      this.#sink.sendPiece(piece, 0, take);
       this.#credit -= take;
       this.#held -= take;
       if (take === piece.length) this.#pieces.shift();
       else this.#pieces[0] = piece.subarray(take);
+      this.#sink.piece(piece, 0, take);
     }
-    this.#sink.client.flush();
-    // A client that is slower than the limit saves nothing up.
-    if (this.#sink.client.full || this.#held === 0) this.#credit = 0;
-    if (this.#held === 0 && this.#ended) this.#finish();
+    this.#sink.flush();
+    // A sink that is slower than the limit saves nothing up.
+    if (this.#sink.full() || this.#held === 0) this.#credit = 0;
+    if (this.#held === 0 && this.#ended) this.#sink.end();
     else {
-      if (wasFull && !this.full) this.#sink.resumeServer();
-      if (this.#held > 0) this.#tickLater();
+      if (wasFull && !this.full) this.#sink.resume();
+      if (this.#held > 0 && !this.#sink.full()) this.#tickLater();
     }
-  }
-
-  #finish(): void {
-    if (this.trailers !== '') this.#sink.client.trailers(this.trailers);
-    this.#sink.endAnswer();
   }
 }
