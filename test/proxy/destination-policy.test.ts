@@ -176,3 +176,33 @@ test('reloads under load lose no request, and nothing stays counted', async () =
   });
   assert.deepEqual(caller.bugs, []);
 });
+
+test('a retry goes to an endpoint that was not tried yet, not back to the first', async () => {
+  await using stack = new AsyncDisposableStack();
+  const retry = {
+    attempts: 2,
+    on: ['5xx'],
+    statusCodes: [],
+    perTryTimeoutMs: null,
+    methods: ['GET'],
+    backoffBaseMs: 1,
+  } as const;
+  const { ask, replicas, clock } = await startMesh(3, { balancer: 'random' }, stack, { retry });
+  for (const replica of replicas.slice(0, 2)) replica.status = 500;
+  const going = ask(40);
+  // The back-off waits by the clock of the test.
+  let done = false;
+  void going.finally(() => {
+    done = true;
+  });
+  await eventually(
+    () => {
+      clock.advance(1000);
+      assert.ok(done);
+    },
+    { everyMs: 1 },
+  );
+  const failed = (await going).filter(body => body === '500').length;
+  // One in six would fail if the first could be tried again, one in two hundred if not.
+  assert.ok(failed <= 2, `${failed} of 40 failed`);
+});

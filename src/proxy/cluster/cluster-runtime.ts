@@ -11,6 +11,9 @@ import { HealthChecker, type Probe } from './health-checker.ts';
 import { OutlierDetector } from './outlier-detector.ts';
 import { observeLatency } from './peak-ewma.ts';
 
+/** Istio's `hostSelectionRetryMaxAttempts`. */
+const maxPicks = 5;
+
 /** What a cluster needs from the program. */
 export interface ClusterParts {
   readonly random: () => number;
@@ -87,6 +90,14 @@ export class ClusterRuntime implements OutcomeWatcher {
   /** An endpoint other than `avoid` where there is one; `null` when none may take traffic. `hash`: of `Decision`. */
   pick(avoid: EndpointPool | null, hash: number | null = null): EndpointPool | null {
     return this.#balancer.pick(avoid, hash);
+  }
+
+  /** For another try: an endpoint that is not among `tried`, the last of which was the last, if a few picks find one. A ring gives the same one again. */
+  pickOther(tried: readonly EndpointPool[], hash: number | null): EndpointPool | null {
+    const last = tried.at(-1) ?? null;
+    let one = this.pick(last, hash);
+    for (let i = 0; i < maxPicks && hash === null && one !== null && tried.includes(one); i++) one = this.pick(last, hash);
+    return one;
   }
 
   /** A request begins. `false`: the circuit breaker refuses it; else `end` has to follow once. */

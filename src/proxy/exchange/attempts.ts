@@ -48,6 +48,8 @@ export class Attempts implements ResponseHandler {
   #onEndpoint = false;
   #onCluster = false;
   #retrying = false;
+  /** Endpoints of the tries before this one. */
+  readonly #tried: EndpointPool[] = [];
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -138,6 +140,7 @@ export class Attempts implements ResponseHandler {
     if (this.#onCluster) cluster?.end();
     this.#retrying = false;
     this.#onCluster = false;
+    if (this.#tried.length > 0) this.#tried.length = 0;
   }
 
   /** Gives up the try at hand; its endpoint is held to be at fault. */
@@ -149,7 +152,8 @@ export class Attempts implements ResponseHandler {
   #try(): void {
     const { facts } = this.#exchange;
     const { cluster, hash } = facts.decision;
-    const endpoint = cluster?.pick(facts.endpoint, hash) ?? null;
+    const tried = this.#tried;
+    const endpoint = (tried.length === 0 ? cluster?.pick(null, hash) : cluster?.pickOther(tried, hash)) ?? null;
     if (endpoint === null) {
       this.#exchange.fail('no-healthy-upstream');
       return;
@@ -338,6 +342,7 @@ export class Attempts implements ResponseHandler {
   #tryAgain(policy: RetryPolicy): void {
     const { parts, facts } = this.#exchange;
     this.#tryTimeout.disarm();
+    if (facts.endpoint !== null) this.#tried.push(facts.endpoint);
     const again = (): void => {
       this.#giveUp = null;
       this.#try();
