@@ -93,7 +93,9 @@ export class Destinations {
       });
       return null;
     }
-    if (home !== null && (home.name === service.name || ports.length === 1)) return null;
+    // Inside the mesh the caller's own port is kept; a service that has all of `home`'s takes each on the same.
+    const sameAsDialled = home?.ports.every(one => ports.includes(one.port)) === true;
+    if (home !== null && (sameAsDialled || ports.length === 1)) return null;
     if (ports.length === 1) return ports[0] ?? null;
     const message = `\`${service.name}\` has several ports: ${ports.join(', ')}`;
     this.#report.error(path, { code: 'ambiguous-port', key, message, hint: `say which: \`${service.name}:${ports[0]}\`` });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shown } from '../shown.ts';
 import type { TextMatch } from '../terms.ts';
 import { exactlyOne, field, fields, oneOf, oneOrMany, text } from './field.ts';
-import { flag, headerName, regex } from './http-leaves.ts';
+import { flag, headerText, regex } from './http-leaves.ts';
 import { duration, method } from './leaves.ts';
 
 /** A browser's `Origin`: scheme, host, and a port that is not the scheme's own. */
@@ -43,8 +43,8 @@ export const cors = fields(
       'Origins that may call: an origin, `{prefix: …}`, `{regex: …}`, or `"*"` for all.',
     ),
     methods: oneOrMany(methods, '`[GET]`').optional().describe('Methods that a preflight allows.'),
-    headers: oneOrMany(headerName, '`[content-type]`').optional().describe('Request headers that a preflight allows.'),
-    expose: oneOrMany(headerName, '`[x-total]`').optional().describe('Headers of the answer that the page may read.'),
+    headers: oneOrMany(headerText, '`[content-type]`').optional().describe('Request headers that a preflight allows.'),
+    expose: oneOrMany(headerText, '`[x-total]`').optional().describe('Headers of the answer that the page may read.'),
     maxAge: duration.optional().describe('How long browsers keep the answer to a preflight; whole seconds.'),
     credentials: flag.optional().describe('Cookies and the like may be sent. Default `false`.'),
     unmatchedPreflights: oneOf(['forward', 'ignore'])

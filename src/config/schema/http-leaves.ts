@@ -40,6 +40,15 @@ export const headerName = field<string>(
   { type: 'string', examples: ['x-user'] },
 );
 
+/** The name of a header field as it is written, for lists that are sent. */
+export const headerText = field<string>(
+  value =>
+    typeof value === 'string' && token.test(value)
+      ? value
+      : { problem: `${shown(value)} is not a header name`, hint: 'letters, digits and `-`: `x-user`' },
+  { type: 'string', examples: ['x-user'] },
+);
+
 /** Value of a header field: one line of text, sent as UTF-8. */
 export const headerValue = field<string>(
   value => {

@@ -26,6 +26,13 @@ import { type RuleContext, translateHttpRule, translateSplit } from './rule.ts';
 export interface IstioOptions {
   /** Name of the mesh service behind a host; `null`: there is none. @default the host's first label, or the external service of that host */
   readonly service?: (host: string) => string | null;
+  /**
+   * Port to write for a destination, `undefined` for none. `written` is that of the object, `dialled` the port of the Gateway that the call came to.
+   * @default the written one
+   */
+  readonly destinationPort?: (service: string, written: number | undefined, dialled: number | undefined) => number | undefined;
+  /** Name of our gateway. @default the same; `ingress` for `gateway`, which is a reserved name */
+  readonly gatewayName?: (name: string) => string;
   /** Port on this machine for a Gateway's port. @default the same */
   readonly hostPort?: (gateway: string, port: number) => number;
   /** Services whose workloads carry the labels. @default the one that `app` names */
@@ -46,8 +53,9 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
     const outside = Object.entries(external).find(([, entry]) => entry.hosts.includes(host));
     return outside?.[0] ?? (options.service ?? firstLabel)(host);
   };
-  const contextOf = (object: IstioObject): RuleContext => ({
-    destination: destination => destinationOf(destination, service, message => note(object, message, 'unknown-reference')),
+  const contextOf: ContextOf = (object, dialled) => ({
+    destination: destination =>
+      destinationOf(destination, dialled, service, options, message => note(object, message, 'unknown-reference')),
     withLabels: options.withLabels ?? (labels => (labels.app === undefined ? null : [labels.app])),
     note: message => note(object, message),
   });
@@ -78,16 +86,22 @@ function firstLabel(host: string): string {
   return host.split('.')[0] ?? host;
 }
 
+/** `dialled`: the port of the Gateway. */
+type ContextOf = (object: IstioObject, dialled?: number) => RuleContext;
+
 function destinationOf(
   { host, subset, port }: DestinationSpec,
+  dialled: number | undefined,
   service: (host: string) => string | null,
+  { destinationPort = (_, written) => written }: IstioOptions,
   note: (message: string) => void,
 ): string | null {
   const name = service(host);
   if (name === null) note(`host ${host} is not there`);
-  return name === null
-    ? null
-    : `${name}${subset === undefined ? '' : `/${subset}`}${port?.number === undefined ? '' : `:${port.number}`}`;
+  if (name === null) return null;
+  const version = subset === undefined ? '' : `/${subset}`;
+  const number = destinationPort(name, port?.number, dialled);
+  return number === undefined ? `${name}${version}` : `${name}${version}:${number}`;
 }
 
 /** The rules that a VirtualService has for calls from one entry point: `mesh` or a Gateway's name. */
@@ -107,7 +121,7 @@ type Note = (object: IstioObject, message: string, code?: TranslationNote['code'
 function gateways(
   objects: readonly IstioObject[],
   options: IstioOptions,
-  contextOf: (object: IstioObject) => RuleContext,
+  contextOf: ContextOf,
   note: Note,
 ): Record<string, GatewayDocument> {
   const found: Record<string, GatewayDocument> = {};
@@ -116,28 +130,33 @@ function gateways(
     const { servers = [] } = object.spec as GatewaySpec;
     for (const { port, hosts, tls } of servers) {
       const { name } = object.metadata;
-      const ours = servers.length === 1 ? name : `${name}-${port.number}`;
+      const named = (options.gatewayName ?? gatewayName)(name);
+      const ours = servers.length === 1 ? named : `${named}-${port.number}`;
+      const at: ContextOf = one => contextOf(one, port.number);
       const listens = { port: options.hostPort?.(name, port.number) ?? port.number };
       const mine = objects.filter(one => one.kind === 'VirtualService' && boundTo(one, object));
       if (tls?.httpsRedirect === true) {
         const secure = servers.find(server => server.port.protocol === 'HTTPS');
         if (secure !== undefined) {
-          found[ours] = { ...listens, redirectTo: `${name}-${secure.port.number}` };
+          found[ours] = { ...listens, redirectTo: `${named}-${secure.port.number}` };
           continue;
         }
       }
       if (tls?.mode === 'PASSTHROUGH' || port.protocol === 'TLS')
-        found[ours] = { ...listens, protocol: 'tls', routes: tlsRules(mine, contextOf) };
-      else if (port.protocol === 'TCP')
-        found[ours] = { ...listens, protocol: 'tcp', routes: tcpRules(mine, port.number, contextOf) };
+        found[ours] = { ...listens, protocol: 'tls', routes: tlsRules(mine, at) };
+      else if (port.protocol === 'TCP') found[ours] = { ...listens, protocol: 'tcp', routes: tcpRules(mine, port.number, at) };
       else {
         const secured = tls !== undefined && port.protocol === 'HTTPS';
         if (secured) note(object, 'the certificate is issued by the CA of the mesh', 'changed');
-        found[ours] = { ...listens, ...(secured ? { tls: true as const } : {}), routes: httpRules(mine, name, hosts, contextOf) };
+        found[ours] = { ...listens, ...(secured ? { tls: true as const } : {}), routes: httpRules(mine, name, hosts, at) };
       }
     }
   }
   return found;
+}
+
+function gatewayName(name: string): string {
+  return name === 'gateway' ? 'ingress' : name;
 }
 
 function boundTo({ spec }: IstioObject, gateway: IstioObject): boolean {
@@ -149,13 +168,14 @@ function httpRules(
   services: readonly IstioObject[],
   gateway: string,
   serverHosts: readonly string[],
-  contextOf: (object: IstioObject) => RuleContext,
+  contextOf: ContextOf,
 ): RuleDocument[] {
   const open = serverHosts.some(host => host.split('/').at(-1) === '*');
   const rules = services.flatMap(object => {
     const wanted = ((object.spec as VirtualServiceSpec).hosts ?? []).filter(
       host => open || serverHosts.some(own => admits(own, host)),
     );
+    if (wanted.length === 0) return [];
     const hosts = wanted.includes('*') ? undefined : wanted;
     return rulesOf(object, gateway, contextOf(object)).map(rule => ({ ...rule, hosts }));
   });
@@ -168,7 +188,7 @@ function admits(own: string, host: string): boolean {
   return pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
 }
 
-function tlsRules(services: readonly IstioObject[], contextOf: (object: IstioObject) => RuleContext): RuleDocument[] {
+function tlsRules(services: readonly IstioObject[], contextOf: ContextOf): RuleDocument[] {
   return services.flatMap(object =>
     ((object.spec as VirtualServiceSpec).tls ?? []).map(({ match, route = [] }, index) => ({
       name: `${object.metadata.name}[${index}]`,
@@ -178,11 +198,7 @@ function tlsRules(services: readonly IstioObject[], contextOf: (object: IstioObj
   );
 }
 
-function tcpRules(
-  services: readonly IstioObject[],
-  port: number,
-  contextOf: (object: IstioObject) => RuleContext,
-): RuleDocument[] {
+function tcpRules(services: readonly IstioObject[], port: number, contextOf: ContextOf): RuleDocument[] {
   return services.flatMap(object =>
     ((object.spec as VirtualServiceSpec).tcp ?? [])
       .filter(({ match = [] }) => match.length === 0 || match.some(one => (one.port ?? port) === port))

@@ -26,9 +26,9 @@ export function corsFilter(policy: CorsPolicy): RequestFilter {
     const asked = head.method === 'OPTIONS' ? head.named('access-control-request-method') : null;
     const preflight = asked !== null && asked !== '';
     if (!allows(origin)) return preflight && policy.unmatchedPreflights === 'ignore' ? preflightReply('') : null;
-    const lines = `access-control-allow-origin: ${origin}\r\n${credentials}vary: Origin\r\n`;
+    const lines = `access-control-allow-origin: ${origin}\r\n${credentials}vary: Origin\r\n${exposed}`;
     if (!preflight) {
-      decision.answerLines += lines + exposed;
+      decision.answerLines += lines;
       return null;
     }
     const methods = allowed('access-control-allow-methods', policy.allowMethods, asked);

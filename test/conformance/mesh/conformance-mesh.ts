@@ -26,7 +26,8 @@ import { Redirects } from './wire-up.ts';
 export interface PortSpec {
   readonly port: number;
   readonly name?: string;
-  readonly app: 'http' | 'grpc' | 'tcp' | 'tls';
+  /** `none`: nobody listens where the sidecar looks. */
+  readonly app: 'http' | 'grpc' | 'tcp' | 'tls' | 'none';
 }
 
 /** A service of the mesh. */
@@ -154,7 +155,7 @@ export class ConformanceMesh implements AsyncDisposable {
       if (kind === 'tls') {
         const key = newKey();
         await app?.tls(workload, appAddress, port, String(key.export({ type: 'pkcs8', format: 'pem' })), ca.issue(key, null));
-      } else await app?.[kind](workload, appAddress, port);
+      } else if (kind !== 'none') await app?.[kind](workload, appAddress, port);
     }
     const { sidecar } = await this.#startSidecar(service, workload, 'sidecar', address, appAddress);
     for (const { port } of ports)
