@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { HashPolicy, HealthCheck } from '../service-policy.ts';
+import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';
-import { checked, fields, integer, oneOf, oneOrMany, single, text } from './field.ts';
+import { checked, field, fields, integer, oneOf, oneOrMany, single, text } from './field.ts';
 import { headerName, path, percent, yes } from './http-leaves.ts';
 import { duration } from './leaves.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -54,8 +55,20 @@ const ringHash = checked(
   },
 );
 
+const balancerWords = ['round-robin', 'least-request', 'random', 'peak-ewma'] as const;
+
+const balancerWord = field<{ readonly kind: (typeof balancerWords)[number]; readonly hash: undefined }>(
+  value => {
+    const kind = balancerWords.find(word => word === value);
+    if (kind !== undefined) return { kind, hash: undefined };
+    const words = balancerWords.map(word => `\`${word}\``).join(', ');
+    return { problem: `${shown(value)} is not known here`, hint: `one of ${words}, or \`{ringHash: {header: x-user}}\`` };
+  },
+  { type: 'string', enum: [...balancerWords] },
+);
+
 const balancer = z.union([
-  oneOf(['round-robin', 'least-request', 'random', 'peak-ewma']).transform(kind => ({ kind, hash: undefined })),
+  balancerWord,
   fields({ ringHash: ringHash.describe('What a request is told by.') }, '`{ringHash: {header: x-user}}`').transform(spec => ({
     kind: 'ring-hash' as const,
     hash: spec.ringHash,
