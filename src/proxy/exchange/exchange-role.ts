@@ -44,8 +44,8 @@ export interface ExchangeRole {
   readonly unrouted: EdgeRequests;
   /** How long a connection may wait for its next request, in ms. */
   readonly keepAliveMs: number;
-  /** HTTP/2 says nothing about the service (a browser chooses it by ALPN): only gRPC keeps it towards servers of which nobody said the version. */
-  readonly http2ByAlpn?: boolean;
+  /** The client chose its HTTP version for the gateway, not for the service: only gRPC keeps HTTP/2 towards servers of which nobody said the version. */
+  readonly atEdge?: boolean;
   /** Fills in the decision. Returns why the request is not forwarded or what it is answered with, `null` when it is forwarded. */
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null;
 }

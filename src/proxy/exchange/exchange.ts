@@ -1,4 +1,3 @@
-import { Deadline } from '../../async/deadline.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
@@ -12,6 +11,7 @@ import { recordExchange } from './exchange-record.ts';
 import { type Failure, type LocalReply, localReplies } from './failure.ts';
 import { grpcReply, grpcStatusIn, grpcTimeoutMs, isGrpc } from './grpc.ts';
 import { MirrorRequest } from './mirror.ts';
+import { Timeouts } from './timeouts.ts';
 
 /** `silent`: the client waits for an answer that never comes. */
 const phase = { none: 0, trying: 1, answering: 2, tunnel: 3, silent: 4 } as const;
@@ -26,26 +26,18 @@ export class Exchange {
 
   /** Whether a server of which nobody said the version is spoken HTTP/2 to. */
   get keepsHttp2(): boolean {
-    return this.client.protocol === 'HTTP/2' && (this.grpc || this.client.role.http2ByAlpn !== true);
+    return this.client.protocol === 'HTTP/2' && (this.grpc || this.client.role.atEdge !== true);
   }
   readonly #attempts = new Attempts(this);
+  readonly #timeouts = new Timeouts(this);
   #phase: number = phase.none;
   #requestDone = false;
   #clientEnded = false;
   #serverEnded = false;
-  /** The head has gone through everything and may be sent. */
-  #started = false;
-  /** Monotonic ms from which the timeout counts; 0: it does not count yet. */
-  #timeoutFrom = 0;
-  #grpcTimeoutMs: number | null = null;
   #cancelWait: (() => void) | null = null;
-  #cancelGrpcTimeout: (() => void) | null = null;
   #mirrors: readonly MirrorRequest[] | null = null;
   #throttle: Throttle | null = null;
   #heldTrailers = '';
-  readonly #timeout = new Deadline(() => this.guard(() => this.#timedOut('timeout')));
-  readonly #idle = new Deadline(() => this.guard(() => this.#timedOut('idle-timeout')));
-
   constructor(client: ExchangeClient, parts: ExchangeParts) {
     this.client = client;
     this.parts = parts;
@@ -89,7 +81,7 @@ export class Exchange {
   requestPiece(bytes: Buffer, from: number, to: number): void {
     this.facts.bytesReceived += to - from;
     if (this.#phase === phase.none || this.#phase === phase.silent) return;
-    this.#moved();
+    this.#timeouts.moved();
     this.#attempts.requestPiece(bytes, from, to);
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestPiece(bytes, from, to);
   }
@@ -106,7 +98,7 @@ export class Exchange {
     if (this.#phase === phase.none || this.#phase === phase.silent) return;
     this.#attempts.requestEnded();
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestEnded();
-    this.#armTimeout();
+    this.#timeouts.requestEnded();
   }
 
   /** All of the client's input of this turn has been handed on. */
@@ -149,9 +141,7 @@ export class Exchange {
 
   /** ms until the request's timeout; `null`: it has none. */
   leftMs(): number | null {
-    const timeoutMs = this.#timeoutMs();
-    if (timeoutMs === null || this.#timeoutFrom === 0) return timeoutMs;
-    return timeoutMs - (this.parts.clock.monotonic() - this.#timeoutFrom);
+    return this.#timeouts.leftMs();
   }
 
   /** Runs what a timer or a connection brought about. */
@@ -166,13 +156,11 @@ export class Exchange {
     this.#requestDone = head === null || head.body === 0;
     this.#clientEnded = false;
     this.#serverEnded = false;
-    this.#started = false;
-    this.#timeoutFrom = 0;
-    this.#grpcTimeoutMs = null;
+    this.#timeouts.reset();
     this.grpc = head !== null && isGrpc(head);
     if (!this.grpc || head === null) return;
     this.facts.grpcStatus = '';
-    this.#grpcTimeoutMs = grpcTimeoutMs(head);
+    this.#timeouts.grpcMs = grpcTimeoutMs(head);
   }
 
   #proceed(verdict: Failure | LocalReply | null): void {
@@ -200,38 +188,11 @@ export class Exchange {
 
   #forward(): void {
     const { decision } = this.facts;
-    this.#started = true;
     if (decision.mirrors.length > 0)
       this.#mirrors = decision.mirrors.map(cluster => new MirrorRequest(cluster, this.#attempts.request, this));
     if (decision.bandwidth > 0) this.#throttle = this.#makeThrottle(decision.bandwidth);
-    this.#moved();
-    if (this.#grpcTimeoutMs !== null && this.#grpcTimeoutMs === this.#timeoutMs()) {
-      // As many lengths as there are clients: too many for lists of deadlines.
-      const expired = (): void => this.#timedOut('timeout');
-      this.#cancelGrpcTimeout = this.parts.clock.after(this.#grpcTimeoutMs, () => this.guard(expired));
-      this.#timeoutFrom = this.parts.clock.monotonic();
-    } else if (this.#requestDone) this.#armTimeout();
+    this.#timeouts.start(this.#requestDone);
     this.#attempts.start();
-  }
-
-  /** The rule's timeout, or the client's own (gRPC) where it is shorter. */
-  #timeoutMs(): number | null {
-    const rule = this.facts.decision.route?.timeoutMs ?? null;
-    const own = this.#grpcTimeoutMs;
-    return own === null || (rule !== null && rule <= own) ? rule : own;
-  }
-
-  #armTimeout(): void {
-    const timeoutMs = this.facts.decision.route?.timeoutMs ?? null;
-    if (timeoutMs === null || !this.#started || this.#timeoutFrom !== 0) return;
-    this.#timeoutFrom = this.parts.clock.monotonic();
-    this.parts.deadlines.of(timeoutMs).arm(this.#timeout);
-  }
-
-  /** A byte moved, either way. */
-  #moved(): void {
-    const idleMs = this.facts.decision.route?.idleTimeoutMs ?? null;
-    if (idleMs !== null) this.parts.deadlines.of(idleMs).arm(this.#idle);
   }
 
   /** The answer that the client is to get begins. */
@@ -239,7 +200,7 @@ export class Exchange {
     const { facts, client } = this;
     const { decision } = facts;
     this.#phase = phase.answering;
-    this.#moved();
+    this.#timeouts.moved();
     facts.status = head.status;
     facts.details = 'via_upstream';
     // In the head where the answer is of trailers alone.
@@ -257,7 +218,7 @@ export class Exchange {
 
   /** A piece of the answer, or of the server's bytes in a tunnel. */
   answerPiece(bytes: Buffer, from: number, to: number): void {
-    this.#moved();
+    this.#timeouts.moved();
     if (this.#throttle === null) this.#sendPiece(bytes, from, to);
     else {
       this.#throttle.add(kept(bytes, from, to));
@@ -318,9 +279,7 @@ export class Exchange {
   }
 
   tunnelOpened(head: ResponseHead): void {
-    this.#timeout.disarm();
-    this.#cancelGrpcTimeout?.();
-    this.#cancelGrpcTimeout = null;
+    this.#timeouts.tunnelOpened();
     this.#phase = phase.tunnel;
     this.facts.note('-', 'via_upstream');
     this.facts.status = head.status;
@@ -348,7 +307,8 @@ export class Exchange {
     this.#reply(localReplies[failure]);
   }
 
-  #timedOut(failure: 'timeout' | 'idle-timeout'): void {
+  /** One of the times is over. */
+  timedOut(failure: 'timeout' | 'idle-timeout'): void {
     if (this.#phase === phase.trying) {
       this.#attempts.blame();
       if (this.grpc && failure === 'timeout') this.#reply({ ...localReplies.timeout, grpcStatus: 4 });
@@ -371,22 +331,15 @@ export class Exchange {
 
   #finish(): void {
     this.#phase = phase.none;
-    this.#timeout.disarm();
-    this.#idle.disarm();
+    this.#timeouts.stop();
     this.#attempts.stop();
-    if (this.#cancelWait !== null || this.#cancelGrpcTimeout !== null) this.#cancelTimers();
+    this.#cancelWait?.();
+    this.#cancelWait = null;
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.exchangeEnded();
     this.#mirrors = null;
     this.#throttle?.stop();
     this.#throttle = null;
     recordExchange(this.facts, this.client, this.parts);
     this.facts.release();
-  }
-
-  #cancelTimers(): void {
-    this.#cancelWait?.();
-    this.#cancelWait = null;
-    this.#cancelGrpcTimeout?.();
-    this.#cancelGrpcTimeout = null;
   }
 }

@@ -109,7 +109,7 @@ export class OutboundRole extends RoutingRole {
 export class GatewayRole extends RoutingRole {
   readonly keepAliveMs = strangerKeepAliveMs;
   protected readonly cut = gatewayCut;
-  readonly http2ByAlpn: boolean;
+  readonly atEdge = true;
   protected readonly caller: Caller;
   readonly #port: number;
 
@@ -121,7 +121,6 @@ export class GatewayRole extends RoutingRole {
       { field: field.forwardedProto, line: `x-forwarded-proto: ${scheme}\r\n` },
     ]);
     this.caller = { principal: null, address: remoteAddress, scheme };
-    this.http2ByAlpn = scheme === 'https';
     this.#port = localPort;
   }
 
