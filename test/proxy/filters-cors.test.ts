@@ -30,6 +30,7 @@ describe('preflights', () => {
       'access-control-allow-headers: x-one,x-two',
       'access-control-allow-methods: GET,POST',
       'access-control-allow-origin: https://a.test',
+      'access-control-expose-headers: x-trace',
       'access-control-max-age: 86400',
       'vary: Origin',
     ]);
