@@ -4,16 +4,15 @@ import { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeClient } from '../exchange/exchange-client.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { ExchangeRole } from '../exchange/exchange-role.ts';
-import { type LocalReply, refusal, replyText } from '../exchange/failure.ts';
+import { refusal } from '../exchange/failure.ts';
 import type { ByteStream, StreamReader } from '../transport/byte-stream.ts';
 import { kept } from '../transport/read-buffer.ts';
+import { AnswerSide } from './answer-side.ts';
 import { lf } from './chars.ts';
 import { type BodySink, ChunkReader, chunkDone } from './chunk-reader.ts';
-import { type BodyLength, chunkedBody } from './framing.ts';
-import { field } from './known-field.ts';
-import { MessageWriter } from './message-writer.ts';
+import { chunkedBody } from './framing.ts';
 import { RequestHead } from './request-head.ts';
-import { lengthFields, type ResponseHead } from './response-head.ts';
+import type { ResponseHead } from './response-head.ts';
 
 /** Envoy's limit for request heads; Node's is 16 KiB, HAProxy's 16 KiB. */
 const maxHeadBytes = 60 * 1024;
@@ -38,18 +37,12 @@ function beginsHttp2(bytes: Buffer, from: number): boolean {
   return preface.startsWith(bytes.toString('latin1', from, from + preface.length));
 }
 
-/** Whether an answer with this status has a body, if only an empty one. */
-function hasBody(status: number): boolean {
-  return status >= 200 && status !== 204 && status !== 304;
-}
-
 /** One client's connection: reads its requests one after the other, hands them to the exchange, and decides whether the connection lives on. */
-export class DownstreamConnection implements ExchangeClient, StreamReader {
+export class DownstreamConnection extends AnswerSide implements ExchangeClient, StreamReader {
   readonly role: ExchangeRole;
   readonly remote: string;
   readonly local: string;
   readonly #stream: ByteStream;
-  readonly #writer: MessageWriter;
   readonly #parts: ExchangeParts;
   readonly #exchange: Exchange;
   readonly #onClosed: (connection: DownstreamConnection) => void;
@@ -71,10 +64,6 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
   #bodyMark = 0;
   /** A request was read. */
   #begun = false;
-  #minor = 1;
-  #toHead = false;
-  /** The connection outlives the exchange at hand. */
-  #keepAlive = true;
 
   /** `onClosed` is called once. `onHttp2`: the connection speaks HTTP/2; it is the callee's, with what was read of it. */
   constructor(
@@ -85,12 +74,12 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
     onHttp2: ((initial: Buffer) => void) | null = null,
   ) {
     const { stream } = downstream;
+    super(stream);
     this.role = role;
     this.#parts = parts;
     this.#stream = stream;
     this.#onClosed = onClosed;
     this.#onHttp2 = onHttp2;
-    this.#writer = new MessageWriter(stream);
     this.remote = `${downstream.remoteAddress}:${downstream.remotePort}`;
     this.local = `${downstream.localAddress}:${downstream.localPort}`;
     this.#exchange = new Exchange(this, parts);
@@ -129,79 +118,26 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
     this.#stream.resume();
   }
 
-  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
-    return this.#minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
-  }
-
-  get full(): boolean {
-    return this.#writer.full;
-  }
-
-  interim(head: ResponseHead): void {
-    if (this.#minor === 1) this.#writer.text(`${head.forward(lengthFields, '')}\r\n`);
-  }
-
-  answer(head: ResponseHead, cut: number, lines: string, length: BodyLength): void {
-    let extra = lines;
-    let chunked = false;
-    if (length < 0) {
-      chunked = this.#minor === 1;
-      if (chunked) extra += 'Transfer-Encoding: chunked\r\n';
-      else this.#keepAlive = false;
-    } else if (length === 0 && !this.#toHead && !head.fields.has(field.contentLength) && hasBody(head.status))
-      extra += 'Content-Length: 0\r\n';
-    const remove = head.status === 204 ? cut | lengthFields : cut;
-    this.#writer.text(`${head.forward(remove, extra + this.#connectionLine(false))}\r\n`);
-    this.#writer.beginBody(chunked);
-  }
-
-  reply(reply: LocalReply, lines: string): void {
-    const connection = this.#connectionLine(reply.close);
-    this.#writer.text(replyText(reply, this.#toHead, lines + connection));
-    this.#writer.flush();
-  }
-
-  /** Decides whether the connection lives on, and says so where it has to be said. */
-  #connectionLine(close: boolean): string {
-    // The rest of a half-read request must not be taken for the next one.
-    if (close || this.#state !== state.waiting || this.#parts.draining()) this.#keepAlive = false;
-    if (!this.#keepAlive) return 'Connection: close\r\n';
-    return this.#minor === 0 ? 'Connection: keep-alive\r\n' : '';
-  }
-
-  piece(bytes: Buffer, from: number, to: number): void {
-    this.#writer.piece(bytes, from, to);
-  }
-
-  trailers(lines: string): void {
-    this.#writer.trailers(lines);
-  }
-
-  end(): void {
-    this.#writer.endBody();
-  }
-
-  flush(): void {
-    this.#writer.flush();
+  protected get mayGoOn(): boolean {
+    return this.#state === state.waiting && !this.#parts.draining();
   }
 
   tunnelOpened(head: ResponseHead, lines: string): void {
     this.#deadline.disarm();
-    this.#keepAlive = false;
-    this.#writer.text(`${head.forward(lengthFields, `${lines}Connection: Upgrade\r\nUpgrade: websocket\r\n`)}\r\n`);
+    this.upgrade(head, lines);
     this.#state = state.tunnel;
     this.#run();
     if (this.#ended) this.#exchange.clientEnded();
   }
 
   endTunnel(): void {
-    this.#writer.flush();
+    this.writer.flush();
     this.#stream.end();
   }
 
   exchangeEnded(): void {
     if (this.#state === state.closed) return;
-    const reusable = this.#keepAlive && this.#state === state.waiting;
+    const reusable = this.keepAlive && this.#state === state.waiting;
     const more = this.#input !== null && this.#from < this.#input.length;
     if (!reusable || (this.#ended && !more)) {
       this.#hangUp();
@@ -236,7 +172,7 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
   }
 
   drained(): void {
-    this.#writer.full = false;
+    this.writer.full = false;
     this.#parts.guard(this, () => this.#exchange.clientDrained());
   }
 
@@ -326,17 +262,14 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
       }
       this.#state = state.lingering;
       this.#input = null;
-      this.#minor = 1;
-      this.#toHead = false;
+      this.answerTo(null);
       this.#exchange.refuse(tooLarge ? 'head-too-large' : refusal(end));
       return false;
     }
     this.#from = end;
     this.#begun = true;
     const { body } = requestHead;
-    this.#keepAlive = requestHead.keepAlive;
-    this.#minor = requestHead.minor;
-    this.#toHead = requestHead.method === 'HEAD';
+    this.answerTo(requestHead);
     if (body === chunkedBody) {
       this.#chunks ??= new ChunkReader();
       this.#chunks.reset();
@@ -400,11 +333,13 @@ export class DownstreamConnection implements ExchangeClient, StreamReader {
   }
 
   #refuseSlow(): void {
-    this.#keepAlive = false;
     this.#input = null;
     this.#state = state.lingering;
     if (this.#exchange.active) this.#exchange.clientBroke('request-timeout');
-    else this.#exchange.refuse('request-timeout');
+    else {
+      this.answerTo(null);
+      this.#exchange.refuse('request-timeout');
+    }
   }
 
   #clientEnded(): void {
