@@ -199,3 +199,18 @@ test('a short-lived SVID is not due for renewal when it is made', async () => {
   const svid = createSvid(key, issued.chainPem, authority.bundlePem, id);
   for (const random of [0, 0.5, 0.999]) assert.ok(renewAtMs(svid, random) > now + 2000);
 });
+
+test('a server certificate: names and addresses, for servers only, under the root, with its own key', async () => {
+  const authority = await open(fresh());
+  const issued = await authority.issueServer(['*.shop.localhost', 'localhost', '127.0.0.1', '::1']);
+  const leaf = new X509Certificate(issued.chainPem);
+  const root = new X509Certificate(authority.bundlePem);
+  assert.ok(leaf.verify(root.publicKey));
+  assert.ok(leaf.checkPrivateKey(createPrivateKey(issued.privateKeyPem)));
+  for (const host of ['eu.shop.localhost', 'localhost']) assert.equal(leaf.checkHost(host) !== undefined, true, host);
+  for (const address of ['127.0.0.1', '::1']) assert.equal(leaf.checkIP(address), address);
+  assert.equal(leaf.checkHost('other.localhost'), undefined);
+  assert.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1']);
+  assert.equal(leaf.ca, false);
+  assert.ok(!(leaf.subjectAltName ?? '').includes('spiffe'));
+});
