@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Failure } from '../../src/proxy/exchange/failure.ts';
 import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/exchange/retry.ts';
 import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
 import { looksLikeHttp } from '../../src/proxy/listener/sniff.ts';
 import { normalPath } from '../../src/proxy/route/path.ts';
-import type { AccessRule, RetryPolicy } from '../../src/snapshot/snapshot.ts';
+import type { AccessRule, RetryCondition, RetryPolicy } from '../../src/snapshot/snapshot.ts';
 
 const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };
 const request = { principal: 'spiffe://a/x', method: 'GET', path: '/a', authority: 'Reviews:9080' };
@@ -81,12 +82,36 @@ describe('retries', () => {
     assert.ok(!retriesFailure({ ...policy, on: ['reset'] }, 'POST', 'upstream-reset'));
     assert.ok(!retriesFailure(policy, 'GET', 'timeout'));
   });
+  const conditions: readonly RetryCondition[] = [
+    'connect-failure',
+    'refused-stream',
+    'reset',
+    'reset-before-request',
+    'gateway-error',
+  ];
+  const lost: readonly (readonly [Failure, readonly RetryCondition[]])[] = [
+    ['connect-failed', ['connect-failure', 'reset-before-request', 'gateway-error']],
+    ['upstream-refused', ['refused-stream', 'reset', 'reset-before-request']],
+    ['upstream-reset', ['reset']],
+    ['upstream-protocol', ['gateway-error']],
+    ['overflow', []],
+    ['idle-timeout', []],
+  ];
+  for (const [failure, asked] of lost) {
+    test(`${failure} is tried again on ${asked.join(', ') || 'nothing'}`, () => {
+      for (const on of conditions) assert.equal(retriesFailure({ ...policy, on: [on] }, 'GET', failure), asked.includes(on), on);
+      // Where nothing was done about the request its method does not matter.
+      const harmless = failure === 'connect-failed' || failure === 'upstream-refused';
+      assert.equal(retriesFailure(policy, 'POST', failure), harmless);
+    });
+  }
   test('back-off grows, is fully jittered and capped', () => {
     assert.deepEqual(
       [1, 2, 3, 4, 5].map(n => backoffMs(policy, n, 1)),
       [25, 75, 175, 250, 250],
     );
     assert.equal(backoffMs(policy, 3, 0), 0);
+    assert.equal(backoffMs({ ...policy, backoffMaxMs: 40 }, 2, 1), 40);
   });
 });
 

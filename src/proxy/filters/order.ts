@@ -9,11 +9,14 @@
  * | rule | `RouteTableRuntime.find` | once, on the tables of this moment; everything below follows from the rule |
  * | filters | `routeFilters`, below | what the rule says happens before the request is sent, the choice of the cluster among it |
  * | head | `RoutingRole.decide` | after everything that may change it: claims cut, request id, at a gateway `x-forwarded-*` |
- * | delay | `Exchange` | before everything that takes time, so that a delay made on purpose does not use up the rule's own timeout |
- * | timeout | `Exchange` | around all tries, and the waiting between them |
- * | retry | `Exchange` | around one try: endpoint, connection, answer |
+ * | delay, cut | `Exchange` | before everything that takes time, so that a delay made on purpose does not use up the rule's own timeout |
+ * | timeout | `Timeouts` | around all tries, and the waiting between them |
+ * | copies | `MirrorRequest` | beside the tries: nothing that becomes of a copy reaches the client |
+ * | limit of requests | `ClusterRuntime.begin` | once for all tries; a retry asks for room of its own (`beginRetry`) |
+ * | retry | `Attempts` | around one try: endpoint, connection, answer |
  * | endpoint | `ClusterRuntime.pick` | anew for each try, another one than before where there is one |
- * | connection | `EndpointPool`, `Connector` | mTLS with secure naming |
+ * | connection | `EndpointPool`, `Connector` | HTTP/1 or HTTP/2, a stream of a tunnel or a connection of its own, mTLS with secure naming; may wait for room |
+ * | answer | `Exchange` | edits of the head, the narrow band: of the answer that the client is to get, so after the retries |
  *
  * The app's side, inbound:
  *
