@@ -1,4 +1,5 @@
 import { Automaton } from './pattern-automaton.ts';
+import { Finder } from './pattern-finder.ts';
 import { compileProgram, type Program } from './pattern-program.ts';
 import { type Replacement, replaceAll } from './pattern-replace.ts';
 import { type PatternNode, parsePattern } from './pattern-syntax.ts';
@@ -12,6 +13,7 @@ class Pattern {
   readonly prefix: string;
   readonly #program: Program;
   readonly #automaton: Automaton;
+  #finder: Finder | null = null;
 
   /** @throws SyntaxError */
   constructor(source: string) {
@@ -28,7 +30,8 @@ class Pattern {
 
   /** The text with every place that the pattern finds replaced. */
   replaceAll(text: string, replacement: Replacement): string {
-    return replaceAll(this.#program, text, replacement);
+    this.#finder ??= new Finder(this.#program);
+    return replaceAll(this.#finder, text, replacement);
   }
 
   /** Characters read and instructions visited by `test` so far: what a test of its bounds counts. */

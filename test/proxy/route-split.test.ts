@@ -101,6 +101,7 @@ describe('a seed', () => {
     const after = ruleParts({ seed: 1, before });
     const wentOn = picks(table([rule({ ...one, timeoutMs: 5 })], after), 25);
     assert.equal(began + wentOn, run(1));
+    assert.equal(ruleParts({ seed: 1, before: ruleParts({ seed: 1, before: after }) }).draws('tcp'), after.draws('tcp'));
     assert.equal(picks(table([one], ruleParts({ seed: 2, before: after })), 40), run(2));
   });
   test('without one nothing repeats itself between two sidecars by design: draws come from the system', () => {

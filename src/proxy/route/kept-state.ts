@@ -1,6 +1,6 @@
 /**
- * What must outlive a swap of the tables although the tables are made anew: turns of exact splits, tokens of rate limits, counts of faults, streams of
- * draws. Every state has a key that says all it depends on: a changed rule asks for another key and begins anew, and what nobody asks for is forgotten.
+ * What must outlive a swap of the tables although the tables are made anew: turns of exact splits, tokens of rate limits, counts of faults. Every state has
+ * a key that says all it depends on: a changed rule asks for another key and begins anew, and what nobody asks for is forgotten.
  */
 export class KeptState {
   readonly #before: ReadonlyMap<string, unknown>;

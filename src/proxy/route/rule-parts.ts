@@ -18,6 +18,8 @@ export class RuleParts {
   readonly #random: RandomSource;
   readonly #seed: number | undefined;
   readonly #workload: string;
+  /** By purpose. Kept whole: who draws only now and then must not begin anew after two swaps. */
+  readonly #streams: Map<string, Draw>;
 
   constructor(
     { seed, workload }: Pick<Snapshot, 'seed' | 'workload'>,
@@ -31,6 +33,7 @@ export class RuleParts {
     this.#random = random;
     this.#seed = seed;
     this.#workload = workload;
+    this.#streams = before !== null && before.#seed === seed && before.#workload === workload ? before.#streams : new Map();
   }
 
   /**
@@ -40,7 +43,10 @@ export class RuleParts {
   draws(purpose: string): Draw {
     const seed = this.#seed;
     if (seed === undefined) return this.#random.next;
-    const key = `${this.#workload} ${purpose}`;
-    return this.kept.keep(`draws ${seed} ${key}`, () => seededDraws(seed, key));
+    const known = this.#streams.get(purpose);
+    if (known !== undefined) return known;
+    const stream = seededDraws(seed, `${this.#workload} ${purpose}`);
+    this.#streams.set(purpose, stream);
+    return stream;
   }
 }
