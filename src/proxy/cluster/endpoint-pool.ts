@@ -15,6 +15,11 @@ export interface Http2PoolOptions {
   readonly onBug: (error: unknown) => void;
   /** Nobody said that the server speaks HTTP/2: where it turns out not to, requests go here. `null`: it does. */
   readonly otherwise: StreamPool | null;
+  readonly breaker: CircuitBreaker;
+  /** 0: any number. */
+  readonly maxRequestsPerConnection: number;
+  /** Whether the server may be asked for signs of life: a sidecar. gRPC servers hang up on clients that ask often. */
+  readonly mayPing: boolean;
 }
 
 /** What pools need from the program. */
@@ -37,6 +42,7 @@ export class EndpointPool {
   /** What balancing knows of the endpoint; it outlives this pool where only the way to reach the endpoint changes. */
   readonly state: EndpointState;
   readonly #parts: PoolParts;
+  readonly #breaker: CircuitBreaker;
   readonly #http1: Http1Pool;
   #http2: StreamPool | null = null;
 
@@ -55,6 +61,7 @@ export class EndpointPool {
     this.address = `${endpoint.address}:${endpoint.port}`;
     this.#parts = parts;
     this.state = state;
+    this.#breaker = breaker;
     this.#http1 = new Http1Pool(this.#connect, {
       idle: parts.idle,
       breaker,
@@ -86,6 +93,9 @@ export class EndpointPool {
       onBug: this.#onBug,
       // Sidecars speak both.
       otherwise: this.endpoint.tls === 'mtls' || this.cluster.protocol === 'http2' ? null : this.#http1,
+      breaker: this.#breaker,
+      maxRequestsPerConnection: this.cluster.maxRequestsPerConnection ?? 0,
+      mayPing: this.endpoint.tls === 'mtls',
     });
     return this.#http2.open(onStream, onFailed, fresh);
   }

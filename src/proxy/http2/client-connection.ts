@@ -1,7 +1,7 @@
 import type { ByteStream } from '../transport/byte-stream.ts';
 import { ClientStream } from './client-stream.ts';
 import { ConnectionError, errorCode } from './error-code.ts';
-import { maxWindow, settingsFrame, windowUpdateFrame } from './frame.ts';
+import { maxWindow, pingFrame, settingsFrame, windowUpdateFrame } from './frame.ts';
 import { Http2Connection, type Http2Parts } from './http2-connection.ts';
 import { ResponseFields } from './response-fields.ts';
 import { preface } from './server-connection.ts';
@@ -25,8 +25,8 @@ const trailerFields = new TrailerFields();
 export interface ClientConnectionOwner {
   /** The last stream has ended. */
   idle(connection: ClientConnection): void;
-  /** It takes no new streams any more; those it has may still end well. */
-  leaving(connection: ClientConnection): void;
+  /** A stream has ended: there may be room for another. */
+  freed(connection: ClientConnection): void;
   /** It is gone. */
   closed(connection: ClientConnection): void;
 }
@@ -36,7 +36,15 @@ export class ClientConnection extends Http2Connection {
   readonly scheme: 'http' | 'https';
   readonly #owner: ClientConnectionOwner;
   #nextId = 1;
+  /** Streams given out. */
+  uses = 0;
+  /** No more streams are given out. */
   #leaving = false;
+  /** The server takes no more streams, also not those given out. */
+  #refusing = false;
+  /** Something came since the last look, or the answer to our PING is outstanding. */
+  #heard = true;
+  #asked = false;
   #settled = false;
   /** The server answered our preface in HTTP/1. */
   answeredHttp1 = false;
@@ -68,13 +76,25 @@ export class ClientConnection extends Http2Connection {
   /** A stream for one request; `send` begins it. */
   stream(): ClientStream {
     this.#promised++;
-    return new ClientStream(this, this.#nextId > 1);
+    return new ClientStream(this, this.uses++ > 0);
   }
 
   /** Ends the connection when its streams are through. */
   close(): void {
     this.#leaving = true;
-    if (this.active === 0) this.lose(false);
+    if (this.active + this.#promised === 0) this.lose(false);
+  }
+
+  /** To be called now and then: asks a server that is silent for a sign of life, and gives up one that does not answer. */
+  checkAlive(): void {
+    if (this.#heard) this.#asked = false;
+    else if (this.#asked) this.lose(true);
+    else {
+      this.#asked = true;
+      this.writer.text(pingFrame(false, 'alive?  '));
+      this.schedule();
+    }
+    this.#heard = false;
   }
 
   /** Ends the connection now. */
@@ -85,12 +105,13 @@ export class ClientConnection extends Http2Connection {
   /** Number of a new stream; `null` where the connection takes none any more. */
   begin(stream: ClientStream): number | null {
     this.#promised--;
-    if (!this.usable || this.#nextId > maxWindow) return null;
+    if (this.over || this.#refusing) return null;
     const id = this.#nextId;
     this.#nextId += 2;
     this.lastId = id;
     this.streams.set(id, stream);
-    if (this.#nextId > maxWindow) this.#leave();
+    // One more number would be the last one; long before that the connection is let go.
+    if (this.#nextId > maxWindow - 2000) this.#leaving = true;
     return id;
   }
 
@@ -127,7 +148,8 @@ export class ClientConnection extends Http2Connection {
   }
 
   goingAway(last: number, code: number): void {
-    this.#leave();
+    this.#leaving = true;
+    this.#refusing = true;
     for (const stream of [...this.streams.values()])
       if (stream.id > last) {
         this.forget(stream);
@@ -146,10 +168,13 @@ export class ClientConnection extends Http2Connection {
 
   protected pingAcked(): void {}
 
-  protected inputRead(): void {}
+  protected inputRead(): void {
+    this.#heard = true;
+  }
 
   protected streamForgotten(): void {
-    if (this.active > 0) return;
+    this.#owner.freed(this);
+    if (this.active + this.#promised > 0) return;
     if (this.#leaving) this.lose(false);
     else this.#owner.idle(this);
   }
@@ -165,11 +190,5 @@ export class ClientConnection extends Http2Connection {
 
   protected isIdle(id: number): boolean {
     return id >= this.#nextId || (id & 1) === 0;
-  }
-
-  #leave(): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    this.#owner.leaving(this);
   }
 }

@@ -1,5 +1,5 @@
 import type { ByteStream } from '../transport/byte-stream.ts';
-import { kept } from '../transport/read-buffer.ts';
+import { writeFrom } from '../transport/read-buffer.ts';
 
 /** Pieces up to this size are joined with what is around them; for larger ones the copy would cost more than another buffer in the write. */
 export const smallBytes: number = 8 * 1024;
@@ -35,7 +35,7 @@ export class FrameWriter {
       this.#stream.cork();
     }
     this.#hand();
-    if (!this.#stream.write(kept(bytes, from, to))) this.full = true;
+    if (!writeFrom(this.#stream, bytes, from, to)) this.full = true;
   }
 
   flush(): void {

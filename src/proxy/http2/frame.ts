@@ -25,7 +25,7 @@ export const maxWindow = 0x7fffffff;
 const char = String.fromCharCode;
 
 /** `n` as four bytes of latin1 text. */
-export function uint32(n: number): string {
+function uint32(n: number): string {
   return char(n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
 }
 

@@ -198,7 +198,7 @@ export async function connectClient(port: number): Promise<{ client: ClientConne
     { now: () => performance.now(), onBug: error => bugs.push(error) },
     {
       idle: () => events.push('idle'),
-      leaving: () => events.push('leaving'),
+      freed: () => {},
       closed: () => events.push('closed'),
     },
   );
