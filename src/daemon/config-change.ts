@@ -18,10 +18,11 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
   const parts = [
     count('service', changed(before.services.map(containerPart), after.services.map(containerPart))),
     count('route', changed(routes(before), routes(after))),
+    countPolicies(staying(before, after).filter(([was, is]) => !same(policyPart(was), policyPart(is))).length),
     count('gateway', changed(before.gateways, after.gateways)),
     count('external service', changed(before.external ?? [], after.external ?? [])),
     ...(same(before.access, after.access) ? [] : ['access rules']),
-    ...(before.mtls === after.mtls && same(mtls(before), mtls(after)) ? [] : ['mTLS']),
+    ...(before.mtls === after.mtls && staying(before, after).every(([was, is]) => was.mtls === is.mtls) ? [] : ['mTLS']),
     ...(before.egress === after.egress ? [] : ['egress']),
     ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
   ].filter(part => part !== '');
@@ -62,19 +63,32 @@ function containers(config: MeshConfig): unknown {
   };
 }
 
-function containerPart({ name, aliases, ports, versions }: MeshConfig['services'][number]): { readonly name: string } {
+function containerPart({ name, aliases, ports, versions }: Service): { readonly name: string } {
   return { name, ...{ aliases, ports: ports.map(({ port }) => port), versions } };
 }
 
 function routes(config: MeshConfig): readonly { readonly name: string }[] {
-  return config.services.flatMap(({ name, routes, balancer, connectTimeoutMs }) => [
-    { name: `${name} policy`, balancer, connectTimeoutMs },
-    ...routes.map((route, index) => ({ ...route, name: `${name} ${index}` })),
-  ]);
+  return config.services.flatMap(({ name, routes }) => routes.map((route, index) => ({ ...route, name: `${name} ${index}` })));
 }
 
-function mtls(config: MeshConfig): unknown {
-  return config.services.map(({ name, mtls }) => [name, mtls]);
+type Service = MeshConfig['services'][number];
+
+/** Services that are there before and after: a new one is told as such, not by its parts. */
+function staying(before: MeshConfig, after: MeshConfig): readonly (readonly [was: Service, is: Service])[] {
+  const old = new Map(before.services.map(service => [service.name, service]));
+  return after.services.flatMap(is => {
+    const was = old.get(is.name);
+    return was === undefined ? [] : [[was, is] as const];
+  });
+}
+
+/** What is left of a service without its containers, rules and mTLS. */
+function policyPart({ name, aliases, ports, versions, mtls, routes, ...policy }: Service): unknown {
+  return [policy, ports.map(({ port, exposed, ...speaks }) => speaks)];
+}
+
+function countPolicies(number: number): string {
+  return number === 0 ? '' : `${number} ${number === 1 ? 'policy' : 'policies'}`;
 }
 
 /** Entries that are new, gone or different. */

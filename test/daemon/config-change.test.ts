@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareConfigs } from '../../src/daemon/config-change.ts';
+import { type MeshShort, mesh } from '../control/mesh-builder.ts';
+
+const plain: MeshShort = { services: { reviews: {}, web: {} } };
+
+function change(services: NonNullable<MeshShort['services']>): { readonly kind: string; readonly text: string } {
+  return compareConfigs(mesh(plain), mesh({ services: { ...plain.services, ...services } }));
+}
+
+test('the same is no change', () => {
+  assert.deepEqual(change({}), { kind: 'none', text: '' });
+});
+
+test('how a service is called changes no container', () => {
+  assert.deepEqual(change({ reviews: { balancer: 'random' } }), { kind: 'routing', text: '1 policy changed' });
+  assert.deepEqual(change({ reviews: { limits: { maxRequests: 1 } }, web: { ports: [{ port: 9080, protocol: 'tcp' }] } }), {
+    kind: 'routing',
+    text: '2 policies changed',
+  });
+});
+
+test('a rule is no policy, and a new service is told once', () => {
+  assert.deepEqual(change({ reviews: { routes: [{ split: [{ service: 'web' }] }] } }), {
+    kind: 'routing',
+    text: '1 route changed',
+  });
+  assert.deepEqual(change({ api: {} }), { kind: 'services', text: '1 service changed' });
+});
