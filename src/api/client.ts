@@ -2,7 +2,16 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
-import type { ConfigDocument, MeshApi, MeshEvent, PlanDocument, ProxyQuery, ReloadResult, StatusDocument } from './types.ts';
+import type {
+  ConfigDocument,
+  ExplanationDocument,
+  MeshApi,
+  MeshEvent,
+  PlanDocument,
+  ProxyQuery,
+  ReloadResult,
+  StatusDocument,
+} from './types.ts';
 
 /** A daemon answers a ping at once, however long its other work takes. */
 const silenceMs = 10_000;
@@ -50,6 +59,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
       }
       if (!ended) throw new MeshError('daemon-gone', 'the daemon went away while it removed the mesh', 'run `mesh down` again');
     },
+    explain: (from, request) => post<ExplanationDocument>('/v1/explain', { from, ...request }),
     faults: () => get<FaultsDocument>('/v1/faults'),
     addFault: request => post<FaultStatus>('/v1/faults', request),
     removeFaults: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { apiVersion, type ErrorDocument, type MeshApi, type ProxyQuery } from './types.ts';
@@ -28,6 +29,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/reload', async (api, e) => json(e, await api.reload())],
   ['POST', '/v1/stop', async (api, e) => json(e, await stopped(api, e))],
   ['POST', '/v1/down', streamDown],
+  ['POST', '/v1/explain', async (api, e) => json(e, await api.explain(...readExplainRequest(e.body)))],
   ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
   ['POST', '/v1/faults', async (api, e) => json(e, await api.addFault(readFaultRequest(e.body)))],
   ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.removeFaults(faultIds(e.body)))],

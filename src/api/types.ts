@@ -5,6 +5,7 @@
 import type { Diagnostic } from '../config/diagnostic.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
+import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 
@@ -146,6 +147,13 @@ export type RunningConfig = Snapshot;
 /** Part of what `query state` gives. */
 export type RunningState = { readonly clusters: readonly ClusterReport[] };
 
+/** What a sidecar would do with a request: `mesh explain --json`. */
+export interface ExplanationDocument extends Explanation {
+  readonly apiVersion: 1;
+  readonly kind: 'Explanation';
+  readonly workload: string;
+}
+
 /** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
 export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;
 
@@ -202,6 +210,8 @@ export interface MeshApi {
   stop(options: { readonly containers: boolean }): Promise<void>;
   /** Removes all that the project made, then ends the daemon. */
   down(options: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void>;
+  /** What the sidecar of a service or gateway, or a workload, would do with a request. @throws MeshError `unknown-workload`, `no-config` */
+  explain(from: string, request: ExplainRequest): Promise<ExplanationDocument>;
   faults(): Promise<FaultsDocument>;
   /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
   addFault(request: FaultRequest): Promise<FaultStatus>;

@@ -97,6 +97,10 @@ export function build(): Command {
     does(() => import('./commands/ca.ts')),
   );
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
+  add('explain <from> <method> <url>', 'which rule takes a request, why the others do not, and where it would go')
+    .option('-H, --header <line>', "a header of the request: 'end-user: jason'", collect)
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/explain.ts')));
   add('fault <action> [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list')
     .option('--route <rule>', 'add: only this rule')
     .option('--delay <duration>', 'add: wait before the call')

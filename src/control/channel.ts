@@ -4,6 +4,7 @@ import { backoffMs } from '../async/backoff.ts';
 import type { Clock } from '../async/clock.ts';
 import type { DaemonSvid } from '../pki/authority.ts';
 import { protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../snapshot/channel.ts';
+import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { encodeFrame, FrameReader } from '../snapshot/frame.ts';
 import { ControlError } from './control-error.ts';
 import { isExpectedKey, keyHashOf } from './control-key.ts';
@@ -93,10 +94,19 @@ export class SidecarLink {
 
   /** Asks the sidecar. @throws ControlError `not-connected` or `timeout` */
   query(what: QueryKind, timeoutMs: number): Promise<unknown> {
+    return this.#ask(id => ({ kind: 'query', id, what }), timeoutMs);
+  }
+
+  /** Asks what the sidecar would do with a request. @throws as `query` */
+  explain(request: ExplainRequest, timeoutMs: number): Promise<unknown> {
+    return this.#ask(id => ({ kind: 'explain', id, request }), timeoutMs);
+  }
+
+  #ask(message: (id: number) => ToSidecar, timeoutMs: number): Promise<unknown> {
     const { workload, clock } = this.#options;
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      if (!this.send({ kind: 'query', id, what })) {
+      if (!this.send(message(id))) {
         reject(new ControlError('not-connected', `${workload} is not connected`));
         return;
       }

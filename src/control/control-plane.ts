@@ -5,6 +5,7 @@ import type { MeshConfig } from '../config/mesh-config.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
 import { type Authority, defaultTtlMs } from '../pki/authority.ts';
 import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
+import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { FrameError } from '../snapshot/frame.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
@@ -209,6 +210,11 @@ export class ControlPlane {
   /** Asks a sidecar. @throws ControlError `unknown-workload`, `not-connected`, `timeout` */
   async query(workload: string, what: QueryKind, timeoutMs: number = queryTimeoutMs): Promise<unknown> {
     return this.#link(workload).query(what, timeoutMs);
+  }
+
+  /** Asks what a sidecar would do with a request; `null` before its first snapshot. @throws as `query` */
+  async explain(workload: string, request: ExplainRequest): Promise<Explanation | null> {
+    return (await this.#link(workload).explain(request, queryTimeoutMs)) as Explanation | null;
   }
 
   /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */

@@ -155,6 +155,7 @@ function lateApi(daemon: Promise<Daemon>): Parameters<typeof createApiServer>[0]
     reload: async () => (await daemon).reload(),
     stop: async options => (await daemon).stop(options),
     down: async (options, onLine) => (await daemon).down(options, onLine),
+    explain: async (from, request) => (await daemon).explain(from, request),
     faults: async () => (await daemon).faults(),
     addFault: async request => (await daemon).addFault(request),
     removeFaults: async ids => (await daemon).removeFaults(ids),

@@ -60,6 +60,7 @@ export function createControlLink({ authority, clock, random, runtime, version }
     },
     status: () =>
       new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
+    explain: (workload, request) => told(plane.explain(workload, request)),
     query: (workload, what) => told(plane.query(workload, what)),
     sidecarEnvironment: ({ workload, service, kind }) => ({
       [sidecarEnv.workload]: workload,

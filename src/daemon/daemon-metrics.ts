@@ -44,11 +44,11 @@ export class DaemonMetrics {
   /** Text exposition of the daemon, then of all sidecars that answer, each sample labelled with its workload. */
   async text(
     workloads: readonly string[],
-    engineConnected: boolean,
+    engine: 'connected' | 'lost',
     statsOf: (workload: string) => Promise<unknown>,
   ): Promise<string> {
     this.#workloads.set(workloads.length);
-    this.#engine.set(engineConnected ? 1 : 0);
+    this.#engine.set(engine === 'connected' ? 1 : 0);
     const answers = await Promise.allSettled(workloads.map(statsOf));
     const stats = new Map(
       answers.flatMap((answer, index) =>

@@ -1,9 +1,10 @@
 import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
-import { asMeshError, MeshError } from '../api/mesh-error.ts';
+import { asMeshError } from '../api/mesh-error.ts';
 import {
   apiVersion,
   type ConfigDocument,
+  type ExplanationDocument,
   type MeshEvent,
   type Phase,
   type PlanDocument,
@@ -16,6 +17,7 @@ import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { waitForAcks } from './acks.ts';
 import { type ConfigChange, compareConfigs, configVersion, renamed } from './config-change.ts';
 import { type ReadConfig, shortName } from './config-source.ts';
@@ -23,6 +25,7 @@ import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
+import { explainFor, unknownWorkload } from './explain.ts';
 import { ExposedPorts } from './exposed-ports.ts';
 import { LiveFaults } from './live-faults.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
@@ -190,9 +193,7 @@ export class Daemon implements RunningDaemon {
   }
 
   async query(workload: string, what: ProxyQuery): Promise<unknown> {
-    const known = this.#convergence.pods.map(pod => pod.workload);
-    if (!known.includes(workload))
-      throw new MeshError('unknown-workload', `no workload "${workload}" runs`, `one of ${known.join(', ')}`);
+    if (!this.#convergence.pods.some(pod => pod.workload === workload)) throw unknownWorkload(workload, this.#convergence.pods);
     return this.#parts.control.query(workload, what);
   }
 
@@ -232,21 +233,23 @@ export class Daemon implements RunningDaemon {
 
   metrics(): Promise<string> {
     const workloads = this.#convergence.pods.map(pod => pod.workload);
-    const connected = this.#engine.state === 'connected';
-    return this.#metrics.text(workloads, connected, each => this.#parts.control.query(each, 'stats'));
+    return this.#metrics.text(workloads, this.#engine.state, each => this.#parts.control.query(each, 'stats'));
+  }
+
+  explain(from: string, request: ExplainRequest): Promise<ExplanationDocument> {
+    return explainFor(from, request, this.#convergence.pods, this.#parts.control);
   }
 
   async faults(): Promise<FaultsDocument> {
-    return { apiVersion, kind: 'Faults', faults: this.#faults.list };
+    return this.#faults.document;
   }
 
   addFault(request: FaultRequest): Promise<FaultStatus> {
     return this.#faults.add(request);
   }
 
-  async removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument> {
-    await this.#faults.remove(ids);
-    return this.faults();
+  removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument> {
+    return this.#faults.remove(ids);
   }
 
   /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
@@ -301,11 +304,8 @@ export class Daemon implements RunningDaemon {
       return this.#reloaded({ ok: true, kind: operations === 0 ? 'routing' : 'services', summary }, startedMs);
     } catch (error) {
       if (error instanceof Superseded || this.#ending.signal.aborted) {
-        return this.#reloaded(
-          { ok: true, kind: 'services', summary: `${change.text}; a newer change took over` },
-          startedMs,
-          false,
-        );
+        const summary = `${change.text}; a newer change took over`;
+        return this.#reloaded({ ok: true, kind: 'services', summary }, startedMs, false);
       }
       const known = asMeshError(error);
       if (known === null) throw error;

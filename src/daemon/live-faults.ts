@@ -1,6 +1,6 @@
-import { type FaultRequest, type FaultStatus, faultText } from '../api/fault.ts';
+import { type FaultRequest, type FaultStatus, type FaultsDocument, faultText } from '../api/fault.ts';
 import { MeshError } from '../api/mesh-error.ts';
-import type { MeshEventBody } from '../api/types.ts';
+import { apiVersion, type MeshEventBody } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { suggest } from '../config/nearest.ts';
@@ -37,6 +37,10 @@ export class LiveFaults {
     }));
   }
 
+  get document(): FaultsDocument {
+    return { apiVersion, kind: 'Faults', faults: this.list };
+  }
+
   /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route` */
   async add(request: FaultRequest): Promise<FaultStatus> {
     this.#check(request);
@@ -60,7 +64,7 @@ export class LiveFaults {
   }
 
   /** Removes some, or `all`; resolves when that is in force. @throws MeshError `unknown-fault`, and none is removed */
-  async remove(ids: readonly string[] | 'all'): Promise<void> {
+  async remove(ids: readonly string[] | 'all'): Promise<FaultsDocument> {
     const chosen = ids === 'all' ? [...this.#faults.keys()] : ids;
     const unknown = chosen.find(id => !this.#faults.has(id));
     if (unknown !== undefined) {
@@ -79,6 +83,7 @@ export class LiveFaults {
     }
     this.#apply();
     await this.#parts.settled();
+    return this.document;
   }
 
   /** Timers end; what sidecars run stays. */
@@ -107,7 +112,8 @@ export class LiveFaults {
   }
 
   #check({ service, route }: FaultRequest): void {
-    const { services, gateways } = this.#parts.config();
+    const { services: inside, external = [], gateways } = this.#parts.config();
+    const services = [...inside, ...external];
     const target = services.find(each => each.name === service);
     if (target === undefined) {
       const names = services.map(each => each.name);

@@ -3,6 +3,7 @@ import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
+import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -17,6 +18,7 @@ import type { ExchangeClient } from './exchange/exchange-client.ts';
 import type { ExchangeParts } from './exchange/exchange-parts.ts';
 import type { ExchangeRole } from './exchange/exchange-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
+import { explain } from './explain.ts';
 import { isConnectionAllowed } from './filters/access.ts';
 import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { Http2Pool } from './http2/http2-pool.ts';
@@ -244,6 +246,10 @@ class RunningDataPlane implements DataPlane {
 
   clusters(): readonly ClusterReport[] {
     return [...this.#clusters.values()].map(cluster => cluster.report);
+  }
+
+  explain(request: ExplainRequest): Explanation | null {
+    return this.#tables === null ? null : explain(this.#tables, request);
   }
 
   metrics(): string {

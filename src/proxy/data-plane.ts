@@ -3,6 +3,7 @@
  * `sidecar.ts` composes both.
  */
 import type { ClusterReport } from '../snapshot/channel.ts';
+import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
 import type { ByteStream } from './transport/byte-stream.ts';
 
@@ -64,6 +65,8 @@ export interface DataPlane {
   drain(graceMs: number): Promise<void>;
   /** How clusters and their endpoints stand now. */
   clusters(): readonly ClusterReport[];
+  /** What the tables of this moment would do with a request; `null` before the first snapshot. @throws TypeError for what is no request */
+  explain(request: ExplainRequest): Explanation | null;
   /** Counters as Prometheus text exposition. */
   metrics(): string;
 }

@@ -9,6 +9,7 @@
  * - the daemon presents an SVID `spiffe://<trust domain>/mesh/daemon`, signed by the mesh CA, whose root (public) certificate
  *   the sidecar got in its environment (`MESH_TRUST_BUNDLE`, base64 of PEM). No other identity is accepted.
  */
+import type { ExplainRequest } from './explanation.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Raised when a message changes its meaning; both ends refuse another one. */
@@ -35,6 +36,8 @@ export type ToSidecar =
   | Certificate
   | { readonly kind: 'ping'; readonly id: number }
   | { readonly kind: 'query'; readonly id: number; readonly what: QueryKind }
+  /** Answered with `reply`, whose body is an `Explanation`. */
+  | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainRequest }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
   | { readonly kind: 'probe' }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */

@@ -42,6 +42,7 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     reload: unexpected,
     stop: unexpected,
     down: unexpected,
+    explain: unexpected,
     faults: unexpected,
     addFault: unexpected,
     removeFaults: unexpected,

@@ -7,6 +7,7 @@ import type { ReadConfig } from '../../src/daemon/config-source.ts';
 import type { ControlPort } from '../../src/daemon/control-port.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
+import type { ExplainRequest, Explanation } from '../../src/snapshot/explanation.ts';
 
 /** A control plane without sidecars: everything is acked at once. `configs` and `pods` are what it was told. */
 export class FakeControl implements ControlPort {
@@ -41,6 +42,9 @@ export class FakeControl implements ControlPort {
   }
   async query(workload: string): Promise<unknown> {
     return { workload };
+  }
+  async explain(workload: string, request: ExplainRequest): Promise<Explanation> {
+    return { listener: workload, lines: [request.url], route: null };
   }
   sidecarEnvironment(): Readonly<Record<string, string>> {
     return { MESH_KIND: 'sidecar' };

@@ -161,6 +161,27 @@ describe('faults, timeouts and retries', () => {
   });
 });
 
+describe('explain', () => {
+  test('says which rule takes a request, why the others do not, and where it goes', async () => {
+    const asked = await mesh.mesh('explain', 'relay', 'GET', 'http://echo:7000/old/a?b=c');
+    assert.equal(asked.code, 0, asked.stderr);
+    assert.match(asked.stdout, /^listener 240\.240\.\d+\.\d+:7000 \(echo\)$/m);
+    assert.match(asked.stdout, /^✖ exact$/m);
+    assert.match(asked.stdout, /^✔ rewrite$/m);
+    assert.match(asked.stdout, /^→ 100% outbound\|7000\|v1\|echo$/m);
+    assert.match(asked.stdout, /^ {2}as \/new\/a\?b=c/m);
+    const negated = await mesh.mesh('explain', 'relay', 'get', 'http://echo:7000/not', '-H', 'plan: paid', '--json');
+    assert.equal(JSON.parse(negated.stdout).route.outcome.rule, 'not');
+    const gateway = await mesh.mesh('explain', 'web', 'GET', 'http://shop.localhost/');
+    assert.match(gateway.stdout, /listener gateway web/);
+    const outside = await mesh.mesh('explain', 'relay', 'GET', 'http://nowhere.example/');
+    assert.match(outside.stdout, /nowhere\.example is no name of the mesh/);
+    const unknown = await mesh.mesh('explain', 'rellay', 'GET', 'http://echo:7000/');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /no workload "rellay" runs\n.*did you mean `relay`/);
+  });
+});
+
 describe('hot reload', () => {
   test('every kind of rule is changed under load without a failed request', async () => {
     const load = new SteadyLoad(4, async () => {

@@ -94,7 +94,7 @@ function tableOf(
       return table(
         ['DIRECTION', 'ADDRESS', 'PORT', 'PROTOCOL', 'TO'],
         [
-          ...config.gateway.map(each => ['gateway', '-', String(each.port), each.protocol, each.routeTable || weights(each.tcp)]),
+          ...config.gateway.map(each => ['gateway', '-', String(each.port), gatewayProtocol(each), gatewayTarget(each)]),
           ...config.inbound.map(each => ['inbound', '-', String(each.port), each.protocol, `app (mTLS ${each.mtls})`]),
           ...config.outbound.map(each => [
             'outbound',
@@ -102,6 +102,13 @@ function tableOf(
             String(each.port),
             each.protocol,
             each.protocol === 'tcp' ? weights(each.tcp) : each.routeTable,
+          ]),
+          ...(config.wildcards ?? []).map(each => [
+            'outbound',
+            each.hosts.join(','),
+            String(each.port),
+            each.protocol,
+            each.routeTable || weights(each.tcp),
           ]),
         ],
       );
@@ -179,6 +186,19 @@ function actionText(action: Rule['action']): string {
     case 'respond':
       return `respond ${action.status}`;
   }
+}
+
+type RunningGateway = RunningConfig['gateway'][number];
+
+function gatewayProtocol({ protocol, tls }: RunningGateway): string {
+  if (tls === undefined) return protocol;
+  return protocol === 'http' ? 'https' : `${protocol} in TLS`;
+}
+
+function gatewayTarget({ httpsRedirectPort, sni, routeTable, tcp }: RunningGateway): string {
+  if (httpsRedirectPort !== undefined) return `https, port ${httpsRedirectPort}`;
+  if (sni !== undefined) return sni.map(({ hosts, split }) => `${hosts.join(',')} ${weights(split)}`).join('; ');
+  return routeTable || weights(tcp);
 }
 
 function weights(split: readonly { readonly cluster: string; readonly weight: number }[]): string {

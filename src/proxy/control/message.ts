@@ -1,12 +1,20 @@
 /** What a daemon sends, checked. The snapshot inside stays unknown: `decodeSnapshot` judges it, and a bad one is nacked, not hung up on. */
+
 import type { ToSidecar } from '../../snapshot/channel.ts';
-import { oneOf, tagged, text, whole } from '../../snapshot/shape.ts';
+import type { ExplainRequest } from '../../snapshot/explanation.ts';
+import { list, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
 
 /** `ToSidecar` with its snapshot not looked at yet. */
 export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonly kind: 'snapshot'; readonly snapshot: unknown };
 
 /** Longer than an hour is no grace but a stuck process. */
 const maxGraceMs = 3_600_000;
+
+const pair: Shape<readonly [string, string]> = (value, path) => {
+  const [name, rest, ...more] = list(text())(value, path);
+  if (name === undefined || rest === undefined || more.length > 0) throw new SnapshotError(path, 'expected a name and a value');
+  return [name, rest];
+};
 
 const message = tagged<DaemonMessage>({
   hello: { protocol: whole(0), daemonVersion: text() },
@@ -15,6 +23,10 @@ const message = tagged<DaemonMessage>({
   certificate: { name: text(), chainPem: text(), keyPem: text() },
   ping: { id: whole(0) },
   query: { id: whole(0), what: oneOf('config', 'stats', 'state') },
+  explain: {
+    id: whole(0),
+    request: object<ExplainRequest>({ method: text(), url: text(), headers: list(pair) }),
+  },
   probe: {},
   drain: { graceMs: whole(0, maxGraceMs) },
 });

@@ -1,6 +1,7 @@
 import { SvidError } from '../../identity/leaf-certificate.ts';
 import { protocolVersion, type QueryKind, type ToDaemon } from '../../snapshot/channel.ts';
 import { decodeSnapshot } from '../../snapshot/decode.ts';
+import type { ExplainRequest, Explanation } from '../../snapshot/explanation.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { AppProbe } from '../app-probe.ts';
@@ -88,6 +89,9 @@ export class Orders {
       case 'query':
         send({ kind: 'reply', id: message.id, body: this.#answer(message.what) });
         return;
+      case 'explain':
+        send({ kind: 'reply', id: message.id, body: this.#explain(message.request) });
+        return;
       case 'probe':
         this.#deps.probe.tellAll();
         return;
@@ -151,6 +155,14 @@ export class Orders {
       log.info('gateway certificate in use', { name, expires: new Date(expiresAtMs).toISOString() });
     } catch (error) {
       log.error('gateway certificate refused', { name, reason: error instanceof Error ? error.message : '' });
+    }
+  }
+
+  #explain(request: ExplainRequest): Explanation | null {
+    try {
+      return this.#deps.dataPlane.explain(request);
+    } catch (error) {
+      return { listener: 'none', lines: [error instanceof Error ? error.message : String(error)], route: null };
     }
   }
 

@@ -1,0 +1,30 @@
+import { connectApi } from '../../api/client.ts';
+import { readExplainRequest } from '../../api/explain-request.ts';
+import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import type { Invocation } from '../invocation.ts';
+import { harmless } from '../output.ts';
+
+/** `mesh explain <from> <METHOD> <url> [-H 'name: value']`: asked of the caller's own sidecar. */
+export async function run(
+  { project, output }: Invocation,
+  [from = '', method = '', url = '']: readonly string[],
+  options: { readonly header?: readonly string[]; readonly json?: boolean },
+): Promise<number> {
+  const headers = (options.header ?? []).map(readHeader);
+  const [caller, request] = readExplainRequest({ from, method: method.toUpperCase(), url, headers });
+  const document = await connectApi(project.socket).explain(caller, request);
+  if (options.json) {
+    output.json(document);
+    return exitCodes.ok;
+  }
+  output.data(`${document.workload}: ${request.method} ${request.url}`);
+  output.data(`listener ${harmless(document.listener)}`);
+  for (const line of document.lines) output.data(harmless(line));
+  return exitCodes.ok;
+}
+
+function readHeader(text: string): readonly [string, string] {
+  const colon = text.indexOf(':');
+  if (colon <= 0) throw new MeshError('usage', `"${text}" is no header`, "-H 'end-user: jason'", exitCodes.usage);
+  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
+}

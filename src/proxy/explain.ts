@@ -1,0 +1,62 @@
+import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import type { GatewayListener, OutboundListener, Snapshot, WeightedCluster } from '../snapshot/snapshot.ts';
+import { explainRoute } from './route/explain.ts';
+import { explainText } from './route/explain-text.ts';
+import { outboundKey, type RoutedRuntime, type Tables } from './tables.ts';
+
+type Routed = RoutedRuntime<OutboundListener> | RoutedRuntime<GatewayListener>;
+
+/** Says what the running tables do with a request to a URL: which listener has it, which rule takes it, where it goes. Sends nothing. @throws TypeError for what is no request */
+export function explain(tables: Tables, { method, url, headers }: ExplainRequest): Explanation {
+  const to = new URL(url);
+  const port = to.port === '' ? (to.protocol === 'https:' ? 443 : 80) : Number(to.port);
+  const routed = tables.snapshot.kind === 'gateway' ? atGateway(tables, port) : atSidecar(tables, to.hostname, port);
+  if (routed === null) return outside(tables.snapshot, to.hostname, port);
+  const { listener, table } = routed;
+  const name = 'address' in listener ? `${listener.address}:${listener.port} (${listener.service})` : `gateway ${listener.name}`;
+  if (table === null || listener.protocol === 'tcp' || listener.protocol === 'tls') {
+    const lines = [`raw ${listener.protocol}: no rule looks inside`, ...weights(listener.tcp)];
+    return { listener: name, lines: [...lines, ...endpoints(tables.snapshot, listener.tcp)], route: null };
+  }
+  const authority = headers.find(([each]) => each.toLowerCase() === 'host')?.[1] ?? to.host;
+  const scheme = to.protocol === 'https:' ? 'https' : 'http';
+  const route = explainRoute(table, { method, authority, path: `${to.pathname}${to.search}`, headers, scheme });
+  const action = route.outcome?.action;
+  const destinations = action?.kind === 'forward' ? action.destinations : [];
+  return { listener: name, lines: [...explainText(route), ...endpoints(tables.snapshot, destinations)], route };
+}
+
+/** A URL names the port on the host, the snapshot that in the pod; where they differ, the only listener is meant. */
+function atGateway({ gateway }: Tables, port: number): Routed | null {
+  return gateway.get(port) ?? (gateway.size === 1 ? ([...gateway.values()][0] ?? null) : null);
+}
+
+function atSidecar({ snapshot, outbound }: Tables, host: string, port: number): Routed | null {
+  const name = host.toLowerCase();
+  const address = snapshot.dns.find(record => record.name === name)?.address ?? host;
+  return outbound.get(outboundKey(address, port)) ?? null;
+}
+
+function outside({ dns, egress, outbound }: Snapshot, host: string, port: number): Explanation {
+  const address = dns.find(record => record.name === host.toLowerCase())?.address;
+  const ports = outbound.filter(listener => listener.address === address).map(listener => listener.port);
+  const known = address === undefined ? `${host} is no name of the mesh` : `${host} has no port ${port}, but ${ports.join(', ')}`;
+  const fate =
+    egress === 'allow-any'
+      ? 'egress is allow-any: the connection goes where the address leads, as without a mesh'
+      : 'egress is registry-only: HTTP is answered with 502, everything else is closed';
+  return { listener: 'none', lines: [known, fate], route: null };
+}
+
+function weights(split: readonly WeightedCluster[]): readonly string[] {
+  const sum = split.reduce((total, { weight }) => total + weight, 0);
+  return split.map(({ cluster, weight }) => `→ ${split.length === 1 ? 100 : Math.round((weight / sum) * 1000) / 10}% ${cluster}`);
+}
+
+function endpoints({ clusters }: Snapshot, split: readonly { readonly cluster: string }[]): readonly string[] {
+  return split.map(({ cluster }) => {
+    const found = clusters.find(({ name }) => name === cluster)?.endpoints ?? [];
+    const list = found.map(({ workload, address, port, tls }) => `${workload} ${address}:${port} ${tls}`);
+    return `  ${cluster}: ${list.length === 0 ? 'no endpoints, 503 UH' : list.join(', ')}`;
+  });
+}
