@@ -86,7 +86,8 @@ export class OutlierDetector {
       return;
     }
     state.ejected = true;
-    state.ejections++;
+    // Beyond the longest time more would only have to be counted down again.
+    if (state.ejections * this.#policy.baseEjectionMs < this.#longestMs() + this.#policy.baseEjectionMs) state.ejections++;
     state.ejectedAt = this.#parts.clock.monotonic();
     counters.ejectionsTotal++;
     counters.ejectionsActive++;
@@ -102,7 +103,7 @@ export class OutlierDetector {
 
   #tick(): void {
     const now = this.#parts.clock.monotonic();
-    const longest = Math.max(maxEjectionMs, this.#policy.baseEjectionMs);
+    const longest = this.#longestMs();
     let changed = false;
     for (const state of this.#states) {
       if (!state.ejected) {
@@ -114,6 +115,10 @@ export class OutlierDetector {
     }
     this.#parts.counters.ejectionsActive = this.#ejected();
     if (changed) this.#parts.onChange();
+  }
+
+  #longestMs(): number {
+    return Math.max(maxEjectionMs, this.#policy.baseEjectionMs);
   }
 
   #release(state: EndpointState): void {
