@@ -29,7 +29,7 @@ export function withExposedPorts(config: MeshConfig, exposedOf: (image: string) 
 
 /** Services without a port that rules lead to, or that have rules: calls to them cannot arrive. Sorted. */
 export function calledWithoutPort(config: MeshConfig): readonly string[] {
-  const rules = [...config.services, ...config.gateways].flatMap(owner => owner.routes);
+  const rules = [...config.services, ...(config.external ?? []), ...config.gateways].flatMap(owner => owner.routes);
   const called = new Set(rules.flatMap(rule => destinationsOf(rule).map(destination => destination.service)));
   return config.services
     .filter(service => service.ports.length === 0 && (called.has(service.name) || service.routes.length > 0))

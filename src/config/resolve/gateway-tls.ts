@@ -24,6 +24,16 @@ export function tlsOf(gateway: GatewaySpec, path: readonly string[], files: TlsF
 /** Checks the fields that are about TLS and redirection against each other. */
 export function checkTls(gateway: GatewaySpec, path: readonly string[], report: Report): void {
   const { tls, protocol, redirectTo, routes } = gateway;
+  if (tls !== undefined && tls.cert === undefined) {
+    for (const [index, rule] of (routes ?? []).entries()) {
+      // OpenSSL, browsers and Node all want two labels after the star.
+      const host = rule.hosts?.find(one => /^\*\.[^.]+$/.test(one));
+      if (host === undefined) continue;
+      const message = `no client takes a certificate for \`${host}\``;
+      const hint = `name the hosts, \`shop${host.slice(1)}\`, or go one deeper: \`*.shop${host.slice(1)}\``;
+      report.warning([...path, 'routes', index, 'hosts'], { code: 'wildcard-certificate', message, hint });
+    }
+  }
   const given = tls?.cert === undefined ? 'key' : 'cert';
   if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined)) {
     const missing = given === 'cert' ? 'key' : 'cert';

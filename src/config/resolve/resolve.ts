@@ -18,6 +18,7 @@ import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
+import { udpDiagnostics } from './udp.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
 const defaultProxyMemoryBytes = 128 * 1024 * 1024;
@@ -68,7 +69,7 @@ export function resolve(input: ResolveInput): Resolved {
   checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
-  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege));
+  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege), ...udpDiagnostics(source));
   report.add(...missingBuildFiles(load.services, input.exists));
   const config: MeshConfig = {
     name: input.name,
