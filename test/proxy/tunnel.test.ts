@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Deadlines } from '../../src/async/deadline.ts';
 import type { ByteStream } from '../../src/proxy/transport/byte-stream.ts';
-import { frame, headerBytes, maxPayload, streamWindow } from '../../src/proxy/transport/tunnel/frame.ts';
+import { frame, headerBytes, streamWindow, turnPayload } from '../../src/proxy/transport/tunnel/frame.ts';
 import { FrameReader } from '../../src/proxy/transport/tunnel/frame-reader.ts';
 import { Tunnel } from '../../src/proxy/transport/tunnel/tunnel.ts';
 import { Listener, pattern, pour } from '../contract/byte-stream-contract.ts';
@@ -101,7 +101,7 @@ describe('a tunnel', () => {
     const sent: string[] = [];
     for (let i = 0; i < 60; i++) {
       for (const { type, id, value } of framesIn(Buffer.concat(near.outbox))) {
-        assert.ok(value <= maxPayload);
+        assert.ok(value <= turnPayload);
         if (type === frame.data) sent.push(value === 5 ? 'small' : `${id}`);
       }
       near.outbox.length = 0;

@@ -1,5 +1,5 @@
 import type { ByteStream } from '../transport/byte-stream.ts';
-import { kept } from '../transport/read-buffer.ts';
+import { writeFrom } from '../transport/read-buffer.ts';
 
 /** Pieces up to this size are joined with the head into one string and one write; larger ones are written as they came. */
 const smallBytes = 8 * 1024;
@@ -68,16 +68,15 @@ export class MessageWriter {
       if (this.#text.length > maxTextBytes) this.flush();
       return;
     }
-    const whole = kept(bytes, from, to);
     if (this.#text === '') {
-      if (!this.#stream.write(whole)) this.full = true;
+      if (!writeFrom(this.#stream, bytes, from, to)) this.full = true;
       return;
     }
     const text = this.#text;
     this.#text = '';
     this.#stream.cork();
     this.#stream.text(text);
-    if (!this.#stream.write(whole)) this.full = true;
+    if (!writeFrom(this.#stream, bytes, from, to)) this.full = true;
     this.#stream.uncork();
   }
 }

@@ -1,6 +1,6 @@
 import type { Downstream, TcpProxy, TcpUpstream } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
-import { kept } from '../transport/read-buffer.ts';
+import { writeFrom } from '../transport/read-buffer.ts';
 
 /** All raw TCP connections of one sidecar, so that draining can wait for them. */
 export class TcpSessions {
@@ -96,7 +96,7 @@ class TcpSession {
     from.readBy({
       bytes: (bytes, start, end) => {
         count(end - start);
-        if (!to.write(kept(bytes, start, end))) from.pause();
+        if (!writeFrom(to, bytes, start, end)) from.pause();
       },
       ended: () => to.end(),
       drained: () => to.resume(),

@@ -29,6 +29,8 @@ export interface ByteStream {
   text(latin1: string): boolean;
   /** Bytes that the writer does not touch again. Returns whether more may be written now. */
   write(bytes: Buffer): boolean;
+  /** Bytes that are valid only during the call, for streams that copy what is written anyway; elsewhere `write` gets them kept. */
+  copy?(bytes: Buffer, from: number, to: number): boolean;
   /** Writes between `cork` and `uncork` leave together. */
   cork(): void;
   uncork(): void;

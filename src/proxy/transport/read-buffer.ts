@@ -1,4 +1,5 @@
 import type { OnReadOpts } from 'node:net';
+import type { ByteStream } from './byte-stream.ts';
 
 /** Takes the bytes of one read: `bytes` up to `length`, valid only during the call (see `kept`). Must not throw. */
 export type TakeRead = (bytes: Buffer, length: number) => void;
@@ -18,6 +19,11 @@ export function readInto(take: TakeRead): OnReadOpts {
       return true;
     },
   };
+}
+
+/** Writes bytes `from` to `to`, which are the caller's again afterwards. Returns what `write` does. */
+export function writeFrom(stream: ByteStream, bytes: Buffer, from: number, to: number): boolean {
+  return stream.copy === undefined ? stream.write(kept(bytes, from, to)) : stream.copy(bytes, from, to);
 }
 
 /** Bytes `from` to `to` for longer than the read they came with: a copy where the next read would overwrite them. */

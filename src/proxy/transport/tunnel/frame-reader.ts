@@ -10,10 +10,10 @@ export interface FrameSink {
   malformed(problem: string): void;
 }
 
-/** A small frame that one read cuts in two is put together first: its reader would otherwise write it out in two. */
-const joinedBytes = 4096;
-
-/** Reads frames however the bytes come. Payloads are handed on as they lie, without waiting for their end, unless they are small. */
+/**
+ * Reads frames however the bytes come. A payload that lies whole in a read is handed on as it lies. One that is cut in two is put together first: its reader
+ * would otherwise write it out in two, and a system call costs more than the copy.
+ */
 export class FrameReader {
   readonly #sink: FrameSink;
   /** A header that came in parts. */
@@ -74,7 +74,7 @@ export class FrameReader {
     if (!this.#sink.frame(type, id, value)) return false;
     if (type > frame.data) return true;
     this.#remaining = value;
-    if (value <= joinedBytes && value > available) {
+    if (value > available) {
       this.#joined = Buffer.allocUnsafe(value);
       this.#joinedHas = 0;
     }

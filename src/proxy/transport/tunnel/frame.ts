@@ -30,8 +30,10 @@ export const frame = {
 
 /** Bytes of a header. */
 export const headerBytes = 8;
-/** Header and payload of a full frame are one TLS record; a small frame waits behind at most this much of each other stream. */
-export const maxPayload = 16 * 1024 - headerBytes;
+/** Longest payload: a message of 16 KiB with its head is one frame, and reaches its reader in one piece. */
+export const maxPayload = 32 * 1024;
+/** What a stream sends in one turn when others wait: a small message waits behind at most this much of each of them. With its header one TLS record. */
+export const turnPayload = 16 * 1024 - headerBytes;
 /** What one side of a stream may send before the reader has taken some: the most that a slow reader costs in memory. */
 export const streamWindow = 256 * 1024;
 /** Credit goes back in portions: a frame per read would double the traffic. */

@@ -1,5 +1,6 @@
 import type { ByteStream, StreamReader } from '../byte-stream.ts';
-import { creditStep, frame, maxPayload, streamWindow } from './frame.ts';
+import { kept } from '../read-buffer.ts';
+import { creditStep, frame, streamWindow, turnPayload } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { Inbox } from './inbox.ts';
 
@@ -86,10 +87,14 @@ export class TunnelStream implements ByteStream {
   }
 
   write(bytes: Buffer): boolean {
-    const { length } = bytes;
-    if (!this.#goesAtOnce(length)) return this.#enqueue(bytes);
-    this.#credit -= length;
-    this.#carrier.writer.bytes(this.#dataType(), this.id, bytes, 0, length);
+    if (!this.#goesAtOnce(bytes.length)) return this.#enqueue(bytes);
+    this.#send(bytes, 0, bytes.length);
+    return true;
+  }
+
+  copy(bytes: Buffer, from: number, to: number): boolean {
+    if (!this.#goesAtOnce(to - from)) return this.#enqueue(kept(bytes, from, to));
+    this.#send(bytes, from, to);
     return true;
   }
 
@@ -187,7 +192,7 @@ export class TunnelStream implements ByteStream {
   takeTurn(): boolean {
     const queue = this.#queue;
     if (queue === null) return false;
-    let left = Math.min(maxPayload, this.#credit, this.#queued);
+    let left = Math.min(turnPayload, this.#credit, this.#queued);
     this.#credit -= left;
     this.#queued -= left;
     for (let first = queue[0]; first !== undefined && left > 0; first = queue[0]) {
@@ -243,6 +248,11 @@ export class TunnelStream implements ByteStream {
     return (
       this.#queued === 0 && bytes > 0 && bytes <= this.#credit && !this.#endWanted && !this.#over && this.#carrier.admits(bytes)
     );
+  }
+
+  #send(bytes: Buffer, from: number, to: number): void {
+    this.#credit -= to - from;
+    this.#carrier.writer.bytes(this.#dataType(), this.id, bytes, from, to);
   }
 
   #dataType(): number {

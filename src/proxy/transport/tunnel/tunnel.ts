@@ -47,6 +47,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   readonly #alive = new Deadline(() => this.#checkAlive());
   readonly #idle = new Deadline(() => this.#idled());
   readonly #frames = new FrameReader(this);
+  readonly #tick = (): void => this.turnEnded();
   readonly #streams = new Map<number, TunnelStream>();
   readonly #ring = new TurnRing();
   #late: TunnelStream[] = [];
@@ -245,7 +246,9 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    atTurnEnd(this);
+    // A lone stream has nobody to wait for.
+    if (this.#streams.size === 1) process.nextTick(this.#tick);
+    else atTurnEnd(this);
   }
 
   /** Sends what there is, in turns once it is more than a burst, as long as the connection takes it. */
