@@ -22,6 +22,10 @@ export interface EgressParts {
   readonly split: (split: Split) => ClusterRuntime | null;
 }
 
+function asksForTunnel(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, 8) === 'CONNECT ';
+}
+
 /** Connections of the app to addresses that the mesh does not know. */
 export class Egress {
   readonly #parts: EgressParts;
@@ -43,7 +47,8 @@ export class Egress {
     const others = (): ClusterRuntime | null => cluster(tables.fallback.name);
     const dial = (): TcpUpstream | null => (tables.allowed ? towards(downstream, others()) : null);
     sniff(downstream, clock, dial, {
-      http: d => serve(d, original),
+      // A forward proxy: what follows is between the app and whoever it asks for.
+      http: d => (asksForTunnel(d.initial) ? tcp(d, towards(d, others())) : serve(d, original)),
       tcp: (d, early) => {
         const names = beginsTls(d.initial) ? tables.names(localPort) : null;
         if (names === null) {

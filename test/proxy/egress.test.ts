@@ -132,6 +132,18 @@ describe('addresses that the mesh does not know, all let through', () => {
     );
   });
 
+  test('a forward proxy is spoken to as it is', async () => {
+    const proxy = createServer(socket => {
+      socket.on('error', () => {});
+      socket.once('data', asked => socket.end(`HTTP/1.1 200 OK\r\n\r\ntunnel for ${String(asked).split(' ')[1]}`));
+    });
+    const running = await sidecarTowards(await serving(proxy), { egress: 'allow-any' });
+    assert.equal(
+      await raw(running, 'CONNECT a.corp:443 HTTP/1.1\r\nHost: a.corp:443\r\n\r\n'),
+      'HTTP/1.1 200 OK\r\n\r\ntunnel for a.corp:443',
+    );
+  });
+
   test('TLS as it is', async () => {
     const running = await sidecarTowards(await serving(secure('a.corp')), { egress: 'allow-any' });
     assert.equal(await overTls(running, 'a.corp'), 'a.corp heard a.corp');

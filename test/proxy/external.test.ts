@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { decode, encode } from 'dns-packet';
 import { systemClock } from '../../src/async/clock.ts';
 import { DnsForwarder, type Nameserver } from '../../src/proxy/dns/forward.ts';
@@ -171,6 +172,41 @@ describe('TLS that the sidecar makes', () => {
     await running.apply('2', secured(await serving(https()), tls, { protocol: 'http2' }));
     assert.equal((await get(running)).status, 503);
   });
+});
+
+test('raw TCP in TLS that the sidecar makes', async () => {
+  const server = createTlsServer(certificateFor('db.corp'), socket => {
+    socket.on('error', () => {});
+    socket.write('hello');
+    socket.pipe(socket);
+  });
+  const port = await serving(server);
+  const one = await startOnLoopback('shop', ca, () => ({ address: '240.240.0.1', port: 5432 }));
+  cleanups.push(() => one.sidecar.drain(0));
+  const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
+  cleanups.push(() => daemon[Symbol.dispose]());
+  const tls = { serverName: 'db.corp', caPem: ca.bundlePem };
+  const snapshot = snapshotOf('shop', {
+    version: '1',
+    clusters: [external('127.0.0.1', port, { endpoints: [{ workload: 'db', address: '127.0.0.1', port, tls: 'tls' }], tls })],
+    outbound: [
+      {
+        address: '240.240.0.1',
+        port: 5432,
+        protocol: 'tcp',
+        service: 'db',
+        routeTable: '',
+        tcp: [{ cluster: 'api', weight: 1 }],
+      },
+    ],
+  });
+  assert.deepEqual(await daemon.push(snapshot), { kind: 'ack', version: '1' });
+  const socket = connect({ port: one.sidecar.ports.outbound, host: '127.0.0.1', allowHalfOpen: true });
+  cleanups.push(() => socket.destroy());
+  socket.end(' world');
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  assert.equal(text, 'hello world');
 });
 
 describe('host names', () => {

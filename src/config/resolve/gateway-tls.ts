@@ -16,9 +16,16 @@ export function tlsOf(gateway: GatewaySpec, path: readonly string[], files: TlsF
     .filter(host => host !== '*')
     .sort(compareText);
   if (cert === undefined || key === undefined)
-    return { tls: { minVersion, certificate: { kind: 'issued', names: [...new Set([...hosts, ...ownNames])] } } };
+    return {
+      tls: { minVersion, certificate: { kind: 'issued', names: [...new Set([...hosts, ...ownNames, ...addressOf(gateway)])] } },
+    };
   const pair = files.pair({ cert, key }, hosts, [...path, 'tls']);
   return pair === null ? {} : { tls: { minVersion, certificate: { kind: 'files', ...pair } } };
+}
+
+/** Of a gateway that listens at one address of the network, that one too. */
+function addressOf({ address }: GatewaySpec): readonly string[] {
+  return address === undefined || address === '0.0.0.0' || address === '::' ? [] : [address];
 }
 
 /** Checks the fields that are about TLS and redirection against each other. */
