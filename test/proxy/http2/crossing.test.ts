@@ -237,6 +237,97 @@ describe('an HTTP/2 client and an HTTP/1 server', () => {
   });
 });
 
+describe('backpressure through the data plane', () => {
+  const total = 64 * 1024 * 1024;
+
+  test('an HTTP/2 client that does not read holds back an HTTP/1 server, and gets everything once it does', async () => {
+    let sent = 0;
+    await using app = await started(
+      createHttp1((request, response) => {
+        if (request.url === '/small') {
+          response.end('small');
+          return;
+        }
+        const piece = Buffer.alloc(64 * 1024, 'x');
+        const more = (): void => {
+          while (sent < total) {
+            sent += piece.length;
+            if (!response.write(piece)) {
+              response.once('drain', more);
+              return;
+            }
+          }
+          response.end();
+        };
+        more();
+      }),
+    );
+    await using plane = await planeTo(app.port, 'http1');
+    const session = connect(`http://127.0.0.1:${plane.port}`);
+    const big = session.request({ ':path': '/big' });
+    await new Promise(resolve => big.once('response', resolve));
+    let quiet = -1;
+    await eventually(() => {
+      const before = quiet;
+      quiet = sent;
+      assert.equal(sent, before);
+    });
+    // What sockets of loopback hold, and little more.
+    assert.ok(sent < 16 * 1024 * 1024, `${sent}`);
+    const small = session.request({ ':path': '/small' });
+    await new Promise(resolve => small.once('end', resolve).resume());
+    let got = 0;
+    big.on('data', (bytes: Buffer) => {
+      got += bytes.length;
+    });
+    await new Promise(resolve => big.once('end', resolve));
+    assert.equal(got, total);
+    session.destroy();
+    assert.deepEqual(plane.bugs, []);
+  });
+
+  test('an HTTP/1 server that does not read holds back an HTTP/2 client', async () => {
+    let request: IncomingMessage | null = null;
+    let got = 0;
+    await using app = await started(
+      createHttp1((r, response) => {
+        request = r;
+        r.on('end', () => response.end(String(got)));
+      }),
+    );
+    await using plane = await planeTo(app.port, 'http1');
+    const session = connect(`http://127.0.0.1:${plane.port}`);
+    const upload = session.request({ ':method': 'PUT', ':path': '/' });
+    let written = 0;
+    const piece = Buffer.alloc(64 * 1024, 'x');
+    const more = (): void => {
+      while (written < total) {
+        written += piece.length;
+        if (!upload.write(piece)) {
+          upload.once('drain', more);
+          return;
+        }
+      }
+      upload.end();
+    };
+    more();
+    let quiet = -1;
+    await eventually(() => {
+      const before = quiet;
+      quiet = written;
+      assert.ok(request !== null);
+      assert.equal(written, before);
+    });
+    assert.ok(written < 16 * 1024 * 1024, `${written}`);
+    (request as IncomingMessage | null)?.on('data', (bytes: Buffer) => {
+      got += bytes.length;
+    });
+    await new Promise(resolve => upload.once('end', resolve).resume());
+    assert.equal(got, total);
+    session.destroy();
+  });
+});
+
 describe('WebSocket', () => {
   const accept = (key: unknown): string =>
     createHash('sha1')
