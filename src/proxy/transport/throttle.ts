@@ -45,7 +45,6 @@ export class Throttle {
 
   /** `piece` is not touched again. */
   add(piece: Buffer): void {
-    if (this.#held === 0) this.#countedAt = this.#clock.monotonic();
     this.#pieces.push(piece);
     this.#held += piece.length;
     this.#tickLater();
@@ -72,7 +71,10 @@ export class Throttle {
   }
 
   #tickLater(): void {
-    this.#cancel ??= this.#clock.after(tickMs, () => {
+    if (this.#cancel !== null) return;
+    // Time in which nothing was to be done is not saved up.
+    this.#countedAt = this.#clock.monotonic();
+    this.#cancel = this.#clock.after(tickMs, () => {
       this.#cancel = null;
       this.#sink.turn(() => this.#tick());
     });
@@ -81,7 +83,6 @@ export class Throttle {
   #tick(): void {
     const now = this.#clock.monotonic();
     this.#credit += (now - this.#countedAt) * this.#bytesPerMs;
-    this.#countedAt = now;
     const wasFull = this.full;
     while (this.#credit >= 1 && !this.#sink.full()) {
       const piece = this.#pieces[0];
