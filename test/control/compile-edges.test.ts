@@ -65,3 +65,23 @@ test('an external service: a virtual address for each host, its short name for t
     ],
   );
 });
+
+test('an external service with addresses is met by name and by address; one with a wildcard is told by its port', () => {
+  const shop = compiled().get('shop-1');
+  const vip = shop?.dns.find(record => record.name === 'legacy.corp')?.address;
+  assert.deepEqual(
+    shop?.outbound.filter(listener => listener.service === 'legacy').map(({ address, port }) => `${address}:${port}`),
+    ['10.1.2.3:1521', '10.1.2.4:1521', `${vip}:1521`],
+  );
+  assert.deepEqual(shop?.wildcards, [
+    {
+      service: 'partner',
+      port: 443,
+      protocol: 'tls',
+      hosts: ['*.partner.com'],
+      routeTable: '',
+      tcp: [{ cluster: 'outbound|443|*|partner', weight: 1 }],
+    },
+  ]);
+  assert.equal(shop?.clusters.find(one => one.name === 'outbound|443|*|partner')?.resolution, 'original');
+});

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { compareText } from '../diagnostic.ts';
 import type { ExternalConfig, ServiceConfig } from '../mesh-config.ts';
 import type { ExternalSpec } from '../schema/external.ts';
@@ -39,6 +40,15 @@ export function resolveExternal(
         });
       }
     }
+    for (const address of external.addresses ?? []) {
+      const place = `${address}:${external.port}`;
+      const owner = owners.get(place);
+      if (owner !== undefined && owner !== `external service \`${name}\``) {
+        const hint = 'what is dialled by address leads to one service: remove it from one of them';
+        report.error([...path, 'addresses'], { code: 'name-clash', message: `${place} is already that of ${owner}`, hint });
+      }
+      owners.set(place, `external service \`${name}\``);
+    }
     checkParts(external, path, report);
     const endpoints = external.addresses?.length ?? 0;
     checkPolicy(external, path, { endpoints, onlyTcp: (external.protocol ?? 'http') !== 'http' }, report);
@@ -70,6 +80,9 @@ function checkParts(external: ExternalSpec, path: YamlPath, report: Report): voi
   const { hosts, protocol = 'http', resolution, addresses, tls } = external;
   const error = (part: string, code: string, message: string, hint: string): void =>
     report.error([...path, part], { code, key: true, message, hint });
+  const numeric = hosts.find(host => isIPv4(host));
+  if (numeric !== undefined)
+    error('hosts', 'bad-value', `\`${numeric}\` is an address`, `write a name for it, and \`addresses: [${numeric}]\``);
   const wildcard = hosts.find(host => host.startsWith('*'));
   if (wildcard === '*') {
     error(

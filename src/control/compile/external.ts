@@ -19,6 +19,11 @@ export function compileExternal(
 ): OutboundPart {
   const first = host === external.hosts[0];
   const listeners: OutboundListener[] = [];
+  // Apps that dial a given address meet the same rules.
+  const everywhere = first ? [address, ...external.addresses] : [address];
+  const listen = (rest: Omit<OutboundListener, 'address'>): void => {
+    for (const one of everywhere) listeners.push({ address: one, ...rest });
+  };
   const tables: OutboundPart['tables'][number][] = [];
   for (const { port } of external.ports) {
     const scope = scopeOf(external, first ? '' : host, port, source, input);
@@ -26,7 +31,7 @@ export function compileExternal(
     const whole = (): string => scope.use({ service, subset: '', port });
     if (external.speaks !== 'http') {
       const tcp = compileTcpSide(external.routes, service, whole, scope);
-      listeners.push({ address, port, protocol: 'tcp', service, routeTable: '', ...tcp });
+      listen({ port, protocol: 'tcp', service, routeTable: '', ...tcp });
       continue;
     }
     const rules = rulesOf(external, whole, scope);
@@ -35,14 +40,14 @@ export function compileExternal(
     // The short name is known inside the mesh only: out there the request must carry the real one.
     const short: VirtualHost = { name, domains: [name, `${name}.mesh`], rules: rules.map(rule => toHost(rule, host)) };
     tables.push({ name: routeTable, virtualHosts: first && name !== host ? [short, own] : [own] });
-    const listener = { address, protocol: 'http', service, routeTable, tcp: [] } as const;
+    const listener = { protocol: 'http', service, routeTable, tcp: [] } as const;
     if (external.tls === undefined) {
-      listeners.push({ ...listener, port });
+      listen({ ...listener, port });
       continue;
     }
     const raw = input.use({ service, subset: first ? untouched : `${untouched}/${host}`, port });
-    listeners.push({ ...listener, port, tlsPassthrough: [{ cluster: raw, weight: 1 }] });
-    if (port !== httpPort) listeners.push({ ...listener, port: httpPort });
+    listen({ ...listener, port, tlsPassthrough: [{ cluster: raw, weight: 1 }] });
+    if (port !== httpPort) listeners.push({ address, ...listener, port: httpPort });
   }
   return { listeners, tables };
 }
