@@ -101,6 +101,14 @@ describe('gateways', () => {
     await assert.rejects(spoken(mesh.ports.pass, 'vault.example', mesh.ca.bundlePem), { code: 'ECONNRESET' });
   });
 
+  test('several gateways: raw TCP as it is, and hosts with a wildcard beside exact ones', async () => {
+    assert.equal(await spoken(mesh.ports.raw, 'vault.localhost', mesh.ca.bundlePem), 'vault vault.localhost');
+    const wild = await curl(`https://a.apps.localhost:${mesh.ports.secure}/w`, '--cacert', rootFile);
+    assert.match(wild.body, /"url":"\/w".*\n200 /s);
+    const nobody = await curl(`https://localhost:${mesh.ports.secure}/`, '--cacert', rootFile);
+    assert.match(nobody.body, /\n404 /);
+  });
+
   test('a certificate of one’s own; when its files change, the new one is used', async () => {
     const ownRoot = join(mesh.dir, 'tls', 'partner-ca.pem');
     const url = `https://own.localhost:${mesh.ports.own}/`;

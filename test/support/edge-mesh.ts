@@ -21,7 +21,7 @@ export const outsideNames = ['api.partner.test', 'plain.partner.test', 'raw.part
 
 /** A mesh with every kind of edge, and a server outside of it with a certificate of its own. */
 export class EdgeMesh extends MeshProject {
-  readonly ports: { readonly secure: number; readonly pass: number; readonly own: number };
+  readonly ports: { readonly secure: number; readonly pass: number; readonly own: number; readonly raw: number };
   /** Of the servers that end TLS themselves. */
   readonly ca: TestCa;
   #outside: Docker.Container | null = null;
@@ -37,8 +37,14 @@ export class EdgeMesh extends MeshProject {
   static async create(project: string): Promise<EdgeMesh> {
     const dir = await mkdtemp(join(tmpdir(), `mesh-${project}-`));
     const ca = createTestCa(Date.now());
-    const [web, secure, pass, own] = [await freePort(), await freePort(), await freePort(), await freePort()];
-    const mesh = new EdgeMesh(dir, project, web, { secure, pass, own }, ca);
+    const [web, secure, pass, own, raw] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
+    const mesh = new EdgeMesh(dir, project, web, { secure, pass, own, raw }, ca);
     await mkdir(join(dir, 'tls'));
     await writeFile(join(dir, 'tls', 'partner-ca.pem'), ca.bundlePem);
     await mesh.writePair('vault', ['vault.localhost']);
@@ -57,8 +63,9 @@ export class EdgeMesh extends MeshProject {
       '  wild: {hosts: ["*.wild.test"], port: 443, protocol: tls}',
       'gateways:',
       `  web: {port: ${web}, redirectTo: secure}`,
-      `  secure: {port: ${secure}, tls: true, routes: [{hosts: [shop.localhost], to: shop}, {hosts: [relay.localhost], to: relay}]}`,
+      `  secure: {port: ${secure}, tls: true, routes: [{hosts: [shop.localhost], to: shop}, {hosts: [relay.localhost], to: relay}, {hosts: ["*.apps.localhost"], to: shop}]}`,
       `  pass: {port: ${pass}, protocol: tls, routes: [{hosts: ["*.localhost"], to: vault}]}`,
+      `  raw: {port: ${raw}, protocol: tcp, routes: [{to: vault}]}`,
       `  own: {port: ${own}, tls: {cert: ./tls/own.pem, key: ./tls/own.key}, routes: [{hosts: [own.localhost], to: shop}]}`,
       'routes:',
       '  plain:',
