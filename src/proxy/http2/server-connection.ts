@@ -33,6 +33,8 @@ const stallMs = 300_000;
 /** After the last words the connection is given this long to take them. */
 const lingerMs = 1_000;
 
+/** Streams kept for later requests: an exchange is not small, and most clients have few at once. */
+const maxFree = 32;
 /** One for all connections: a head is dealt with before the next one is read. */
 const requestHead = new RequestHead();
 const requestFields = new RequestFields();
@@ -107,7 +109,7 @@ export class ServerConnection extends Http2Connection {
 
   /** For another request. */
   recycle(stream: ServerStream): void {
-    if (this.#free.length < maxConcurrentStreams) this.#free.push(stream);
+    if (this.#free.length < maxFree) this.#free.push(stream);
   }
 
   /** @throws ConnectionError when the client has made too much work for nothing */
