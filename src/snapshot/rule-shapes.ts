@@ -15,7 +15,21 @@ import {
   port,
   withPattern,
 } from './forms.ts';
-import { flag, list, nullable, object, on, oneOf, optional, type Shape, SnapshotError, share, tagged, whole } from './shape.ts';
+import {
+  flag,
+  list,
+  nullable,
+  object,
+  on,
+  oneOf,
+  optional,
+  type Shape,
+  SnapshotError,
+  share,
+  tagged,
+  text,
+  whole,
+} from './shape.ts';
 import type {
   CorsPolicy,
   Fault,
@@ -86,16 +100,18 @@ const pathRewrite = tagged<PathRewrite>({
   prefix: { value: pathText },
   regex: { pattern, value: pathText },
 });
+/** What is written into a head must not end its line. */
+const authority = text(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/, 'a host, with or without a port');
 const action = tagged<RouteAction>({
   forward: {
     split: filledSplit,
     exact: optional(on),
-    rewrite: optional(object<Rewrite>({ path: optional(pathRewrite), host: optional(name) })),
+    rewrite: optional(object<Rewrite>({ path: optional(pathRewrite), host: optional(authority) })),
   },
   redirect: {
     status: redirectStatus,
     scheme: optional(oneOf('http', 'https')),
-    host: optional(name),
+    host: optional(authority),
     port: optional(port),
     path: optional(pathRewrite),
   },

@@ -168,6 +168,15 @@ describe('redirects', () => {
   }
 });
 
+test('no value of the configuration ends its line, also by the bytes that its characters would lose', () => {
+  // U+010D and U+010A, cut to one byte, are CR and LF.
+  const contentType = 'text/\u010d\u010ax-evil: 1';
+  const action = { kind: 'respond', status: 200, body: '', contentType } as const;
+  assert.equal(send(table([rule({ action })]), 'GET /').reply?.contentType, Buffer.from(contentType).toString('latin1'));
+  const { sent } = send(table([rule({ requestHeaders: edits({ set: ['host: a b', 'x-a: \u010d\u010a'] }) })]), 'GET /');
+  assert.deepEqual(sent.slice(1), ['Host: a', `x-a: ${Buffer.from('\u010d\u010a').toString('latin1')}`]);
+});
+
 test('a rule answers itself, with header edits of its own', () => {
   const action = { kind: 'respond', status: 418, body: 'tea: ☕', contentType: 'text/plain; charset=utf-8' } as const;
   const { reply } = send(

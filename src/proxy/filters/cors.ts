@@ -3,6 +3,7 @@ import type { CorsPolicy, TextMatch } from '../../snapshot/snapshot.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { RequestFilter } from './filter.ts';
+import { oneLine } from './header-edits.ts';
 
 /** Fields of an answer that are this filter's: the service's own are taken out, browsers refuse two. */
 export const corsAnswerFields: readonly string[] = [
@@ -18,7 +19,8 @@ export const corsAnswerFields: readonly string[] = [
 export function corsFilter(policy: CorsPolicy): RequestFilter {
   const allows = compileOrigins(policy.allowOrigins);
   const credentials = policy.allowCredentials ? 'access-control-allow-credentials: true\r\n' : '';
-  const exposed = policy.exposeHeaders.length === 0 ? '' : `access-control-expose-headers: ${policy.exposeHeaders.join(',')}\r\n`;
+  const exposed =
+    policy.exposeHeaders.length === 0 ? '' : `access-control-expose-headers: ${oneLine(policy.exposeHeaders.join(','))}\r\n`;
   const maxAge = policy.maxAgeSeconds === undefined ? '' : `access-control-max-age: ${policy.maxAgeSeconds}\r\n`;
   return (head, _, decision) => {
     const origin = head.named('origin');
@@ -43,7 +45,7 @@ function requestedHeaders(head: RequestHead): string {
 
 /** `*` says what was asked for: with credentials browsers take a `*` for a name. */
 function allowed(name: string, values: readonly string[], asked: string): string {
-  const value = values.includes('*') ? asked : values.join(',');
+  const value = values.includes('*') ? asked : oneLine(values.join(','));
   return value === '' ? '' : `${name}: ${value}\r\n`;
 }
 

@@ -1,5 +1,6 @@
 import type { HeaderEdits } from '../../snapshot/snapshot.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
+import { isAuthority } from '../http1/authority.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
@@ -57,7 +58,8 @@ export function composeEdits(edits: readonly (HeaderEdits | undefined)[]): Compo
 
 /** The authority that edits of a request set, `undefined` for none. */
 export function hostOfEdits(edits: HeaderEdits | undefined): string | undefined {
-  return edits?.set.findLast(({ name }) => name === 'host')?.value;
+  const host = edits?.set.findLast(({ name }) => name === 'host')?.value;
+  return host !== undefined && isAuthority(host) ? host : undefined;
 }
 
 /** Edits the request's head. */
@@ -77,8 +79,8 @@ export function answerEditor(edits: ComposedEdits | null): Decision['editAnswer'
   };
 }
 
-/** As the bytes of UTF-8, which is how heads hold text; what could end the line or the message is left out. */
-function oneLine(value: string): string {
+/** A value from the configuration as the bytes of UTF-8, which is how heads hold text; what could end the line or the message is left out. */
+export function oneLine(value: string): string {
   return Buffer.from(value)
     .toString('latin1')
     .replace(/[\0-\x08\x0a-\x1f\x7f]/g, '');

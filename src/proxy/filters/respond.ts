@@ -2,7 +2,7 @@ import type { RespondAction, RouteRule } from '../../snapshot/snapshot.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';
 import type { RequestFilter } from './filter.ts';
-import { composeEdits } from './header-edits.ts';
+import { composeEdits, oneLine } from './header-edits.ts';
 
 /** Answers in place of a service. */
 export function respondFilter(
@@ -18,7 +18,7 @@ export function respondFilter(
     status,
     reason: reasonPhrase(status),
     body,
-    contentType: responseHeaders?.set.findLast(isType)?.value ?? contentType,
+    contentType: oneLine(responseHeaders?.set.findLast(isType)?.value ?? contentType),
     flag: '-',
     details: 'direct_response',
     close: false,
