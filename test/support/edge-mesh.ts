@@ -65,7 +65,7 @@ export class EdgeMesh extends MeshProject {
       `  web: {port: ${web}, redirectTo: secure}`,
       `  secure: {port: ${secure}, tls: true, routes: [{hosts: [shop.localhost], to: shop}, {hosts: [relay.localhost], to: relay}, {hosts: ["*.apps.localhost"], to: shop}]}`,
       `  pass: {port: ${pass}, protocol: tls, routes: [{hosts: ["*.localhost"], to: vault}]}`,
-      `  raw: {port: ${raw}, protocol: tcp, routes: [{to: vault}]}`,
+      `  db: {port: ${raw}, protocol: tcp, routes: [{to: vault}]}`,
       `  own: {port: ${own}, tls: {cert: ./tls/own.pem, key: ./tls/own.key}, routes: [{hosts: [own.localhost], to: shop}]}`,
       'routes:',
       '  plain:',
