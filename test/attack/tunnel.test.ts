@@ -154,7 +154,7 @@ describe('floods', () => {
   test('of requests whose answers are not read end the connection', async () => {
     const state = attacked('server');
     state.raw.pause();
-    for (let i = 0; i < 200 && state.problem === null; i++) {
+    for (let i = 0; i < 400 && state.problem === null; i++) {
       // Each stream is refused here, so each costs an answer.
       state.raw.write(Buffer.concat(Array.from({ length: 200 }, (_, n) => open(1 + i * 200 + n))));
       await turn();

@@ -86,15 +86,18 @@ describe('a tunnel', () => {
 
   test('lets streams take turns once the connection is full: a small message waits for one frame of each large one', async () => {
     const { client, near } = rig({ manual: true });
+    const filler = client.open();
     const bulk = Array.from({ length: 4 }, () => client.open());
     const small = Array.from({ length: 3 }, () => client.open());
     await turn();
     near.step();
     near.capacity = 0;
+    filler.write(Buffer.alloc(240_000));
+    await turn();
+    // The connection takes no more: the large ones wait, and then the small ones come.
+    assert.ok(near.waiting > 0);
     for (const stream of bulk) stream.write(Buffer.alloc(200_000));
     await turn();
-    // The connection takes no more; now the small ones come.
-    assert.ok(near.waiting > 0);
     for (const stream of small) stream.text('small');
     await turn();
     near.outbox.length = 0;

@@ -9,7 +9,7 @@ export interface StreamReader {
   bytes(bytes: Buffer, from: number, to: number): void;
   /** The peer has ended its side; bytes may still be written. At most once. */
   ended(): void;
-  /** After a write that returned `false`: more may be written. */
+  /** After a write that returned `false`: more may be written. A socket says so when everything before is out. */
   drained(): void;
   /** The stream is gone, both ways. Once, and nothing after it. `failed`: it did not end properly on both sides. */
   closed(failed: boolean): void;

@@ -1,16 +1,21 @@
 import type { ByteStream } from '../byte-stream.ts';
 import { frame, headerBytes, maxPayload } from './frame.ts';
 
-/** Memory that frames are written into, one after the other; what was handed to the connection is not touched again. */
-const chunkBytes = 128 * 1024;
+/** Memory that frames are written into, one after the other; what was handed to the connection is not touched again before it is out. */
+const firstChunkBytes = 64 * 1024;
+/** A turn that needs more than the chunk at hand makes the next ones larger, up to this: frames in one piece leave without another copy. */
+const maxChunkBytes = 512 * 1024;
 /** A chunk with less room than this is given up after a write, so that the frames of a turn lie in one piece mostly. */
-const minRoom = 32 * 1024;
+const minRoom = 16 * 1024;
 
 /** Builds the frames of one turn in one piece of memory, to leave in one write. What a stream writes several times in a row becomes one frame. */
 export class FrameWriter {
   #chunk: Buffer | null = null;
+  #chunkBytes = firstChunkBytes;
   #start = 0;
   #at = 0;
+  /** Too little room is left. */
+  #spent = false;
   /** Full chunks before the one at hand. */
   #parts: Buffer[] = [];
   #partsBytes = 0;
@@ -69,7 +74,7 @@ export class FrameWriter {
     const last = chunk.subarray(this.#start, this.#at);
     this.#start = this.#at;
     this.#lastId = -1;
-    if (chunkBytes - this.#at < minRoom) this.#chunk = null;
+    if (chunk.length - this.#at < minRoom) this.#spent = true;
     if (this.#parts.length === 0) return to.write(last);
     const parts = this.#parts;
     this.#parts = [];
@@ -81,15 +86,25 @@ export class FrameWriter {
     return more;
   }
 
+  /** Everything handed over is out: its memory may be used again. */
+  reuse(): void {
+    if (this.pending > 0) return;
+    this.#start = 0;
+    this.#at = 0;
+    this.#spent = false;
+  }
+
   #reserve(bytes: number): Buffer {
     let chunk = this.#chunk;
-    if (chunk !== null && chunkBytes - this.#at >= bytes) return chunk;
+    if (chunk !== null && !this.#spent && chunk.length - this.#at >= bytes) return chunk;
     if (chunk !== null && this.#at > this.#start) {
       this.#parts.push(chunk.subarray(this.#start, this.#at));
       this.#partsBytes += this.#at - this.#start;
+      this.#chunkBytes = Math.min(2 * this.#chunkBytes, maxChunkBytes);
     }
-    chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
     this.#chunk = chunk;
+    this.#spent = false;
     this.#start = 0;
     this.#at = 0;
     this.#lastId = -1;

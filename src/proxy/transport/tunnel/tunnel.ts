@@ -23,7 +23,9 @@ export interface TunnelTimes {
   readonly idle: DeadlineList;
 }
 
-/** Frames of one turn. More waits until the connection has taken it, and streams take turns from there. */
+/** Frames of one turn while nobody waits. What is more waits until the connection has taken them, and streams take turns from there. */
+const directBytes = 256 * 1024;
+/** Frames of one write once streams take turns: a small message waits behind this much at most before its turn. */
 const burstBytes = 64 * 1024;
 /** Answers to a peer that sends but does not read. */
 const maxUnreadBytes = 64 * 1024;
@@ -128,6 +130,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   drained(): void {
     if (this.#gone) return;
     this.#full = false;
+    this.writer.reuse();
     this.#flush();
     this.#endWhenDone();
   }
@@ -180,7 +183,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   }
 
   admits(bytes: number): boolean {
-    if (this.#full || !this.#ring.empty || this.#gone || this.writer.pending + bytes > burstBytes) return false;
+    if (this.#full || !this.#ring.empty || this.#gone || this.writer.pending + bytes > directBytes) return false;
     this.#schedule();
     return true;
   }
@@ -224,7 +227,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
     if (this.#pong !== null) this.writer.control(frame.pong, this.#pong, 0);
     this.#pong = null;
     if (!this.#full) this.#flush();
-    else if (this.writer.pending > burstBytes + maxUnreadBytes) this.#lose('the peer does not read');
+    else if (this.writer.pending > directBytes + maxUnreadBytes) this.#lose('the peer does not read');
     this.#endWhenDone();
     this.#scheduled = false;
     if (this.#late.length > 0 || this.#opening.length > 0 || (!this.#full && this.writer.pending > 0)) this.#schedule();
