@@ -127,7 +127,7 @@ export interface ServiceDocument {
   readonly outliers?: Readonly<Record<string, unknown>> | undefined;
 }
 /** A service outside the mesh. */
-export interface ExternalDocument {
+export interface ExternalDocument extends ServiceDocument {
   readonly hosts: readonly string[];
   readonly port: number;
   readonly protocol?: 'http' | 'tcp' | 'tls' | undefined;

@@ -12,11 +12,6 @@ export function translateMatch(match: RouteMatchSpec): MatchDocument | null {
   return { path, methods: method, headers, query };
 }
 
-/** The path that `replacePrefixMatch` replaces. */
-export function matchedPrefix(match: RouteMatchSpec): string {
-  return match.path?.value ?? '/';
-}
-
 function pathOf({ path, method }: RouteMatchSpec): PathDocument | undefined {
   if (typeof method === 'object') return grpcPath(method);
   const value = path?.value ?? '/';

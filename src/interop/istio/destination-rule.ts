@@ -9,15 +9,19 @@ const balancers: Readonly<Record<string, string>> = {
   LEAST_CONN: 'least-request',
 };
 
-/** What a DestinationRule says about its service. */
-export function translateDestinationRule(spec: DestinationRuleSpec, note: (message: string) => void): ServiceDocument {
+/** What a DestinationRule says about its service. `outside`: a service outside the mesh, whose TLS is told elsewhere. */
+export function translateDestinationRule(
+  spec: DestinationRuleSpec,
+  outside: boolean,
+  note: (message: string) => void,
+): ServiceDocument {
   const { trafficPolicy = {}, subsets = [] } = spec;
   if (subsets.some(subset => subset.trafficPolicy !== undefined))
     note('policies of single subsets are left out: a service has one');
   if (trafficPolicy.portLevelSettings !== undefined) note('policies of single ports are left out: a service has one');
   const { connectionPool: { tcp = {}, http = {} } = {}, loadBalancer } = trafficPolicy;
   const warmup = loadBalancer?.warmup?.duration ?? loadBalancer?.warmupDurationSecs;
-  if (trafficPolicy.tls !== undefined && trafficPolicy.tls.mode !== 'ISTIO_MUTUAL')
+  if (!outside && trafficPolicy.tls !== undefined && trafficPolicy.tls.mode !== 'ISTIO_MUTUAL')
     note(
       `tls mode ${trafficPolicy.tls.mode ?? 'DISABLE'} is left out: the mesh secures its own services, \`external\` has \`tls\``,
     );

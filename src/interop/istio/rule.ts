@@ -76,7 +76,7 @@ export function translateSplit(route: readonly RouteDestinationSpec[], context: 
 }
 
 /** `:authority` is the host. */
-export function headersOf(spec: HeadersSpec | undefined): HeadersDocument | undefined {
+function headersOf(spec: HeadersSpec | undefined): HeadersDocument | undefined {
   if (spec === undefined) return undefined;
   const named = (values: Readonly<Record<string, string>> | undefined) =>
     values === undefined

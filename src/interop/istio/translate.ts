@@ -67,7 +67,12 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
       const spec = object.spec as DestinationRuleSpec;
       const name = service(spec.host);
       if (name === null) note(object, `host ${spec.host} is not there`, 'unknown-reference');
-      else services[name] = { ...services[name], ...translateDestinationRule(spec, message => note(object, message)) };
+      else {
+        const outside = external[name];
+        const policy = translateDestinationRule(spec, outside !== undefined, message => note(object, message));
+        if (outside === undefined) services[name] = { ...services[name], ...policy };
+        else external[name] = { ...outside, ...policy };
+      }
     }
     if (object.kind !== 'VirtualService') continue;
     const spec = object.spec as VirtualServiceSpec;
