@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeSnapshot, SnapshotError } from '../../src/snapshot/decode.ts';
-import { fixture } from './fixture.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import { fixture, fullFixture } from './fixture.ts';
 
-/** The fixture with one place changed; `value` undefined removes the field. */
-function changed(path: readonly (string | number)[], value: unknown): unknown {
-  const copy = JSON.parse(JSON.stringify(fixture)) as unknown;
+/** A fixture with one place changed; `value` undefined removes the field. */
+function changed(path: readonly (string | number)[], value: unknown, from: Snapshot = fixture): unknown {
+  const copy = JSON.parse(JSON.stringify(from)) as unknown;
   let at = copy as Record<string | number, unknown>;
   for (const step of path.slice(0, -1)) at = at[step] as Record<string | number, unknown>;
   const last = path.at(-1) as string | number;
@@ -17,6 +18,7 @@ function changed(path: readonly (string | number)[], value: unknown): unknown {
 
 test('a snapshot survives the wire', () => {
   assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(fixture))), fixture);
+  assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(fullFixture))), fullFixture);
 });
 
 const first = (key: 'inbound' | 'outbound' | 'clusters' | 'dns') => fixture[key][0];
@@ -95,6 +97,67 @@ for (const [what, path, value, where] of refused) {
     assert.throws(
       () => decodeSnapshot(changed(path, value)),
       (error: unknown) => error instanceof SnapshotError && error.path === where && error.message.startsWith(`${where}: `),
+    );
+  });
+}
+
+const ruleText = 'routeTables[0].virtualHosts[0].rules[0]';
+const policies: readonly [string, readonly (string | number)[], unknown, string][] = [
+  ['a mirror to nowhere', [...rule, 'mirrors', 0, 'cluster'], 'x', `${ruleText}.mirrors[0].cluster`],
+  [
+    'a server name that leads nowhere',
+    ['gateway', 2, 'sni', 0, 'split', 0, 'cluster'],
+    'x',
+    'gateway[2].sni[0].split[0].cluster',
+  ],
+  ['a gateway with TLS without a certificate', ['gateway', 1, 'tls', 'certificates'], [], 'gateway[1].tls.certificates'],
+  [
+    'an abort of raw TCP',
+    ['outbound', 0, 'tcpFaults', 1],
+    { kind: 'abort', percent: 1, status: 503 },
+    'outbound[0].tcpFaults[1].kind',
+  ],
+  ['more than all', [...rule, 'faults', 0, 'percent'], 101, `${ruleText}.faults[0].percent`],
+  ['a field of another kind of fault', [...rule, 'faults', 1, 'ms'], 10, `${ruleText}.faults[1].ms`],
+  ['an interim status', [...rule, 'faults', 0, 'status'], 100, `${ruleText}.faults[0].status`],
+  [
+    'a kind of redirection',
+    ['routeTables', 0, 'virtualHosts', 0, 'rules', 1, 'action', 'status'],
+    304,
+    'routeTables[0].virtualHosts[0].rules[1].action.status',
+  ],
+  [
+    'a second line in a header',
+    [...rule, 'responseHeaders', 'set'],
+    [{ name: 'a', value: 'b\r\nc: d' }],
+    `${ruleText}.responseHeaders.set[0].value`,
+  ],
+  ['an upper-case header', [...rule, 'requestHeaders', 'remove'], ['X'], `${ruleText}.requestHeaders.remove[0]`],
+  [
+    'a broken pattern of a rewrite',
+    [...rule, 'action', 'rewrite', 'path', 'pattern'],
+    '(',
+    `${ruleText}.action.rewrite.path.pattern`,
+  ],
+  ['false for a switch', [...rule, 'action', 'exact'], false, `${ruleText}.action.exact`],
+  ['null for an absent field', [...rule, 'cors'], null, `${ruleText}.cors`],
+  [
+    'two buckets of one name',
+    [...rule, 'rateLimits'],
+    [0, 0].map(() => fullFixture.inbound[0]?.rateLimits?.[0]),
+    `${ruleText}.rateLimits[1]`,
+  ],
+  ['a ring without what is hashed', ['clusters', 0, 'hash'], undefined, 'clusters[0].hash'],
+  ['a hash without a ring', ['clusters', 0, 'balancer'], 'random', 'clusters[0].hash'],
+  ['TLS that nothing is said of', ['clusters', 0, 'tls'], undefined, 'clusters[0].endpoints[0].tls'],
+  ['a host name that nobody resolves', ['clusters', 0, 'resolution'], undefined, 'clusters[0].endpoints[0].address'],
+];
+
+for (const [what, path, value, where] of policies) {
+  test(`refused: ${what}`, () => {
+    assert.throws(
+      () => decodeSnapshot(changed(path, value, fullFixture)),
+      (error: unknown) => error instanceof SnapshotError && error.path === where,
     );
   });
 }
