@@ -130,7 +130,7 @@ export function story(
     ...rows,
     `  look with  ${mesh} status · ${mesh} proxy-status · ${mesh} logs -f`,
     ...(gateways.some(({ url }) => url.startsWith('https:'))
-      ? [`  trust      ${mesh} ca > ca.pem, for curl --cacert ca.pem and browsers`]
+      ? [`  trust      ${mesh} ca > ca.pem, for curl --cacert ca.pem`]
       : []),
     `  edit       mesh.yaml; saved rules are in force at once`,
     `  end with   ${detached ? `${mesh} down` : `Ctrl-C (stops), ${mesh} down (removes)`}`,
