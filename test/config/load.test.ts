@@ -182,12 +182,19 @@ routes: {web: [{split: {v1: 90, v2: 10}}]}
     assert.deepEqual(await told(rule), []);
 });
 
-test('the gateway, rules and access of docs/configuration.md are valid', async () => {
-  const page = await readFile(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
-  const chapter = page.slice(page.indexOf('## Gateways and rules'), page.indexOf('## Values'));
-  const examples = [...chapter.matchAll(/```yaml\n(.*?)```/gs)].map(match => match[1]).join('');
-  const plain = ['backoffice', 'storefront', 'ratings', 'details'].map(name => `${name}: {image: x, port: 80}`).join(', ');
-  const versions = '{v1: {image: a}, v2: {image: b}, v3: {image: c}}';
-  const services = `services: {${plain}, reviews: {port: 80, versions: ${versions}}}\n`;
-  assert.deepEqual((await loaded({ 'mesh.yaml': services + examples })).diagnostics, []);
-});
+for (const [title, names] of [
+  ['Gateways and rules', ['backoffice', 'storefront', 'ratings', 'details']],
+  ['Traffic rules', ['storefront']],
+  ['The edges', ['shop', 'postgres', 'vault']],
+] as const) {
+  test(`the examples of docs/configuration.md are valid: ${title}`, async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
+    const chapter = page.split('\n## ').find(part => part.startsWith(title)) ?? '';
+    const examples = [...chapter.matchAll(/```yaml\n(.*?)```/gs)].map(match => match[1]).join('');
+    assert.notEqual(examples, '');
+    const plain = names.map(name => `${name}: {image: x, port: ${name === 'postgres' ? 5432 : 80}}`).join(', ');
+    const versions = '{v1: {image: a}, v2: {image: b}, v3: {image: c}}';
+    const services = `services: {${plain}, reviews: {port: 80, versions: ${versions}}}\n`;
+    assert.deepEqual((await loaded({ 'mesh.yaml': services + examples })).diagnostics, []);
+  });
+}
