@@ -49,6 +49,20 @@ describe('version', () => {
   });
 });
 
+describe('ca', () => {
+  test('prints the root that `up` left, and says so where there is none', async () => {
+    const folder = await mkdtemp(join(dir, 'ca-'));
+    await writeFile(join(folder, 'mesh.yaml'), good);
+    const none = await mesh(['ca'], folder);
+    assert.equal(none.stdout, '');
+    assert.notEqual(none.code, 0);
+    assert.match(none.stderr, /there is no CA yet[\s\S]*mesh up/);
+    await mkdir(join(folder, '.mesh'));
+    await writeFile(join(folder, '.mesh', 'ca.pem'), '-----BEGIN CERTIFICATE-----\n');
+    assert.deepEqual(await mesh(['ca'], folder), { code: 0, stdout: '-----BEGIN CERTIFICATE-----\n', stderr: '' });
+  });
+});
+
 describe('usage', () => {
   const wrong: readonly (readonly [what: string, args: readonly string[], said: RegExp])[] = [
     ['an unknown command names the nearest one', ['statsu'], /unknown command 'statsu'[\s\S]*status/],
