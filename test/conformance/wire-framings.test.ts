@@ -1,5 +1,5 @@
 /**
- * All 240 cases of the wire corpus, at the server's sidecar and at the gateway, and however the bytes are cut into packets: those with a
+ * All 240 cases of the wire corpus, at the server's sidecar, at the gateway and through both, and however the bytes are cut into packets: those with a
  * known exploit behind them byte by byte, the others at random places. The corpus's own runner plays most of them inbound (`wire.test.ts`);
  * what it leaves out for its length, slow clients and silent servers, is played here on a clock that is moved by hand.
  */
@@ -39,7 +39,7 @@ async function playAll(runs: readonly (() => Promise<string[]>)[]): Promise<stri
 }
 
 describe('the wire corpus', { skip: corpusMissing }, () => {
-  for (const side of ['inbound', 'gateway'] as const) {
+  for (const side of ['inbound', 'gateway', 'chain'] as const) {
     test(`${side}, as it is written`, async () => {
       const cases = wireCases();
       assert.equal(cases.length, 240);

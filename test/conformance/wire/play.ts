@@ -10,8 +10,8 @@ import type { WireCase } from './corpus.ts';
 import { startRecorder } from './recorder.ts';
 import { type Observed, problemsOf } from './verdict.ts';
 
-/** Where the case is played: at the server's sidecar or at a gateway. */
-export type Side = 'inbound' | 'gateway';
+/** Where the case is played: at the server's sidecar, at a gateway, or at a gateway with the server's sidecar behind it. */
+export type Side = 'inbound' | 'gateway' | 'chain';
 
 /** How the bytes are cut: all at once, one by one, or at random places. */
 export type Framing =
@@ -95,7 +95,8 @@ class Stage {
       const inbound = await startPlane('inbound', inboundSnapshot(port), { localPort: port, clock });
       planes.push(inbound);
       // A route's timeout belongs to the caller's sidecar: there is one before the server's.
-      if (one.slow) planes.push(await startPlane('gateway', gatewaySnapshot(inbound.port, true), { clock }));
+      if (one.slow || side === 'chain')
+        planes.push(await startPlane('gateway', gatewaySnapshot(inbound.port, one.slow === true), { clock }));
     }
     stage = new Stage(one, planes, recorder);
     await stage.connected();
