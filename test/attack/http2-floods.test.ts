@@ -36,6 +36,7 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
   const post = request(1, { ':method': 'POST' }, 4);
   const attacks: Readonly<Record<string, string>> = {
     'rapid reset': streams(2000, id => request(id, { ':method': 'POST' }, 4) + frame(3, 0, id, u32(8))),
+    'resets that the client provokes': streams(2000, id => request(id, { ':method': 'POST' }, 4) + frame(8, 0, id, u32(0))),
     'malformed requests': streams(2000, id => request(id, { 'X-Upper': 'a' })),
     'CONTINUATION without end': frame(1, 0, 1, block(getRequest)) + frame(9, 0, 1, block({ 'x-a': 'b' })).repeat(20_000),
     'empty CONTINUATION': frame(1, 0, 1, block(getRequest)) + frame(9, 0, 1, '').repeat(20_000),
@@ -61,6 +62,36 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
       streams(2000, id => request(id, { ':method': 'POST' }, 4) + frame(1, 4, id, '')),
       server,
     );
+  });
+});
+
+describe('a busy client is no flood', () => {
+  test('that gives up every other request', async () => {
+    await using server = await echo();
+    const client = await RawClient.open(server.port);
+    const pair = (id: number): string =>
+      `${request(id * 2 - 1)}${request(id * 2 + 1, { ':method': 'POST' }, 4)}${frame(3, 0, id * 2 + 1, u32(8))}`;
+    client.write(streams(2000, pair));
+    await client.settled();
+    assert.equal(client.goaway, null);
+    assert.equal(client.heads.length, 2000);
+    client.socket.destroy();
+  });
+
+  test('whose requests wait long before it gives them up', async () => {
+    const clock = manualClock();
+    await using server = await echo(clock);
+    const client = await RawClient.open(server.port);
+    for (let round = 0; round < 20; round++) {
+      const ids = Array.from({ length: 50 }, (_, i) => round * 100 + i * 2 + 1);
+      client.write(ids.map(id => request(id, { ':method': 'POST' }, 4)).join(''));
+      await client.settled();
+      clock.advance(2_000);
+      client.write(ids.map(id => frame(3, 0, id, u32(8))).join(''));
+      await client.settled();
+    }
+    assert.equal(client.goaway, null);
+    client.socket.destroy();
   });
 });
 

@@ -1,7 +1,7 @@
 /** Frames that cost the sender little and us something (PING, SETTINGS, PRIORITY, empty DATA, odd WINDOW_UPDATEs): as many at once, and this many per second. */
 const cheapBurst = 1000;
 const cheapPerSecond = 100;
-/** Streams that end before their answer does, or that are refused: Envoy closes after 500 of them, nghttp2 after 1,000. */
+/** Streams that are refused or given up at once: Envoy closes after 500 of them where they are the half of all, nghttp2 after 1,000. */
 const wasteBurst = 500;
 const wastePerSecond = 50;
 /** Every stream and every frame of ours may be followed by some WINDOW_UPDATEs. @see Envoy `max_inbound_window_update_frames_per_data_frame_sent` */
@@ -30,6 +30,11 @@ export class FloodGuard {
     if (--this.#cheap > 0) return true;
     this.#refill();
     return this.#cheap > 0;
+  }
+
+  /** A stream came to its end: among many such ones some may be in vain. */
+  completed(): void {
+    if (this.#waste < wasteBurst) this.#waste++;
   }
 
   /** A stream was opened in vain. Returns whether the peer may go on. */

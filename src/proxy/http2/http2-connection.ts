@@ -65,8 +65,8 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
   abstract goingAway(last: number, code: number): void;
   /** The peer's settings have changed. */
   protected abstract settingsChanged(): void;
-  /** The peer reset a stream that was open. */
-  protected abstract streamGivenUp(): void;
+  /** The peer reset a stream that was open, or made us do it. */
+  protected abstract streamGivenUp(stream: Http2Stream): void;
   /** The peer has seen our PING and all before it. */
   protected abstract pingAcked(): void;
   /** A stream has ended. */
@@ -75,6 +75,11 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
   protected abstract connectionOver(): void;
   /** All input of this turn has been read. */
   protected abstract inputRead(): void;
+
+  /** Monotonic ms. */
+  now(): number {
+    return this.#parts.now();
+  }
 
   get active(): number {
     return this.streams.size;
@@ -286,6 +291,7 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
     stream.receiveWindow -= counted;
     if (stream.receiveWindow < 0) {
       this.#break(stream, errorCode.flowControlError);
+      this.streamGivenUp(stream);
       return;
     }
     this.#touched.add(stream);
@@ -340,7 +346,7 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
     }
     this.forget(stream);
     stream.lost(code, code === errorCode.refusedStream);
-    this.streamGivenUp();
+    this.streamGivenUp(stream);
   }
 
   settings(bytes: Buffer, from: number, to: number): void {
@@ -377,6 +383,7 @@ export abstract class Http2Connection implements StreamReader, FrameEvents, Turn
       stream.sendWindow += bytes;
       if (bytes === 0 || stream.sendWindow > maxWindow) {
         this.#break(stream, bytes === 0 ? errorCode.protocolError : errorCode.flowControlError);
+        this.streamGivenUp(stream);
         return;
       }
     }

@@ -18,6 +18,8 @@ export abstract class Http2Stream {
   remoteDone = false;
   /** Its connection does not know it any more: nothing is sent. */
   gone = true;
+  /** Monotonic ms. */
+  openedAt = 0;
   /** Bytes sent since the last look at stalled streams. */
   moved = 0;
   protected readonly connection: Http2Connection;
@@ -67,6 +69,7 @@ export abstract class Http2Stream {
   /** Begins a new life. */
   protected open(id: number): void {
     this.id = id;
+    this.openedAt = this.connection.now();
     this.sendWindow = this.connection.peer.initialWindow;
     this.receiveWindow = streamWindow;
     this.localDone = false;

@@ -10,6 +10,7 @@ import { RequestHead } from '../http1/request-head.ts';
 import { ConnectionError, errorCode } from './error-code.ts';
 import { goawayFrame, maxWindow, pingFrame, settingsFrame, windowUpdateFrame } from './frame.ts';
 import { Http2Connection } from './http2-connection.ts';
+import type { Http2Stream } from './http2-stream.ts';
 import { RequestFields } from './request-fields.ts';
 import { ServerStream, type StreamExchange } from './server-stream.ts';
 import { connectionWindow, defaultWindow, maxConcurrentStreams, maxHeaderListBytes, setting, streamWindow } from './settings.ts';
@@ -28,6 +29,8 @@ const greeting: string =
 
 /** Preface, SETTINGS, and header blocks have to be complete this long after they began. */
 const headMs = 10_000;
+/** A stream that is reset sooner than this was opened in vain. @see Envoy `overload.premature_reset_min_stream_lifetime_seconds` */
+const prematureMs = 1_000;
 /** Queued data of an answer has to move on in this time: Envoy's idle timeout of streams. */
 const stallMs = 300_000;
 /** After the last words the connection is given this long to take them. */
@@ -209,8 +212,9 @@ export class ServerConnection extends Http2Connection {
 
   goingAway(): void {}
 
-  protected streamGivenUp(): void {
-    this.wasted();
+  protected streamGivenUp(stream: Http2Stream): void {
+    // Who waited for an answer before giving up has not made work for its own sake.
+    if (this.now() - stream.openedAt < prematureMs) this.wasted();
   }
 
   protected streamForgotten(): void {

@@ -37,6 +37,8 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   #requestDone = false;
   #wantsTunnel = false;
   #tunnel = false;
+  /** Not a proper request, or not all of it. */
+  #bad = false;
   #toHead = false;
   #exchangeOver = true;
 
@@ -68,6 +70,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   refuse(id: number, failure: Failure, endStream: boolean): void {
     this.#open(id);
     this.remoteDone = endStream;
+    this.#bad = true;
     this.#exchange.refuse(failure);
   }
 
@@ -77,6 +80,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
     this.#toHead = false;
     this.#wantsTunnel = false;
     this.#tunnel = false;
+    this.#bad = false;
     this.#requestDone = true;
     this.#exchangeOver = false;
   }
@@ -186,6 +190,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   }
 
   #broke(): void {
+    this.#bad = true;
     this.#requestDone = true;
     if (this.#exchange.active) this.#exchange.clientBroke('bad-request');
     if (!this.gone) this.abort(errorCode.protocolError);
@@ -202,6 +207,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   #settle(): void {
     if (this.gone || !this.#exchangeOver || !this.localDone) return;
     // The rest of the request is not wanted, which is no error. @see RFC 9113 §8.1
+    if (!this.#bad) this.connection.guard.completed();
     if (this.remoteDone) this.connection.forget(this);
     else this.reset(errorCode.noError);
     this.#release();
