@@ -22,8 +22,9 @@ export interface EgressParts {
   readonly split: (split: Split) => ClusterRuntime | null;
 }
 
-function asksForTunnel(bytes: Buffer): boolean {
-  return bytes.toString('latin1', 0, 8) === 'CONNECT ';
+/** CONNECT, or a target with scheme and host: what a client says to a forward proxy only (RFC 9112 sections 3.2.2 and 3.2.3). */
+function speaksToProxy(bytes: Buffer): boolean {
+  return /^(CONNECT |[A-Z-]{1,23} https?:\/\/)/i.test(bytes.toString('latin1', 0, 32));
 }
 
 /** Connections of the app to addresses that the mesh does not know. */
@@ -47,8 +48,8 @@ export class Egress {
     const others = (): ClusterRuntime | null => cluster(tables.fallback.name);
     const dial = (): TcpUpstream | null => (tables.allowed ? towards(downstream, others()) : null);
     sniff(downstream, clock, dial, {
-      // A forward proxy: what follows is between the app and whoever it asks for.
-      http: d => (asksForTunnel(d.initial) ? tcp(d, towards(d, others())) : serve(d, original)),
+      // A forward proxy is to get the request as it is; where it leads is not ours to judge by Host.
+      http: d => (speaksToProxy(d.initial) ? tcp(d, towards(d, others())) : serve(d, original)),
       tcp: (d, early) => {
         const names = beginsTls(d.initial) ? tables.names(localPort) : null;
         if (names === null) {

@@ -142,6 +142,10 @@ describe('addresses that the mesh does not know, all let through', () => {
       await raw(running, 'CONNECT a.corp:443 HTTP/1.1\r\nHost: a.corp:443\r\n\r\n'),
       'HTTP/1.1 200 OK\r\n\r\ntunnel for a.corp:443',
     );
+    assert.equal(
+      await raw(running, 'GET http://a.corp/x HTTP/1.1\r\nHost: a.corp\r\n\r\n'),
+      'HTTP/1.1 200 OK\r\n\r\ntunnel for http://a.corp/x',
+    );
   });
 
   test('TLS as it is', async () => {
