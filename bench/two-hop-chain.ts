@@ -41,7 +41,12 @@ const proxyCore = 1;
 
 const dir = mkdtempSync(join(tmpdir(), 'mesh-bench-'));
 const backendPort = 29000;
-const backend = await startBackend(dir, loadCore, [`127.0.0.1:${backendPort}`, `${appAddress}:29201`], bytes);
+const backend = await startBackend(
+  dir,
+  loadCore,
+  [`127.0.0.1:${backendPort}`, `${appAddress}:29201`, `${appAddress}:29211`],
+  bytes,
+);
 const certs = makeCertificates(dir);
 const chains: Chain[] = [];
 const micros = new Map<string, number[]>();
@@ -49,9 +54,11 @@ const requestsPerSecond = new Map<string, number[]>();
 let failed = false;
 try {
   chains.push(await haproxyChain(dir, proxyCore, { front: 29100, back: 29101, backend: backendPort }, certs));
+  chains.push(await haproxyChain(dir, proxyCore, { front: 29110, back: 29111, backend: backendPort }, certs, 'h2'));
   chains.push(await localmeshChain(dir, proxyCore, { front: 29200, back: 29201, backend: backendPort }));
+  chains.push(await localmeshChain(dir, proxyCore, { front: 29210, back: 29211, backend: backendPort }, 'pooled'));
   chains.push(await httpProxyChain(dir, proxyCore, { front: 29300, back: 29301, backend: backendPort }, certs));
-  for (const chain of chains) await load(loadCore, chain.url, connections, 2); // warm-up: pools, JIT
+  for (const chain of chains) await load(loadCore, chain.url, Math.max(connections, 64), 3); // warm-up: pools, JIT
   for (let round = 1; round <= rounds; round++) {
     for (const chain of chains) {
       const before = chain.pids.map(cpuMicros);

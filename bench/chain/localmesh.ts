@@ -15,7 +15,12 @@ export const appAddress = '127.0.0.2';
 const versions = ['v1', 'v2', 'v3'];
 
 /** Two processes with real sidecars under a real control plane: a header match and a 90/10 split between three versions, metrics on. */
-export async function localmeshChain(dir: string, core: number, ports: ChainPorts): Promise<Chain> {
+export async function localmeshChain(
+  dir: string,
+  core: number,
+  ports: ChainPorts,
+  hop: SidecarProcessOptions['hop'] = 'tunnel',
+): Promise<Chain> {
   const built = mesh({
     services: {
       client: { ports: [] },
@@ -41,7 +46,11 @@ export async function localmeshChain(dir: string, core: number, ports: ChainPort
   const names = meshNames(config).map(entry => entry.name);
   const virtual = virtualAddresses(names, new Map()).get('app');
   if (virtual === undefined) throw new Error('no virtual address');
-  const authority = await Authority.open({ directory: join(dir, 'pki'), trustDomain: config.trustDomain, clock: systemClock });
+  const authority = await Authority.open({
+    directory: join(dir, `pki-${hop}`),
+    trustDomain: config.trustDomain,
+    clock: systemClock,
+  });
   const logs = new Map<string, string>();
 
   const start = (sidecars: SidecarProcessOptions['sidecars'], destination: SidecarProcessOptions['destination']): Spawned => {
@@ -51,6 +60,7 @@ export async function localmeshChain(dir: string, core: number, ports: ChainPort
       trustBundlePem: authority.bundlePem,
       destination,
       appAddress,
+      hop,
     };
     const program = join(import.meta.dirname, 'sidecar-process.ts');
     return spawnOn(core, process.execPath, ['--disable-warning=ExperimentalWarning', program, JSON.stringify(options)], line => {
@@ -104,7 +114,7 @@ export async function localmeshChain(dir: string, core: number, ports: ChainPort
   for (const { workload } of pods) await control.whenReady(workload, AbortSignal.timeout(20_000));
   await control.settled();
   return {
-    name: 'localmesh, HTTP/1.1 over mTLS',
+    name: hop === 'tunnel' ? 'localmesh, tunnel over mTLS' : 'localmesh, HTTP/1.1 over mTLS',
     url: `http://127.0.0.1:${ports.front}/`,
     pids: [back.pid, front.pid],
     async stop() {

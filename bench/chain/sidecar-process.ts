@@ -20,6 +20,7 @@ export interface SidecarProcessOptions {
   readonly trustBundlePem: string;
   readonly destination: { readonly address: string; readonly port: number };
   readonly appAddress: string;
+  readonly hop: 'tunnel' | 'pooled';
 }
 
 const options = JSON.parse(process.argv[2] ?? '') as SidecarProcessOptions;
@@ -52,6 +53,7 @@ for (const { workload, service, outbound, inbound } of options.sidecars) {
     print: line => process.stdout.write(`${workload} ${line}\n`),
     onDrained: () => process.exit(0),
     appAddress: options.appAddress,
+    hop: options.hop,
   });
   process.stdout.write(`${workload} ports ${JSON.stringify(sidecar.ports)}\n`);
 }
