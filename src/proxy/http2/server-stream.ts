@@ -91,7 +91,7 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   }
 
   answer(head: ResponseHead, cut: number, lines: string, length: BodyLength): void {
-    this.#head(head, cut, lines, length === 0);
+    this.#head(head, head.status === 204 ? cut | lengthFields : cut, lines, length === 0);
   }
 
   reply(reply: LocalReply, lines: string): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer as createHttp1, request as http1Request, type IncomingMessage, type Server } from 'node:http';
 import { connect, createServer as createHttp2, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcp, type Server as TcpServer } from 'node:net';
 import { describe, test } from 'node:test';
 import type { UpstreamProtocol } from '../../../src/snapshot/snapshot.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -13,7 +13,7 @@ interface Running extends AsyncDisposable {
   readonly port: number;
 }
 
-async function started(server: Server | Http2Server): Promise<Running> {
+async function started(server: Server | Http2Server | TcpServer): Promise<Running> {
   const open = new Set<{ destroy(): void }>();
   server.on('connection', socket => open.add(socket));
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -187,6 +187,33 @@ describe('an HTTP/2 client and an HTTP/1 server', () => {
     await eventually(() => assert.equal(plane.accessLog.length, 2));
     assert.equal((JSON.parse(plane.accessLog[0] ?? '') as { protocol: string }).protocol, 'HTTP/2');
     assert.deepEqual(plane.bugs, []);
+  });
+
+  test('answers without a body end with their head', async () => {
+    await using app = await started(
+      createTcp(socket => {
+        socket.on('error', () => {});
+        socket.on('data', bytes => {
+          const head = /^(\w+) \/(\d+)/.exec(String(bytes));
+          socket.write(`HTTP/1.1 ${head?.[2]} X\r\nContent-Length: ${head?.[2] === '204' ? 0 : 7}\r\n\r\n`);
+        });
+      }),
+    );
+    await using plane = await planeTo(app.port, 'http1');
+    const session = connect(`http://127.0.0.1:${plane.port}`);
+    for (const [method, status, length] of [
+      ['GET', 204, undefined],
+      ['GET', 304, '7'],
+      ['HEAD', 200, '7'],
+    ] as const) {
+      const stream = session.request({ ':method': method, ':path': `/${status}` });
+      const head = await new Promise<Record<string, unknown>>((resolve, reject) =>
+        stream.once('response', resolve).once('error', reject),
+      );
+      assert.deepEqual([head[':status'], head['content-length']], [status, length]);
+      await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject).resume());
+    }
+    session.destroy();
   });
 
   test('a server that breaks off shows as a reset, one that is not there as 503', async () => {
