@@ -203,7 +203,7 @@ class RunningDataPlane implements DataPlane {
       return;
     }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(downstream, this.#choose(runtime.tcp), snapshot),
+      this.#tcp(downstream, this.#choose(runtime.tcp), snapshot, runtime.tcpFaults?.() ?? null),
     );
   }
 

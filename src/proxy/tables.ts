@@ -56,9 +56,13 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
     table: tables.get(listener.routeTable) ?? null,
     tcp: compileSplit(listener.tcp, parts.cluster),
     tcpFaults:
-      'tcpFaults' in listener && listener.tcpFaults !== undefined
-        ? compileTcpFaults(listener.tcpFaults, `tcp ${listener.service} ${listener.port}`, parts)
-        : null,
+      listener.tcpFaults === undefined
+        ? null
+        : compileTcpFaults(
+            listener.tcpFaults,
+            `tcp ${'service' in listener ? listener.service : listener.name} ${listener.port}`,
+            parts,
+          ),
     tlsPassthrough:
       'tlsPassthrough' in listener && listener.tlsPassthrough !== undefined
         ? compileSplit(listener.tlsPassthrough, parts.cluster)

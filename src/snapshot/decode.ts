@@ -55,6 +55,7 @@ const gateway = object<GatewayListener>({
   protocol: oneOf('http', 'tcp', 'tls'),
   routeTable: anyText,
   tcp: split,
+  tcpFaults: optional(faults),
   tls: optional(
     object<GatewayTls>({
       certificates: filled(
@@ -133,6 +134,7 @@ export function decodeSnapshot(value: unknown): Snapshot {
     if (listener.protocol !== 'tls') {
       checkTable(listener, path, known);
       checkTcp(listener, path, known);
+      checkTcpFaults(listener, path);
     }
     for (const [s, route] of (listener.sni ?? []).entries()) checkClusters(route.split, `${path}.sni[${s}].split`, known);
   }
@@ -158,7 +160,7 @@ function checkTcp(listener: Routed, path: string, known: Known): void {
   checkClusters(listener.tcp, `${path}.tcp`, known);
 }
 
-function checkTcpFaults(listener: OutboundListener, path: string): void {
+function checkTcpFaults(listener: OutboundListener | GatewayListener, path: string): void {
   const abort = listener.tcpFaults?.findIndex(fault => fault.kind === 'abort') ?? -1;
   if (abort >= 0) throw new SnapshotError(`${path}.tcpFaults[${abort}].kind`, 'raw TCP has no answer to abort with');
 }

@@ -102,6 +102,8 @@ export interface GatewayListener {
   readonly protocol: 'http' | 'tcp' | 'tls';
   readonly routeTable: string;
   readonly tcp: readonly WeightedCluster[];
+  /** As `OutboundListener.tcpFaults`. */
+  readonly tcpFaults?: readonly Fault[];
   /** TLS is ended here. */
   readonly tls?: GatewayTls;
   /** Plain HTTP is answered with 301 to the same URL with https; the number is the port on the host. */

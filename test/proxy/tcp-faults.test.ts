@@ -79,3 +79,20 @@ test('faults hit as many connections as they are for', async () => {
   for (let i = 0; i < 4; i++) heard.push(await exchangeRaw(plane.port, 'x'));
   assert.deepEqual(heard, ['', '', 'fine', 'fine']);
 });
+
+test('a port of a gateway has them too', async () => {
+  await using db = await echo();
+  const listener = {
+    name: 'db',
+    port: 80,
+    protocol: 'tcp' as const,
+    routeTable: '',
+    tcp: [{ cluster: 'db', weight: 1 }],
+    tcpFaults: [{ ...all, kind: 'reset' as const }],
+  };
+  const snapshot = outboundSnapshot([clusterTo('db', [db.port])], [], { accessLog: 'json', outbound: [], gateway: [listener] });
+  await using plane = await startPlane('gateway', snapshot, { tcp: new TcpSessions().proxy });
+  const [error] = await once(connect({ port: plane.port, host: '127.0.0.1' }), 'error');
+  assert.equal(error.code, 'ECONNRESET');
+  assert.equal(await lastFlag(plane), 'FI');
+});

@@ -99,7 +99,9 @@ export function checkHostPorts(
 /** What raw bytes do not have. TLS has host names; it needs them, as nothing else tells where a connection goes. */
 function checkRaw(protocol: 'tcp' | 'tls', gateway: GatewaySpec, path: readonly string[], report: Report): void {
   for (const [index, rule] of (gateway.routes ?? []).entries()) {
-    for (const part of httpOnlyParts(rule)) {
+    // A connection that is told by its server name is passed on at once.
+    const faults = protocol === 'tls' && rule.fault !== undefined ? ['fault'] : [];
+    for (const part of [...httpOnlyParts(rule), ...faults]) {
       if (protocol === 'tls' && part === 'hosts') continue;
       const message = `\`${part}\` means nothing on a ${protocol} gateway`;
       report.error([...path, 'routes', index, part], {

@@ -2,8 +2,9 @@
 import type { GatewayConfig, GatewayRouteConfig } from '../../config/mesh-config.ts';
 import type { GatewayListener, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
 import { liveFaultsFor } from './live-faults.ts';
-import { compileRule, compileTcp, type RuleScope, tcpRule } from './route.ts';
+import { compileRule, compileTcp, faultsOf, type RuleScope, tcpRule } from './route.ts';
 import type { OutboundInput } from './service-view.ts';
+import { withoutAborts } from './tcp-side.ts';
 
 /** What a gateway listens on and where it leads. */
 export function compileGateway(
@@ -15,9 +16,13 @@ export function compileGateway(
   const scope: RuleScope = { config, source: null, port, use, liveFaults: liveFaultsFor(liveFaults, null) };
   if (protocol === 'tcp') {
     const rule = tcpRule(gateway.routes, scope);
-    const tcp = rule === null ? [] : compileTcp(rule, scope);
     // Without a destination there is nothing to accept connections for.
-    return { listeners: tcp.length > 0 ? [{ name, port, protocol, routeTable: '', tcp, ...tls }] : [], tables: [] };
+    if (rule === null) return { listeners: [], tables: [] };
+    const tcp = compileTcp(rule, scope);
+    return {
+      listeners: [{ name, port, protocol, routeTable: '', tcp, ...withoutAborts(faultsOf(rule, scope)), ...tls }],
+      tables: [],
+    };
   }
   if (protocol === 'tls') {
     const routes = gateway.routes.map(rule => ({ hosts: hostsOf(rule), split: compileTcp(rule, scope) }));

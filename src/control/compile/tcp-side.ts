@@ -1,5 +1,5 @@
 import type { RouteRuleConfig } from '../../config/mesh-config.ts';
-import type { OutboundListener } from '../../snapshot/snapshot.ts';
+import type { Fault, OutboundListener } from '../../snapshot/snapshot.ts';
 import { compileTcp, faultsOf, type RuleScope, tcpRule } from './route.ts';
 
 /** Where raw TCP of a listener goes; `whole`: the cluster without a rule. Raw TCP has no answer, so it cannot be aborted with one. */
@@ -11,9 +11,14 @@ export function compileTcpSide(
 ): Pick<OutboundListener, 'tcp' | 'tcpFaults'> {
   const rule = tcpRule(routes, scope);
   const faults = rule === null ? scope.liveFaults('default', [service]) : faultsOf(rule, scope);
-  const tcpFaults = faults.filter(fault => fault.kind !== 'abort');
   return {
     tcp: rule === null ? [{ cluster: whole(), weight: 1 }] : compileTcp(rule, scope),
-    ...(tcpFaults.length === 0 ? {} : { tcpFaults }),
+    ...withoutAborts(faults),
   };
+}
+
+/** Raw TCP has no answer, so it cannot be aborted with one. */
+export function withoutAborts(faults: readonly Fault[]): { readonly tcpFaults?: readonly Fault[] } {
+  const tcpFaults = faults.filter(fault => fault.kind !== 'abort');
+  return tcpFaults.length === 0 ? {} : { tcpFaults };
 }
