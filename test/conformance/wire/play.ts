@@ -7,7 +7,7 @@ import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { clusterTo, emptySnapshot, type Harness, inboundSnapshot, ruleTo, startPlane } from '../../proxy/data-plane-harness.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 import type { WireCase } from './corpus.ts';
-import { startRecorder } from './recorder.ts';
+import { type RecordedConnection, startRecorder } from './recorder.ts';
 import { type Observed, problemsOf } from './verdict.ts';
 
 /** Where the case is played: at the server's sidecar, at a gateway, or at a gateway with the server's sidecar behind it. */
@@ -156,7 +156,8 @@ class Stage {
     const until = performance.now() + patienceMs;
     for (;;) {
       await this.quiet();
-      const observed: Observed = { got: this.#got, closed: this.#closed, connections: this.#recorder.connections };
+      const connections = this.#recorder.connections.filter(fromSidecar);
+      const observed: Observed = { got: this.#got, closed: this.#closed, connections };
       const problems = [...problemsOf(this.#one, observed), ...this.#planes.flatMap(plane => plane.bugs)];
       if (problems.length === 0 || performance.now() > until) return problems;
     }
@@ -167,6 +168,12 @@ class Stage {
     for (const plane of this.#planes.toReversed()) await plane[Symbol.asyncDispose]();
     await this.#recorder[Symbol.asyncDispose]();
   }
+}
+
+/** Another program on this machine may try a port that it used before; what a sidecar sends begins with a request that has an id. */
+function fromSidecar({ text }: RecordedConnection): boolean {
+  const headEnd = text.indexOf('\r\n\r\n');
+  return headEnd < 0 || /\r\nx-request-id: /i.test(text.slice(0, headEnd + 2));
 }
 
 /** Only app.mesh is known. */
