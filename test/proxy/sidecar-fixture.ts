@@ -29,6 +29,7 @@ export async function startOnLoopback(
     readonly clock?: Clock;
     readonly kind?: 'sidecar' | 'gateway';
     readonly onDrained?: () => void;
+    readonly hop?: 'tunnel' | 'pooled';
     readonly nameservers?: readonly Nameserver[];
     /** @default all free ones */
     readonly ports?: Partial<SidecarPorts>;
@@ -61,6 +62,7 @@ export async function startOnLoopback(
     log: createLog('sidecar', line => lines.push(line)),
     print: line => lines.push(line),
     onDrained: options.onDrained ?? (() => {}),
+    ...(options.hop === undefined ? {} : { hop: options.hop }),
   });
   return { sidecar, lines, service };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
+import { afterEach, before, describe, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
 import type { ClusterReport } from '../../src/snapshot/channel.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
@@ -59,12 +59,15 @@ interface PairOptions {
   readonly clientClock?: Clock;
 }
 
+/** How storefront reaches reviews; reviews takes both. */
+let hop: 'tunnel' | 'pooled' = 'tunnel';
+
 /** storefront's sidecar and reviews' sidecar with an app on `appPort`, both with rules and certificates. */
 async function pair(appPort: number, options: PairOptions = {}): Promise<Pair> {
   const { protocol = 'tcp', identities, svid } = options;
   const server = await started(startOnLoopback('reviews', ca, () => ({ address: '127.0.0.1', port: appPort })));
   const clock = options.clientClock ?? systemClock;
-  const client = await started(startOnLoopback('storefront', ca, () => ({ address: '240.240.0.1', port: 9080 }), { clock }));
+  const client = await started(startOnLoopback('storefront', ca, () => ({ address: '240.240.0.1', port: 9080 }), { clock, hop }));
   const dialling = svid === undefined ? {} : { svid };
   const serverDaemon = await daemonOf(server, dialling);
   const clientDaemon = await daemonOf(client, dialling);
@@ -131,82 +134,86 @@ const httpApp = (): Server =>
     answer.end('reviews');
   });
 
-describe('two sidecars', () => {
-  test('carry raw TCP under mTLS, half-close included', async () => {
-    const { client } = await pair(await listening(echo()));
-    const big = 'x'.repeat(3_000_000);
-    const { text, error } = await exchange(client.sidecar.ports.outbound, big);
-    assert.equal(error, null);
-    assert.equal(text.length, big.length);
-  });
-
-  test('carry a protocol in which the server speaks first', async () => {
-    const { client } = await pair(await listening(createServer(socket => socket.end('220 ready'))));
-    const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
-    cleanups.push(() => socket.destroy());
-    const [chunk] = await once(socket, 'data');
-    assert.equal(String(chunk), '220 ready');
-  });
-
-  test('pass a reset on as a reset', async () => {
-    const { client } = await pair(await listening(createServer(socket => socket.once('data', () => socket.resetAndDestroy()))));
-    assert.equal((await exchange(client.sidecar.ports.outbound, 'hello')).error, 'ECONNRESET');
-  });
-
-  test('carry HTTP and tell the app who called', async () => {
-    const { client } = await pair(await listening(httpApp()), { protocol: 'http' });
-    const answer = await get(client.sidecar.ports.outbound);
-    assert.equal(answer.status, 200);
-    assert.equal(answer.body, 'reviews');
-    assert.match(answer.xfcc, /URI=spiffe:\/\/bookshop\.local\/ns\/default\/sa\/storefront/);
-  });
-
-  test('refuse plaintext where mTLS is strict', async () => {
-    let reached = 0;
-    const app = createServer(() => reached++);
-    const { server, serverDaemon } = await pair(await listening(app));
-    assert.equal((await exchange(server.sidecar.ports.inbound, 'GET / HTTP/1.1\r\nhost: reviews\r\n\r\n')).text, '');
-    assert.equal(reached, 0);
-    assert.match(
-      String(await serverDaemon.query('stats')),
-      /mesh_connections_refused_total\{listener="inbound",reason="plaintext"\} 1/,
-    );
-    assert.ok(server.lines.some(line => line.includes('"reason":"plaintext"')));
-  });
-
-  test('do not speak to a server with another identity', async () => {
-    const { client } = await pair(await listening(httpApp()), {
-      protocol: 'http',
-      identities: ['spiffe://bookshop.local/ns/default/sa/ratings'],
+for (const way of ['tunnel', 'pooled'] as const)
+  describe(`two sidecars, ${way}`, () => {
+    before(() => {
+      hop = way;
     });
-    assert.equal((await get(client.sidecar.ports.outbound)).status, 503);
-  });
+    test('carry raw TCP under mTLS, half-close included', async () => {
+      const { client } = await pair(await listening(echo()));
+      const big = 'x'.repeat(3_000_000);
+      const { text, error } = await exchange(client.sidecar.ports.outbound, big);
+      assert.equal(error, null);
+      assert.equal(text.length, big.length);
+    });
 
-  test('fail closed with the reason once the certificate is over', async () => {
-    let shift = 0;
-    const clientClock: Clock = { ...systemClock, now: () => Date.now() + shift };
-    const { client, clientDaemon } = await pair(await listening(httpApp()), { protocol: 'http', clientClock });
-    shift = 2 * 86_400_000;
-    assert.equal((await get(client.sidecar.ports.outbound)).status, 503);
-    assert.equal((await state(clientDaemon)).certificate?.problem, 'svid_expired');
-  });
+    test('carry a protocol in which the server speaks first', async () => {
+      const { client } = await pair(await listening(createServer(socket => socket.end('220 ready'))));
+      const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
+      cleanups.push(() => socket.destroy());
+      const [chunk] = await once(socket, 'data');
+      assert.equal(String(chunk), '220 ready');
+    });
 
-  test('renew their certificates while requests run and drop none', async () => {
-    const svid = (): LeafOptions => ({ notBeforeMs: Date.now() - 1000, expiresAtMs: Date.now() + 3000 });
-    const { client, clientDaemon, serverDaemon } = await pair(await listening(httpApp()), { protocol: 'http', svid });
-    const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
-    cleanups.push(() => socket.destroy());
-    while (clientDaemon.signed < 4 || serverDaemon.signed < 4) {
-      const fresh = await get(client.sidecar.ports.outbound);
-      assert.equal(fresh.status, 200);
-      const kept = once(socket, 'data');
-      socket.write('GET / HTTP/1.1\r\nhost: reviews:9080\r\n\r\n');
-      assert.match(String(await kept), /^HTTP\/1\.1 200 /);
-    }
-    const keys = clientDaemon.messages.filter(message => message.kind === 'csr').map(message => message.pem);
-    assert.equal(new Set(keys).size, keys.length);
+    test('pass a reset on as a reset', async () => {
+      const { client } = await pair(await listening(createServer(socket => socket.once('data', () => socket.resetAndDestroy()))));
+      assert.equal((await exchange(client.sidecar.ports.outbound, 'hello')).error, 'ECONNRESET');
+    });
+
+    test('carry HTTP and tell the app who called', async () => {
+      const { client } = await pair(await listening(httpApp()), { protocol: 'http' });
+      const answer = await get(client.sidecar.ports.outbound);
+      assert.equal(answer.status, 200);
+      assert.equal(answer.body, 'reviews');
+      assert.match(answer.xfcc, /URI=spiffe:\/\/bookshop\.local\/ns\/default\/sa\/storefront/);
+    });
+
+    test('refuse plaintext where mTLS is strict', async () => {
+      let reached = 0;
+      const app = createServer(() => reached++);
+      const { server, serverDaemon } = await pair(await listening(app));
+      assert.equal((await exchange(server.sidecar.ports.inbound, 'GET / HTTP/1.1\r\nhost: reviews\r\n\r\n')).text, '');
+      assert.equal(reached, 0);
+      assert.match(
+        String(await serverDaemon.query('stats')),
+        /mesh_connections_refused_total\{listener="inbound",reason="plaintext"\} 1/,
+      );
+      assert.ok(server.lines.some(line => line.includes('"reason":"plaintext"')));
+    });
+
+    test('do not speak to a server with another identity', async () => {
+      const { client } = await pair(await listening(httpApp()), {
+        protocol: 'http',
+        identities: ['spiffe://bookshop.local/ns/default/sa/ratings'],
+      });
+      assert.equal((await get(client.sidecar.ports.outbound)).status, 503);
+    });
+
+    test('fail closed with the reason once the certificate is over', async () => {
+      let shift = 0;
+      const clientClock: Clock = { ...systemClock, now: () => Date.now() + shift };
+      const { client, clientDaemon } = await pair(await listening(httpApp()), { protocol: 'http', clientClock });
+      shift = 2 * 86_400_000;
+      assert.equal((await get(client.sidecar.ports.outbound)).status, 503);
+      assert.equal((await state(clientDaemon)).certificate?.problem, 'svid_expired');
+    });
+
+    test('renew their certificates while requests run and drop none', async () => {
+      const svid = (): LeafOptions => ({ notBeforeMs: Date.now() - 1000, expiresAtMs: Date.now() + 3000 });
+      const { client, clientDaemon, serverDaemon } = await pair(await listening(httpApp()), { protocol: 'http', svid });
+      const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
+      cleanups.push(() => socket.destroy());
+      while (clientDaemon.signed < 4 || serverDaemon.signed < 4) {
+        const fresh = await get(client.sidecar.ports.outbound);
+        assert.equal(fresh.status, 200);
+        const kept = once(socket, 'data');
+        socket.write('GET / HTTP/1.1\r\nhost: reviews:9080\r\n\r\n');
+        assert.match(String(await kept), /^HTTP\/1\.1 200 /);
+      }
+      const keys = clientDaemon.messages.filter(message => message.kind === 'csr').map(message => message.pem);
+      assert.equal(new Set(keys).size, keys.length);
+    });
   });
-});
 
 test('health checks go over mTLS to the app, and the state tells who is ill', async () => {
   const asked: string[] = [];
