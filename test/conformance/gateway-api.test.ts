@@ -120,7 +120,7 @@ describe('Gateway API', { skip: missing }, () => {
         test(one.title === undefined ? one.id : `${one.id}: ${one.title}`, async () => {
           const outcome = { group: one.test, id: one.id };
           try {
-            await run(mesh, one);
+            await patiently(one, () => run(mesh, one));
             outcomes.push({ ...outcome, result: 'passed' });
           } catch (error) {
             outcomes.push({ ...outcome, result: 'failed' });
@@ -135,6 +135,17 @@ describe('Gateway API', { skip: missing }, () => {
 interface Corpus {
   readonly fixtures: Readonly<Record<string, Fixture>>;
   readonly cases: readonly Case[];
+}
+
+/** Cases with timeouts of some 100 ms may be tried again: a machine under load can be slower than their clock. */
+async function patiently({ fixture }: Case, attempt: () => Promise<void>): Promise<void> {
+  for (let left = fixture.includes('timeout') ? 3 : 1; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 1) throw error;
+    }
+  }
 }
 
 async function run(mesh: ConformanceMesh, one: Case): Promise<void> {
