@@ -23,7 +23,12 @@ export class TlsAcceptor {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       // What else peers offer is told apart by its first bytes; a name that is not chosen would end the handshake.
-      ALPNCallback: ({ protocols: offered }) => offered.find(name => protocols.includes(name)) ?? offered[0],
+      ...(protocols.length === 0
+        ? {}
+        : {
+            ALPNCallback: ({ protocols: offered }: { protocols: string[] }) =>
+              offered.find(name => protocols.includes(name)) ?? offered[0],
+          }),
     });
     identity.onReplaced(options => this.#handshakes.setSecureContext(options));
   }
