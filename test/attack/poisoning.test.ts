@@ -139,6 +139,29 @@ describe('an answer that was cut short never looks whole', () => {
       assert.ok(!got.whole || got.status >= 500, `${ask.name} got ${JSON.stringify(got)}`);
     }
   });
+
+  test('a client of HTTP/1.0, which knows only the end of the connection, gets a reset', async () => {
+    let bytes = '';
+    await using server = await startRaw(socket => {
+      socket.on('data', () => ends.FIN?.(socket, bytes));
+    });
+    await using sidecars = await chain(server.port, 2);
+    for (const [where, cut] of Object.entries(cutAnswers)) {
+      bytes = cut;
+      const socket = connect({ host: '127.0.0.1', port: sidecars.port });
+      let got = '';
+      let broken = false;
+      socket.setEncoding('latin1').on('data', text => {
+        got += text;
+      });
+      socket.on('error', () => {
+        broken = true;
+      });
+      socket.write('GET / HTTP/1.0\r\nHost: any\r\n\r\n');
+      await new Promise(resolve => socket.on('close', resolve));
+      assert.ok(broken || /^HTTP\/1\.1 50[234]/.test(got), `cut ${where}: ${JSON.stringify(got)}`);
+    }
+  });
 });
 
 /** A kept client connection: one request after the other, each when the one before is answered. */
