@@ -199,6 +199,29 @@ describe('a tunnel', () => {
     await soon(() => assert.deepEqual(problems.sort(), ['client: ', 'server: ']));
   });
 
+  test('a stream that is destroyed with data still waiting looks broken', async () => {
+    const { client, accepted } = rig({}, false);
+    const stream = client.open();
+    stream.write(Buffer.alloc(streamWindow + 100_000));
+    await soon(() => assert.equal(accepted.length, 1));
+    await turns();
+    stream.destroy();
+    accepted[0]?.stream.resume();
+    await soon(() => assert.equal(accepted[0]?.closedAs, 'failed'));
+    assert.ok(!accepted[0]?.events.includes('ended'));
+  });
+
+  test('who waits to send to a stream that the peer has destroyed learns it, also while paused', async () => {
+    const { client, accepted } = rig({}, false);
+    const stream = new Listener(client.open(), false);
+    stream.stream.write(Buffer.alloc(streamWindow + 100_000));
+    await soon(() => assert.equal(accepted.length, 1));
+    await turns();
+    accepted[0]?.stream.text('unread');
+    accepted[0]?.stream.destroy();
+    await soon(() => assert.deepEqual(stream.events, ['failed']));
+  });
+
   test('a stream that is destroyed before it was announced is never announced', async () => {
     const { client, accepted } = rig();
     client.open().destroy();
