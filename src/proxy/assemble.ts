@@ -26,6 +26,7 @@ import { ServerConnection } from './http2/server-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
+import { Overload } from './overload.ts';
 import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
@@ -42,6 +43,8 @@ export interface DataPlaneDeps {
   readonly tcp: TcpProxy;
   /** Gets whole access log lines without newline; must not block (see `LineWriter`). */
   readonly accessLog: (line: string) => void;
+  /** @default one of its own */
+  readonly overload?: Overload;
   /** Where the app listens. @default '127.0.0.1' */
   readonly appAddress?: string;
 }
@@ -68,6 +71,7 @@ class RunningDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
   readonly #metrics = new MeshMetrics();
   readonly #deadlines: Deadlines;
+  readonly #overload: Overload;
   readonly #exchange: ExchangeParts;
   readonly #roles: RoleParts;
   readonly #connections = new Set<ServedConnection>();
@@ -81,6 +85,7 @@ class RunningDataPlane implements DataPlane {
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
+    this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
     this.#roles = { tables: () => this.#tables, random: deps.random };
     this.#exchange = {
       clock: deps.clock,
@@ -89,6 +94,7 @@ class RunningDataPlane implements DataPlane {
       deadlines: this.#deadlines,
       metrics: this.#metrics,
       log: deps.log,
+      overload: this.#overload,
       draining: () => this.#draining,
       logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
       access: entry => this.#access(entry),
@@ -253,7 +259,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   metrics(): string {
-    return this.#metrics.text();
+    return this.#metrics.text() + this.#overload.metrics();
   }
 
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. */

@@ -11,7 +11,8 @@ export type RefusalReason =
   | 'svid_expired'
   | 'peer_identity'
   | 'tls_handshake'
-  | 'certificate_missing';
+  | 'certificate_missing'
+  | 'overload';
 
 /** Counters of what happens before an exchange exists. The data plane counts everything after. */
 export class SidecarStats {

@@ -21,6 +21,7 @@ import { GatewayListeners } from './listener/gateway.ts';
 import { InboundAcceptor } from './listener/inbound.ts';
 import { OutboundAcceptor } from './listener/outbound.ts';
 import { createRefusal } from './listener/refusal.ts';
+import { Overload } from './overload.ts';
 import { SidecarStats } from './sidecar-stats.ts';
 import { TcpSessions } from './tcp/tcp-proxy.ts';
 import { TlsAcceptor } from './tls/acceptor.ts';
@@ -110,6 +111,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const peerTunnels = new TunnelAcceptor(deadlines, problem => log.info('a tunnel broke', { problem }));
   // What another certificate or other roots would refuse does not ride on connections from before.
   identity.onReplaced(() => tunnels.renew());
+  // What is more than this sidecar can do is turned away, by all who take work.
+  const overload = new Overload(clock, log);
   const dataPlane = createDataPlane({
     connector: options.hop === 'pooled' ? dialer : tunnels,
     clock,
@@ -117,6 +120,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     log,
     tcp: sessions.proxy,
     accessLog: options.print,
+    overload,
     ...(options.appAddress === undefined ? {} : { appAddress: options.appAddress }),
   });
 
@@ -124,7 +128,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats };
   const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
   const inbound = new InboundAcceptor(
-    { ...shared, refuse: createRefusal('inbound', stats, log, clock) },
+    { ...shared, overload, refuse: createRefusal('inbound', stats, log, clock) },
     new TlsAcceptor(identity, clock, [tunnelProtocol]),
     peerTunnels,
     options.hostAddress,
@@ -137,6 +141,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     certificates,
     clock,
     refuse: createRefusal('gateway', stats, log, clock),
+    overload,
   });
 
   // Names.

@@ -1,5 +1,6 @@
 import type { ResponseHandler, UpstreamStream } from '../exchange/upstream-stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import { healthCheckAgent } from './health-checker.ts';
 
 /** A `HealthCheckResponse` with the status SERVING, in a gRPC frame. */
 const serving = Buffer.from([0, 0, 0, 0, 2, 0x08, 1]);
@@ -42,7 +43,7 @@ export function askGrpc(member: EndpointPool, service: string, done: (well: bool
     opened => {
       stream = opened;
       const message = requestOf(service);
-      const head = `POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: ${member.cluster.service}\r\ncontent-type: application/grpc\r\nuser-agent: mesh-health-check\r\ncontent-length: ${message.length}\r\n`;
+      const head = `POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: ${member.cluster.service}\r\ncontent-type: application/grpc\r\nuser-agent: ${healthCheckAgent}\r\ncontent-length: ${message.length}\r\n`;
       opened.send({ method: 'POST', head, body: message.length, upgrade: false, trailersWelcome: true }, '', handler);
       opened.piece(message, 0, message.length);
       opened.end();

@@ -3,6 +3,9 @@ import type { HealthCheck } from '../../snapshot/cluster-policy.ts';
 import type { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { Member } from './balancer.ts';
 
+/** What checks call themselves: the server's sidecar lets them through when it is overloaded. */
+export const healthCheckAgent = 'mesh-health-check';
+
 /** Asks one endpoint once. Calls `done` once unless given up by the returned function. */
 export type Probe<T> = (member: T, check: HealthCheck, done: (well: boolean) => void) => () => void;
 

@@ -2,7 +2,7 @@ import type { Connector } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
 import { askGrpc } from './grpc-health.ts';
-import type { Probe } from './health-checker.ts';
+import { healthCheckAgent, type Probe } from './health-checker.ts';
 
 /** A status line is shorter; whoever sends more before its end does not speak HTTP. */
 const maxStatusLineBytes = 1024;
@@ -58,6 +58,6 @@ function askHttp(stream: ByteStream, path: string, host: string, onStatus: (stat
     drained() {},
     closed: () => onStatus(0),
   });
-  stream.text(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: mesh-health-check\r\nConnection: close\r\n\r\n`);
+  stream.text(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ${healthCheckAgent}\r\nConnection: close\r\n\r\n`);
   stream.resume();
 }

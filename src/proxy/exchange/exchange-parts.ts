@@ -4,6 +4,7 @@ import type { RandomSource } from '../../async/random.ts';
 import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { MeshMetrics } from '../../telemetry/mesh-metrics.ts';
+import type { Overload } from '../overload.ts';
 
 /** What all exchanges of a data plane share. */
 export interface ExchangeParts {
@@ -12,6 +13,7 @@ export interface ExchangeParts {
   readonly deadlines: Deadlines;
   readonly metrics: MeshMetrics;
   readonly log: Log;
+  readonly overload: Overload;
   /** Runs what a timer or a connection brought about. A bug in it costs the client's connection and leaves a line in the log, never the process. */
   guard(client: { abort(): void }, act: () => void): void;
   /** Connections are to end with the exchange at hand. */

@@ -1,3 +1,4 @@
+import { healthCheckAgent } from '../cluster/health-checker.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
@@ -54,6 +55,11 @@ export class Exchange {
   /** A request's head is complete: everything about its way is decided here, on the tables of this moment. */
   begin(head: RequestHead): void {
     this.#begin(head);
+    const { overload } = this.parts;
+    if (!overload.begin() && !this.#isHealthCheck(head) && overload.turnsAway()) {
+      this.fail('overload');
+      return;
+    }
     const { decision } = this.facts;
     const verdict = this.client.role.decide(head, decision);
     if (decision.delayMs === 0) {
@@ -70,9 +76,15 @@ export class Exchange {
     );
   }
 
+  /** Callers' checks of the app beside this sidecar get through: else they would take a busy replica for a dead one. */
+  #isHealthCheck(head: RequestHead): boolean {
+    return !this.client.role.callerSide && head.value(field.userAgent) === healthCheckAgent;
+  }
+
   /** A request that could not be read. */
   refuse(failure: Failure): void {
     this.#begin(null);
+    this.parts.overload.begin();
     this.parts.metrics.refuse(localReplies[failure].status);
     this.fail(failure);
   }
@@ -331,6 +343,7 @@ export class Exchange {
 
   #finish(): void {
     this.#phase = phase.none;
+    this.parts.overload.end();
     this.#timeouts.stop();
     this.#attempts.stop();
     this.#cancelWait?.();

@@ -16,6 +16,7 @@ export type Failure =
   | 'connect-failed'
   | 'connect-timeout'
   | 'overflow'
+  | 'overload'
   | 'upstream-closed'
   | 'upstream-reset'
   | 'upstream-refused'
@@ -68,6 +69,7 @@ export const localReplies: Readonly<Record<Failure, LocalReply>> = {
   'connect-failed': upstream(503, `${reset} remote connection failure`, 'UF', 'remote_connection_failure'),
   'connect-timeout': upstream(503, `${reset} connection timeout`, 'UF', 'connection_timeout'),
   overflow: { ...upstream(503, `${reset} overflow`, 'UO', 'overflow'), lines: 'x-envoy-overloaded: true\r\n' },
+  overload: { ...reply(503, 'Service Unavailable', 'overloaded', 'UO', 'overload'), lines: 'x-envoy-overloaded: true\r\n' },
   'upstream-closed': upstream(503, `${reset} connection termination`, 'UC', 'connection_termination'),
   'upstream-reset': upstream(503, `${reset} connection termination`, 'UC', 'connection_termination'),
   'upstream-refused': upstream(503, `${reset} remote refused stream reset`, 'UC', 'remote_refused_stream_reset'),

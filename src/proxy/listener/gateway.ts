@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../async/clock.ts';
 import type { GatewayListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { DataPlane } from '../data-plane.ts';
+import type { Overload } from '../overload.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import { GatewayTlsServer } from '../tls/gateway-tls.ts';
@@ -23,6 +24,7 @@ export interface GatewayDeps {
   readonly certificates: CertificateStore;
   readonly clock: Clock;
   readonly refuse: Refuse;
+  readonly overload: Overload;
 }
 
 interface Ending {
@@ -116,11 +118,15 @@ export class GatewayListeners {
   }
 
   #serve(socket: Socket, port: number): void {
-    const { dataPlane, refuse } = this.#deps;
+    const { dataPlane, refuse, overload } = this.#deps;
     const destination = { address: socket.localAddress ?? '', port };
     const ending = this.#endings.get(port);
     if (ending === undefined) {
       dataPlane.gateway(plainDownstream(socket, nothingRead, destination));
+      return;
+    }
+    if (!overload.admitsHandshake()) {
+      refuse(socket, { reason: 'overload', port });
       return;
     }
     ending.server.accept(

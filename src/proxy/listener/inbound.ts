@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { Destination } from '../interception/original-destination.ts';
+import type { Overload } from '../overload.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { TlsAcceptor } from '../tls/acceptor.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
@@ -16,9 +17,14 @@ const firstByteMs = 10_000;
 /** On a permissive port that may be server-first, silence for this long means a plaintext client that waits. MySQL clients feel every millisecond. */
 const serverFirstMs = 100;
 
+/** What an inbound listener works with. */
+export interface InboundDeps extends ListenerDeps {
+  readonly overload: Overload;
+}
+
 /** Connections from peers, intercepted on 15006. */
 export class InboundAcceptor {
-  readonly #deps: ListenerDeps;
+  readonly #deps: InboundDeps;
   readonly #tls: TlsAcceptor;
   readonly #tunnels: TunnelAcceptor;
   readonly #hostAddress: string | null;
@@ -27,7 +33,7 @@ export class InboundAcceptor {
   #strict = true;
 
   /** `hostAddress`: whose plaintext published ports admit. */
-  constructor(deps: ListenerDeps, tls: TlsAcceptor, tunnels: TunnelAcceptor, hostAddress: string | null) {
+  constructor(deps: InboundDeps, tls: TlsAcceptor, tunnels: TunnelAcceptor, hostAddress: string | null) {
     this.#deps = deps;
     this.#tls = tls;
     this.#tunnels = tunnels;
@@ -88,7 +94,11 @@ export class InboundAcceptor {
   }
 
   #secure(socket: Socket, destination: Destination): void {
-    const { dataPlane, refuse } = this.#deps;
+    const { dataPlane, refuse, overload } = this.#deps;
+    if (!overload.admitsHandshake()) {
+      refuse(socket, { reason: 'overload', port: destination.port });
+      return;
+    }
     this.#tls.accept(
       socket,
       (stream, peer, protocol) => {
