@@ -1,9 +1,9 @@
 /**
  * CPU per request of the proxies in a two-hop mTLS chain, ours against rivals, interleaved in one run.
  *
- *   node bench/two-hop-chain.ts [--rounds 5] [--seconds 4] [--connections 64] [--bytes 1024] [--write]
+ *   node bench/two-hop-chain.ts [--rounds 5] [--seconds 4] [--connections 64] [--bytes 1024] [--rivals all] [--write]
  *
- * Needs haproxy, nginx, wrk, openssl and taskset (Debian: haproxy nginx-light wrk openssl util-linux). Load and backend run on core 0, the
+ * Needs haproxy, nginx, wrk, openssl and taskset, for `--rivals all` also caddy (Debian: haproxy nginx-light wrk openssl util-linux caddy). Load and backend run on core 0, the
  * proxies on core 1. `--write` puts the table into docs/benchmarks.md. Everything stays on 127.0.0.1.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,14 +11,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from './chain/backend.ts';
+import { caddyChain } from './chain/caddy.ts';
 import { makeCertificates } from './chain/certificates.ts';
 import type { Chain } from './chain/chain.ts';
 import { haproxyChain } from './chain/haproxy.ts';
 import { httpProxyChain } from './chain/http-proxy.ts';
 import { load } from './chain/load.ts';
 import { appAddress, localmeshChain } from './chain/localmesh.ts';
-import { median } from './median.ts';
-import { cpuMicros } from './process-cpu.ts';
+import { nginxChain } from './chain/nginx.ts';
+import { interleave } from './interleave.ts';
 import { writeTable } from './table.ts';
 
 const { values } = parseArgs({
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     connections: { type: 'string', default: '64' },
     bytes: { type: 'string', default: '1024' },
+    rivals: { type: 'string', default: 'few' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -49,48 +51,37 @@ const backend = await startBackend(
 );
 const certs = makeCertificates(dir);
 const chains: Chain[] = [];
-const micros = new Map<string, number[]>();
-const requestsPerSecond = new Map<string, number[]>();
-let failed = false;
+const ports = (front: number) => ({ front, back: front + 1, backend: backendPort });
 try {
-  chains.push(await haproxyChain(dir, proxyCore, { front: 29100, back: 29101, backend: backendPort }, certs));
-  chains.push(await haproxyChain(dir, proxyCore, { front: 29110, back: 29111, backend: backendPort }, certs, 'h2'));
-  chains.push(await localmeshChain(dir, proxyCore, { front: 29200, back: 29201, backend: backendPort }));
-  chains.push(await localmeshChain(dir, proxyCore, { front: 29210, back: 29211, backend: backendPort }, 'pooled'));
-  chains.push(await httpProxyChain(dir, proxyCore, { front: 29300, back: 29301, backend: backendPort }, certs));
-  for (const chain of chains) await load(loadCore, chain.url, Math.max(connections, 64), 3); // warm-up: pools, JIT
-  for (let round = 1; round <= rounds; round++) {
-    for (const chain of chains) {
-      const before = chain.pids.map(cpuMicros);
-      const result = await load(loadCore, chain.url, connections, seconds);
-      const spent = chain.pids.reduce((sum, pid, at) => sum + cpuMicros(pid) - (before[at] ?? 0), 0);
-      if (result.errors > 0) {
-        failed = true;
-        process.stderr.write(`${chain.name}: ${result.errors} errors\n`);
-      }
-      micros.set(chain.name, [...(micros.get(chain.name) ?? []), spent / result.requests]);
-      requestsPerSecond.set(chain.name, [...(requestsPerSecond.get(chain.name) ?? []), result.requests / seconds]);
-    }
-    process.stderr.write(`round ${round} of ${rounds}\n`);
+  chains.push(await haproxyChain(dir, proxyCore, ports(29100), certs));
+  chains.push(await haproxyChain(dir, proxyCore, ports(29110), certs, { hop: 'HTTP/2' }));
+  chains.push(await localmeshChain(dir, proxyCore, ports(29200)));
+  chains.push(await localmeshChain(dir, proxyCore, ports(29210), { hop: 'pooled' }));
+  if (values.rivals === 'all') {
+    chains.push(await nginxChain(dir, proxyCore, ports(29400), certs));
+    chains.push(await caddyChain(dir, proxyCore, ports(29500), certs));
   }
+  chains.push(await httpProxyChain(dir, proxyCore, ports(29300), certs));
+  const costs = await interleave(chains, { rounds, seconds }, (chain, time) => load(loadCore, chain.url, connections, time));
+  const base = costs[0]?.microsPerRequest ?? Number.NaN;
+  const rows = costs.map(({ chain, microsPerRequest, requestsPerSecond }) => [
+    chain.name,
+    microsPerRequest.toFixed(1),
+    (microsPerRequest / base).toFixed(2),
+    Math.round(requestsPerSecond).toString(),
+  ]);
+  const heading = ['two-hop mTLS chain', 'CPU µs per request', '× HAProxy', 'requests/s'];
+  const arguments_ = process.argv
+    .slice(2)
+    .filter(argument => argument !== '--write')
+    .map(each => ` ${each}`)
+    .join('');
+  const note = `${bytes} B answers, ${connections} keep-alive connections, ${rounds} interleaved rounds of ${seconds} s, medians; user + system CPU of both proxies; Node ${process.version}. Run: \`node bench/two-hop-chain.ts${arguments_} --write\`.`;
+  for (const row of [heading, ...rows]) process.stdout.write(`${row.join('\t')}\n`);
+  const name = `two-hop-${bytes}${connections === 64 ? '' : `-${connections}`}`;
+  if (values.write) writeTable(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), name, heading, rows, note);
 } finally {
   for (const chain of chains) await chain.stop();
   await backend.stop();
   rmSync(dir, { recursive: true, force: true });
 }
-
-const base = median(micros.get(chains[0]?.name ?? '') ?? []);
-const rows = chains.map(chain => {
-  const cost = median(micros.get(chain.name) ?? []);
-  return [
-    chain.name,
-    cost.toFixed(1),
-    (cost / base).toFixed(2),
-    Math.round(median(requestsPerSecond.get(chain.name) ?? [])).toString(),
-  ];
-});
-const heading = ['two-hop mTLS chain', 'CPU µs per request', '× HAProxy', 'requests/s'];
-const note = `${bytes} B answers, ${connections} keep-alive connections, ${rounds} interleaved rounds of ${seconds} s, medians; user + system CPU of both proxies; Node ${process.version}. Run: \`node bench/two-hop-chain.ts --write\`.`;
-for (const row of [heading, ...rows]) process.stdout.write(`${row.join('\t')}\n`);
-if (values.write) writeTable(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), `two-hop-${bytes}`, heading, rows, note);
-process.exitCode = failed ? 1 : 0;

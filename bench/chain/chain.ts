@@ -1,9 +1,9 @@
-/** A way to get a request through two proxies with mTLS between them: client → front ⇢ mTLS ⇢ back → backend. */
+/** A way to get bytes through two proxies with mTLS between them: client → front ⇢ mTLS ⇢ back → backend. */
 export interface Chain {
   readonly name: string;
   /** Address the load goes to. */
   readonly url: string;
-  /** Processes whose CPU is the cost of the chain. */
+  /** Processes whose CPU is the cost of the chain: the server's side first. */
   readonly pids: readonly number[];
   stop(): Promise<void>;
 }
@@ -14,3 +14,6 @@ export interface ChainPorts {
   readonly back: number;
   readonly backend: number;
 }
+
+/** What client and backend speak. */
+export type Spoken = 'HTTP/1.1' | 'HTTP/2' | 'TCP';

@@ -6,7 +6,8 @@ import { controlKeysIn } from '../../src/control/control-key.ts';
 import { ControlPlane } from '../../src/control/control-plane.ts';
 import { Authority } from '../../src/pki/authority.ts';
 import { mesh } from '../../test/control/mesh-builder.ts';
-import type { Chain, ChainPorts } from './chain.ts';
+import type { Chain, ChainPorts, Spoken } from './chain.ts';
+import { everyRule, fewRules } from './mesh-rules.ts';
 import type { SidecarProcessOptions } from './sidecar-process.ts';
 import { listening, type Spawned, spawnOn } from './spawned.ts';
 
@@ -14,40 +15,48 @@ import { listening, type Spawned, spawnOn } from './spawned.ts';
 export const appAddress = '127.0.0.2';
 const versions = ['v1', 'v2', 'v3'];
 
+/** How the mesh is set up. */
+export interface LocalmeshOptions {
+  /** How the sidecars reach each other. @default 'tunnel' */
+  readonly hop?: SidecarProcessOptions['hop'];
+  /** What client and backend speak. @default 'HTTP/1.1' */
+  readonly spoken?: Spoken;
+  /** Everything that a rule can ask for at once. @default false */
+  readonly everything?: boolean;
+  /** Folder for CPU profiles of both processes, written as they are stopped. */
+  readonly profiles?: string;
+}
+
+/** A chain of sidecars, and the CA that a client of the server's sidecar needs. */
+export interface LocalmeshChain extends Chain {
+  readonly authority: Authority;
+}
+
 /** Two processes with real sidecars under a real control plane: a header match and a 90/10 split between three versions, metrics on. */
 export async function localmeshChain(
   dir: string,
   core: number,
   ports: ChainPorts,
-  hop: SidecarProcessOptions['hop'] = 'tunnel',
-): Promise<Chain> {
+  { hop = 'tunnel', spoken = 'HTTP/1.1', everything = false, profiles }: LocalmeshOptions = {},
+): Promise<LocalmeshChain> {
   const built = mesh({
     services: {
       client: { ports: [] },
       app: {
-        ports: [ports.back],
+        ports: [{ port: ports.back, protocol: spoken === 'TCP' ? 'tcp' : 'http' }],
+        ...(spoken === 'HTTP/2' ? { upstreamProtocol: 'http2' as const } : {}),
         versions: Object.fromEntries(versions.map(version => [version, `app-${version}`])),
-        routes: [
-          {
-            matches: [{ headers: [{ name: 'end-user', kind: 'exact', value: 'jason' }] }],
-            split: [{ service: 'app', version: 'v2' }],
-          },
-          {
-            split: [
-              { service: 'app', version: 'v1', weight: 90 },
-              { service: 'app', version: 'v3', weight: 10 },
-            ],
-          },
-        ],
+        routes: everything ? everyRule : spoken === 'TCP' ? fewRules.slice(1) : fewRules,
       },
     },
+    ...(everything ? { access: { rules: [{ from: ['client'], to: ['app'], methods: ['GET'] }] } } : {}),
   });
-  const config = { ...built, proxy: { ...built.proxy, accessLog: 'off' as const } };
+  const config = { ...built, proxy: { ...built.proxy, accessLog: everything ? ('json' as const) : ('off' as const) } };
   const names = meshNames(config).map(entry => entry.name);
   const virtual = virtualAddresses(names, new Map()).get('app');
   if (virtual === undefined) throw new Error('no virtual address');
   const authority = await Authority.open({
-    directory: join(dir, `pki-${hop}`),
+    directory: join(dir, `pki-${ports.front}`),
     trustDomain: config.trustDomain,
     clock: systemClock,
   });
@@ -63,7 +72,9 @@ export async function localmeshChain(
       hop,
     };
     const program = join(import.meta.dirname, 'sidecar-process.ts');
-    return spawnOn(core, process.execPath, ['--disable-warning=ExperimentalWarning', program, JSON.stringify(options)], line => {
+    const profile = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
+    const args = ['--disable-warning=ExperimentalWarning', ...profile, program, JSON.stringify(options)];
+    return spawnOn(core, process.execPath, args, line => {
       const [workload = '', text = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
       logs.set(workload, `${logs.get(workload) ?? ''}${text}\n`);
     });
@@ -114,11 +125,14 @@ export async function localmeshChain(
   for (const { workload } of pods) await control.whenReady(workload, AbortSignal.timeout(20_000));
   await control.settled();
   return {
-    name: hop === 'tunnel' ? 'localmesh, tunnel over mTLS' : 'localmesh, HTTP/1.1 over mTLS',
+    name: `localmesh, ${hop === 'tunnel' ? 'tunnel' : spoken} over mTLS${everything ? ', everything on' : ''}`,
     url: `http://127.0.0.1:${ports.front}/`,
     pids: [back.pid, front.pid],
+    authority,
     async stop() {
       control.close();
+      // A profile is written as a process ends by itself.
+      if (profiles !== undefined) await Promise.all([front.end(), back.end()]);
       await front.stop();
       await back.stop();
     },

@@ -1,3 +1,4 @@
+/** As a program: `node raw-backend.ts <address:port>…` */
 import { createServer, type Server } from 'node:http';
 
 /** A server in this process: `/<bytes>` answers so many bytes as fast as the reader takes them, `/slow/<ms>` waits first; bodies are read and counted. */
@@ -35,3 +36,9 @@ export async function rawBackend(host: string, port: number): Promise<Server> {
   await new Promise<void>(resolve => server.listen(port, host, resolve));
   return server;
 }
+
+if (import.meta.main)
+  for (const address of process.argv.slice(2)) {
+    const [host = '', port] = address.split(':');
+    await rawBackend(host, Number(port));
+  }

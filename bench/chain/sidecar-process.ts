@@ -3,9 +3,11 @@
  *   node sidecar-process.ts '<SidecarProcessOptions as JSON>'
  * Prints the control keys, then `ports <json>` per sidecar.
  */
+import { createWriteStream } from 'node:fs';
 import { systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { startSidecar } from '../../src/proxy/sidecar.ts';
+import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** What one process runs. */
@@ -23,6 +25,9 @@ export interface SidecarProcessOptions {
   readonly hop: 'tunnel' | 'pooled';
 }
 
+// Access logs go where a container's go when nobody reads them.
+const accessLog = new LineWriter(createWriteStream('/dev/null'));
+process.on('SIGTERM', () => process.exit(0));
 const options = JSON.parse(process.argv[2] ?? '') as SidecarProcessOptions;
 const loopback = '127.0.0.1';
 for (const { workload, service, outbound, inbound } of options.sidecars) {
@@ -50,7 +55,7 @@ for (const { workload, service, outbound, inbound } of options.sidecars) {
     random: createRandom(),
     // The table is the output: only what should not happen is told.
     log: createLog('sidecar', undefined, { level: 'error' }),
-    print: line => process.stdout.write(`${workload} ${line}\n`),
+    print: line => (line.startsWith('{') ? accessLog.write(line) : process.stdout.write(`${workload} ${line}\n`)),
     onDrained: () => process.exit(0),
     appAddress: options.appAddress,
     hop: options.hop,

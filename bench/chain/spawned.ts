@@ -8,6 +8,8 @@ export interface Spawned {
   readonly pid: number;
   readonly child: ChildProcess;
   stop(): Promise<void>;
+  /** Asks it to end and waits until it has. */
+  end(): Promise<void>;
 }
 
 /** Starts `command` on `core`. stderr is shown; lines of stdout go to `onLine`, or nowhere. */
@@ -19,16 +21,13 @@ export function spawnOn(core: number, command: string, args: readonly string[], 
   if (child.stdout !== null && onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine);
   if (child.pid === undefined) throw new Error(`cannot start ${command}`);
   const pid = child.pid;
-  return {
-    pid,
-    child,
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    },
+  const kill = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
   };
+  return { pid, child, stop: () => kill('SIGKILL'), end: () => kill('SIGTERM') };
 }
 
 /** Resolves when 127.0.0.1:port accepts a connection. @throws after 10 s */
