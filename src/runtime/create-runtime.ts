@@ -1,4 +1,5 @@
 /** The runtime put together: what each call reads from the engine, and which pure part decides. */
+import { existsSync } from 'node:fs';
 import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { DesiredPod, PodSettings } from './desired.ts';
@@ -136,7 +137,15 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     async stop({ signal }) {
       await Promise.all((await observe()).map(pod => stopPod(docker, pod, signal)));
     },
-    down: options => downProject(docker, project, options),
+    async down(options) {
+      // What a folder that is gone has left is anybody's to remove.
+      refuseOtherFolder(
+        (await observe()).filter(pod => existsSync(pod.dir)),
+        project,
+        projectDir,
+      );
+      await downProject(docker, project, options);
+    },
     async *logs(request) {
       const pods = await observe();
       yield* podLogs(
@@ -203,7 +212,7 @@ function refuseOtherFolder(pods: readonly SeenPod[], project: string, dir: strin
     throw new RuntimeError(
       'project-taken',
       `Project ${project} runs already, from ${other.dir}.`,
-      'Give this one another name with -p, or take the other one down.',
+      'Give this one another name with -p, or run `mesh down` there.',
     );
   }
 }

@@ -355,6 +355,18 @@ describe('carrying a plan out, on the engine in memory', () => {
     );
   });
 
+  it('is not taken down from another folder, unless its own is gone', async () => {
+    const { docker, runtime } = fresh('a:1');
+    await up(runtime, meshConfig([oneContainer('a', 'a:1', 80)]));
+    const quiet = { volumes: true, onProgress: () => {} };
+    await assert.rejects(onBase(docker, { projectDir: '/elsewhere' }).down(quiet), { code: 'project-taken' });
+    assert.equal((await runtime.observe()).length, 1);
+    const gone = onBase(docker, { projectDir: '/gone', project: 'other' });
+    await up(gone, meshConfig([oneContainer('b', 'a:1', 80)]));
+    await onBase(docker, { projectDir: '/elsewhere', project: 'other' }).down(quiet);
+    assert.equal((await gone.observe()).length, 0);
+  });
+
   it('takes secrets from the environment, never into the container’s settings', async () => {
     const { docker } = fresh('a:1');
     const config = meshConfig(
