@@ -57,7 +57,7 @@ function actionLines(action: ActionExplanation): readonly string[] {
 
 function retryText({ attempts, on, perTryTimeoutMs, methods }: RetryPolicy): string {
   const perTry = perTryTimeoutMs === null ? '' : `, ${perTryTimeoutMs} ms each`;
-  return `retries: up to ${attempts} on ${on.join(', ')} for ${methods.join(', ')}${perTry}`;
+  return `retries: up to ${attempts} on ${on.join(', ')}${methods.length === 0 ? '' : ` for ${methods.join(', ')}`}${perTry}`;
 }
 
 function faultText(fault: Fault): string {
