@@ -1,5 +1,5 @@
 import type { CST, Document } from 'yaml';
-import { Composer, Lexer, LineCounter, Parser } from 'yaml';
+import { Composer, Lexer, Parser } from 'yaml';
 import { type Diagnostic, errorAt } from './diagnostic.ts';
 import { explainYamlError } from './parse-errors.ts';
 import { Builder, maxDepth, tooDeep } from './yaml-builder.ts';
@@ -27,20 +27,17 @@ export function parseYaml(text: string, file: string, options: ParseOptions = {}
   const bytes = Buffer.byteLength(text);
   // A file that is both too large and too deep is told its depth: the beginning is enough to see it.
   const whole = bytes > maxFileBytes ? text.slice(0, depthProbe) : text;
-  const lines = new LineCounter();
-  const at = (offset: number): Position => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length));
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+  const at = positions(text, file);
   let syntax: CST.Token[];
   try {
-    syntax = [...tokens(whole, lines)];
+    syntax = [...tokens(whole)];
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;
     return { root: null, diagnostics: [tooDeep(at(error.offset))] };
   }
   if (bytes > maxFileBytes) return { root: null, diagnostics: [tooLarge(file, bytes)] };
-  const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
+  // Bytes, sets and times are nothing that a field could hold.
+  const composer = new Composer({ uniqueKeys: false, logLevel: 'silent', resolveKnownTags: false });
   const [document, second] = [...composer.compose(syntax)] as Document.Parsed[];
   if (document === undefined) return { root: null, diagnostics: [] };
   // One mistake makes the parser stumble several times over a line: the first is the one to read.
@@ -57,6 +54,7 @@ export function parseYaml(text: string, file: string, options: ParseOptions = {}
     const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1] ?? '';
     if (warning.code === 'TAG_RESOLVE_FAILED' && !options.tags?.includes(tag)) errors.push(unknownTag(tag, at(warning.pos[0])));
   }
+  if (document.directives.yaml.version !== '1.2') errors.push(oldYaml(at(Math.max(text.indexOf('%YAML'), 0))));
   if (second !== undefined) {
     errors.push(
       errorAt({
@@ -67,7 +65,8 @@ export function parseYaml(text: string, file: string, options: ParseOptions = {}
       }),
     );
   }
-  if (document.errors.length > 0 || document.contents === null) return { root: null, diagnostics: errors };
+  const unread = document.errors.length > 0 || document.directives.yaml.version !== '1.2';
+  if (unread || document.contents === null) return { root: null, diagnostics: errors };
   const builder = new Builder(at);
   const root = builder.build(document.contents);
   return { root: builder.bomb ? null : root, diagnostics: [...errors, ...builder.diagnostics] };
@@ -84,6 +83,21 @@ export function tooLarge(file: string, bytes: number): Diagnostic {
   return { ...diagnostic, file };
 }
 
+/** Where offsets lie. Counted here: the library's own counter misses lines that its parser stumbles over. */
+function positions(text: string, file: string): (offset: number) => Position {
+  const starts = [0];
+  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
+  return offset => {
+    let low = 0;
+    for (let high = starts.length; high - low > 1; ) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    return { file, line: low + 1, column: Math.min(offset, text.length) - (starts[low] ?? 0) + 1 };
+  };
+}
+
 class TooDeep extends Error {
   readonly offset: number;
   constructor(offset: number) {
@@ -93,14 +107,23 @@ class TooDeep extends Error {
 }
 
 /** The concrete syntax, token by token: lexer and parser are iterative, so depth is known before the recursive composer starts. */
-function* tokens(text: string, lines: LineCounter): Generator<CST.Token> {
-  const parser = new Parser(lines.addNewLine);
-  lines.addNewLine(0);
+function* tokens(text: string): Generator<CST.Token> {
+  const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {
     yield* parser.next(lexeme);
     if (parser.stack.length > maxDepth) throw new TooDeep(parser.offset);
   }
   yield* parser.end();
+}
+
+/** In YAML 1.1 `no` is false, `0644` is octal and a date is no text: the same file would mean something else. */
+function oldYaml(at: Position): Diagnostic {
+  return errorAt({
+    code: 'yaml-syntax',
+    at,
+    message: 'only YAML 1.2 is read',
+    hint: 'remove the `%YAML` line',
+  });
 }
 
 function unknownTag(tag: string, at: Position): Diagnostic {

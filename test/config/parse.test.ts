@@ -86,3 +86,22 @@ test('the size is that of the bytes', () => {
   assert.deepEqual(codes(`a: ${'é'.repeat(maxFileBytes / 2)}`), ['file-too-large']);
   assert.deepEqual(codes(`a: ${'e'.repeat(maxFileBytes / 2)}`), []);
 });
+
+test('tags and versions of YAML that give no text, number, list or mapping are refused', () => {
+  // `!!binary` became an array of bytes, which the schema's clean-up could not take apart: a bug report instead of a diagnostic.
+  for (const text of ['a: !!binary aGk=', 'a: !!set {b}', 'a: !!omap [{b: 1}]'])
+    assert.deepEqual(
+      parseYaml(text, 'mesh.yaml').diagnostics.map(one => `${one.code} ${one.line}:${one.column}`),
+      ['unknown-tag 1:4'],
+      text,
+    );
+  const old = parseYaml('# old\n%YAML 1.1\n---\na: !!binary aGk=\n', 'mesh.yaml');
+  assert.deepEqual([old.root, old.diagnostics.map(one => `${one.code} ${one.line}:${one.column}`)], [null, ['yaml-syntax 2:1']]);
+});
+
+test('a mistake is placed where it is, also after lines that the parser stumbled over', () => {
+  // The YAML library's own line counter loses lines after a tab: the place was on line 2, column 35.
+  const text = 'services:\n  web: {port: 1}\n  api:\n\timage: y\n  two: {port: ${PORT}}\n';
+  const found = parseYaml(text, 'mesh.yaml').diagnostics.find(one => one.code === 'unquoted-variable');
+  assert.deepEqual([found?.line, found?.column], [5, 15]);
+});
