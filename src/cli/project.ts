@@ -4,6 +4,8 @@ import { parseEnv } from 'node:util';
 import type { Project } from '../api/backend.ts';
 import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import { socketPath, stateFolder } from '../api/socket-path.ts';
+import { maxFileBytes } from '../config/parse.ts';
+import { readRegularFile } from '../config/read-file.ts';
 import type { GlobalOptions } from './invocation.ts';
 
 const names = ['mesh.yaml', 'mesh.yml'];
@@ -79,7 +81,7 @@ export function guessName(project: Project, recorded: string | null): string {
 
 function nameInFile(file: string): string | null {
   try {
-    return /^name:[ \t]*["']?([a-z0-9][a-z0-9-]*)/m.exec(readFileSync(file, 'utf8'))?.[1] ?? null;
+    return /^name:[ \t]*["']?([a-z0-9][a-z0-9-]*)/m.exec(readRegularFile(file, maxFileBytes).bytes.toString('utf8'))?.[1] ?? null;
   } catch {
     return null;
   }

@@ -1,5 +1,4 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { systemClock } from '../async/clock.ts';
 import { valueDiagnostics } from './check-values.ts';
@@ -10,6 +9,7 @@ import { describeProblem, interpolateNode, type VariableProblem } from './interp
 import type { MeshConfig } from './mesh-config.ts';
 import { placeMissingCompose } from './missing-compose.ts';
 import { maxFileBytes, parseYaml, tooLarge } from './parse.ts';
+import { readRegularFile } from './read-file.ts';
 import { composePart } from './resolve/overlay.ts';
 import { Report } from './resolve/report.ts';
 import { nameFromFolder, resolve } from './resolve/resolve.ts';
@@ -56,13 +56,13 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     files: [...looked].sort(compareText),
   });
 
-  const read = await readLimited(file, options.file);
+  const read = readLimited(file, options.file);
   if (typeof read !== 'string') return failed(read);
   sources.set(options.file, read);
   const parsed = parseYaml(read, options.file);
   if (parsed.root === null) return failed(...(parsed.diagnostics.length > 0 ? parsed.diagnostics : [emptyFile(options.file)]));
 
-  const { env, diagnostics: envDiagnostics, text: envText } = await environment(envFile, options.env);
+  const { env, diagnostics: envDiagnostics, text: envText } = environment(envFile, options.env);
   if (envText !== null) sources.set(envFile, envText);
   const unset: Diagnostic[] = [];
   const root = interpolateNode(
@@ -104,13 +104,13 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   return { config: broken ? null : resolved.config, diagnostics, sources, files: [...looked].sort(compareText) };
 }
 
-async function readLimited(file: string, shownAs: string): Promise<string | Diagnostic> {
+function readLimited(file: string, shownAs: string): string | Diagnostic {
   try {
-    const { size } = await stat(file);
+    const { bytes, size } = readRegularFile(file, maxFileBytes);
+    const text = bytes.toString('utf8');
+    if (size <= maxFileBytes) return text;
     // A file above the limit is not read whole; its beginning tells whether it is too deep as well.
-    if (size <= maxFileBytes) return await readFile(file, 'utf8');
-    const beginning = await readBeginning(file, maxFileBytes);
-    const deep = parseYaml(beginning, shownAs).diagnostics.find(one => one.code === 'too-deep');
+    const deep = parseYaml(text, shownAs).diagnostics.find(one => one.code === 'too-deep');
     return deep ?? tooLarge(shownAs, size);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
@@ -125,19 +125,13 @@ async function readLimited(file: string, shownAs: string): Promise<string | Diag
   }
 }
 
-async function readBeginning(file: string, bytes: number): Promise<string> {
-  await using handle = await open(file);
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
-  return buffer.toString('utf8', 0, bytesRead);
-}
-
 /** The shell's variables, filled up from `.env`. */
-async function environment(file: string, shell: LoadOptions['env']) {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return { env: shell, diagnostics: [], text: null };
+function environment(file: string, shell: LoadOptions['env']) {
+  const text = readLimited(file, file);
+  if (typeof text !== 'string') {
+    // Most projects have none, and in some the name belongs to a folder.
+    const none = text.code === 'file-not-found' || text.message.includes('EISDIR');
+    return { env: shell, diagnostics: none ? [] : [text], text: null };
   }
   const { values, diagnostics } = parseEnvFile(text, file, name => shell[name]);
   const filled = Object.fromEntries([...values].filter(([name, value]) => value !== null && shell[name] === undefined));

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
 import { type FSWatcher, watch as watchPaths } from 'chokidar';
 import { type Clock, systemClock } from '../async/clock.ts';
 import { HoldOff } from '../async/hold-off.ts';
+import { readRegularFile } from './read-file.ts';
 
 /** Quiet time after the last event before files are read: editors save in several steps. */
 export const holdOffMs = 50;
@@ -15,6 +16,8 @@ const minIntervalMs = 100;
 const graceMs = 1_000;
 /** File systems that report no events (some shared folders) are looked at this often. */
 const pollMs = 1_000;
+/** Above what any of the files may have; of a larger one the beginning tells. */
+const maxHashedBytes = 1024 * 1024;
 
 /** What a watch works with. */
 export interface WatchDeps {
@@ -185,7 +188,7 @@ class Watch implements FileWatch {
 
 /** `null` for a file that is not there, cannot be read or is empty: nothing to apply. */
 function contentHash(file: string): string | null {
-  const content = orNull(() => readFileSync(file));
+  const content = orNull(() => readRegularFile(file, maxHashedBytes).bytes);
   return content === null || content.length === 0 ? null : createHash('sha256').update(content).digest('base64');
 }
 

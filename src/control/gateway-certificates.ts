@@ -1,8 +1,8 @@
 /** The certificates of the gateways: issued by the CA of the mesh or read from the user's files, and kept fresh. Keys are in memory only. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../async/clock.ts';
 import type { GatewayConfig, GatewayTlsConfig, MeshConfig } from '../config/mesh-config.ts';
+import { readRegularFile } from '../config/read-file.ts';
 import { renewAtMs } from '../identity/svid.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { Certificate } from '../snapshot/channel.ts';
@@ -28,6 +28,8 @@ interface Entry {
 
 /** A timer takes at most 2^31 - 1 ms. */
 const maxTimerMs = 2 ** 31 - 1;
+/** What the configuration accepts. */
+const maxFileBytes = 1024 * 1024;
 
 /** See the file's head. */
 export class GatewayCertificates {
@@ -71,7 +73,7 @@ export class GatewayCertificates {
   async #make(name: GatewayConfig['name'], from: string, source: GatewayTlsConfig['certificate']): Promise<void> {
     const { onChanged, onFailed } = this.#options;
     try {
-      const made = source.kind === 'issued' ? await this.#issue(source.names) : await read(source);
+      const made = source.kind === 'issued' ? await this.#issue(source.names) : read(source);
       // Meanwhile another one may be wanted.
       if (this.#entries.get(name)?.from !== from) return;
       const certificate: Certificate = { kind: 'certificate', name, chainPem: made.chainPem, keyPem: made.keyPem };
@@ -108,8 +110,8 @@ interface Made {
   readonly renewAtMs: number | null;
 }
 
-async function read({ cert, key, fingerprint }: Extract<GatewayTlsConfig['certificate'], { kind: 'files' }>): Promise<Made> {
-  const [chainPem, keyPem] = await Promise.all([readFile(cert, 'latin1'), readFile(key, 'latin1')]);
+function read({ cert, key, fingerprint }: Extract<GatewayTlsConfig['certificate'], { kind: 'files' }>): Made {
+  const [chainPem = '', keyPem = ''] = [cert, key].map(file => readRegularFile(file, maxFileBytes).bytes.toString('latin1'));
   if (createHash('sha256').update(chainPem).digest('hex') !== fingerprint) throw new Error(`${cert} has changed again`);
   return { chainPem, keyPem, renewAtMs: null };
 }

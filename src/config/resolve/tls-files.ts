@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readRegularFile } from '../read-file.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 
@@ -67,8 +67,9 @@ export class TlsFiles {
     const file = this.#absolute(written);
     this.#looked.add(file);
     try {
-      if (statSync(file).size > maxBytes) throw Object.assign(new Error(), { code: 'more than 1 MiB' });
-      return readFileSync(file, 'latin1');
+      const { bytes, size } = readRegularFile(file, maxBytes);
+      if (size > maxBytes) throw Object.assign(new Error(), { code: 'more than 1 MiB' });
+      return bytes.toString('latin1');
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
       const missing = code === 'ENOENT';

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { maxFileBytes } from '../../config/parse.ts';
+import { readRegularFile } from '../../config/read-file.ts';
 
 /** Text of a file; `null` where there is none that can be read. */
 export type ReadText = (path: string) => string | null;
@@ -8,8 +8,8 @@ export type ReadText = (path: string) => string | null;
 /** Reads from disk. Larger files are not read at all: the text stands for them and the parser refuses it by its size. */
 export function readFromDisk(path: string): string | null {
   try {
-    const { size } = statSync(path);
-    return size > maxFileBytes ? ' '.repeat(maxFileBytes + 1) : readFileSync(path, 'utf8');
+    const { bytes, size } = readRegularFile(path, maxFileBytes);
+    return size > maxFileBytes ? ' '.repeat(maxFileBytes + 1) : bytes.toString('utf8');
   } catch {
     return null;
   }
