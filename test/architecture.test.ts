@@ -33,7 +33,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const typesOnly: Readonly<Record<string, readonly string[]>> = {
   runtime: ['config'],
   canary: ['config'],
-  api: ['config', 'snapshot', 'canary'],
+  api: ['config', 'canary'],
   dashboard: ['api'],
 };
 

@@ -1,3 +1,5 @@
+import { fault as faultShape } from '../snapshot/rule-shapes.ts';
+import { SnapshotError } from '../snapshot/shape.ts';
 import type { Fault } from '../snapshot/snapshot.ts';
 import { MeshError } from './mesh-error.ts';
 import type { apiVersion } from './types.ts';
@@ -16,6 +18,8 @@ export interface FaultRequest {
 export interface FaultStatus extends FaultRequest {
   /** `delay-1` */
   readonly id: string;
+  /** `delay 2000–2500 ms, 50 %, first 3`: what it does, for people. */
+  readonly effect: string;
   readonly addedAt: string;
   readonly expiresAt: string | null;
   /** At the time of the answer. */
@@ -40,31 +44,27 @@ export function readFaultRequest(body: Readonly<Record<string, unknown>>): Fault
   return { service, route, fault: readFault(body['fault']), forMs: forMs === null ? null : whole('forMs', forMs, 1, maxMs) };
 }
 
+/** Every kind with what need not be said. */
+const defaults: Readonly<Record<string, object>> = {
+  delay: { jitterMs: 0 },
+  abort: { status: 503 },
+  reset: {},
+  blackhole: {},
+  bandwidth: {},
+};
+
 function readFault(value: unknown): Fault {
   if (typeof value !== 'object' || value === null) throw bad('`fault` is missing', kinds);
   const given = value as Readonly<Record<string, unknown>>;
-  const percent = given['percent'] ?? 100;
-  if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100))
-    throw bad(`\`percent\` is ${text(percent)}`, 'a number from 0 to 100');
-  const scope = { percent, ...(given['first'] === undefined ? {} : { first: whole('first', given['first'], 1) }) };
-  switch (given['kind']) {
-    case 'delay': {
-      const jitterMs = whole('jitterMs', given['jitterMs'] ?? 0, 0, maxMs);
-      return { ...scope, kind: 'delay', ms: whole('ms', given['ms'], 0, maxMs), jitterMs };
-    }
-    case 'abort': {
-      const status = whole('status', given['status'] ?? 503, 200, 599);
-      if (given['grpcStatus'] === undefined) return { ...scope, kind: 'abort', status };
-      return { ...scope, kind: 'abort', status, grpcStatus: whole('grpcStatus', given['grpcStatus'], 0, 16) };
-    }
-    case 'reset':
-      return { ...scope, kind: 'reset' };
-    case 'blackhole':
-      return { ...scope, kind: 'blackhole' };
-    case 'bandwidth':
-      return { ...scope, kind: 'bandwidth', bytesPerSecond: whole('bytesPerSecond', given['bytesPerSecond'], 1) };
-    default:
-      throw bad(`no fault of kind ${text(given['kind'])}`, kinds);
+  const kind = String(given['kind']);
+  if (!Object.hasOwn(defaults, kind)) throw bad(`no fault of kind ${text(given['kind'])}`, kinds);
+  if (given['id'] !== undefined) throw bad('`fault.id` is given', 'faults are named when they are added');
+  try {
+    return faultShape({ percent: 100, ...defaults[kind], ...given }, 'fault');
+  } catch (error) {
+    if (error instanceof SnapshotError)
+      throw bad(`\`${error.path}\`: ${error.problem}`, 'the fields of faults are those of mesh.yaml');
+    throw error;
   }
 }
 
@@ -81,25 +81,4 @@ function bad(problem: string, hint: string): MeshError {
 
 function text(value: unknown): string {
   return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 60);
-}
-
-/** `delay 2000–2500 ms, 50 %, first 3`: one fault for people. */
-export function faultText(fault: Fault): string {
-  const parts = [effect(fault)];
-  if (fault.percent < 100) parts.push(`${fault.percent} %`);
-  if (fault.first !== undefined) parts.push(`first ${fault.first}`);
-  return parts.join(', ');
-}
-
-function effect(fault: Fault): string {
-  switch (fault.kind) {
-    case 'delay':
-      return `delay ${fault.jitterMs === 0 ? fault.ms : `${fault.ms}–${fault.ms + fault.jitterMs}`} ms`;
-    case 'abort':
-      return fault.grpcStatus === undefined ? `abort ${fault.status}` : `abort grpc ${fault.grpcStatus}`;
-    case 'bandwidth':
-      return `bandwidth ${fault.bytesPerSecond} B/s`;
-    default:
-      return fault.kind;
-  }
 }

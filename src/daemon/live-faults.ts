@@ -1,4 +1,4 @@
-import { type FaultRequest, type FaultStatus, type FaultsDocument, faultText } from '../api/fault.ts';
+import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { MeshError } from '../api/mesh-error.ts';
 import { apiVersion, type MeshEventBody } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
@@ -6,6 +6,7 @@ import type { MeshConfig } from '../config/mesh-config.ts';
 import { suggest } from '../config/nearest.ts';
 import { destinationsOf } from '../config/rule-destinations.ts';
 import type { LiveFault } from '../control/live-fault.ts';
+import { faultText } from '../snapshot/fault-text.ts';
 
 /** What live faults act on. */
 export interface LiveFaultsParts {
@@ -51,6 +52,7 @@ export class LiveFaults {
     const status: FaultStatus = {
       ...request,
       id,
+      effect: faultText(request.fault),
       addedAt: new Date(now).toISOString(),
       expiresAt: forMs === null ? null : new Date(now + forMs).toISOString(),
       remainingMs: forMs,
@@ -99,11 +101,11 @@ export class LiveFaults {
     this.#tell('expired', entry.status);
   }
 
-  #tell(change: 'added' | 'removed' | 'expired', { id, service, route, fault }: FaultStatus): void {
+  #tell(change: 'added' | 'removed' | 'expired', { id, service, route, effect }: FaultStatus): void {
     this.#parts.emit({
       kind: 'fault',
       change,
-      text: `${id}: ${faultText(fault)} on ${route === null ? service : `${service} (${route})`}`,
+      text: `${id}: ${effect} on ${route === null ? service : `${service} (${route})`}`,
     });
   }
 

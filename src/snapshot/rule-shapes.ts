@@ -132,16 +132,16 @@ const scope = { id: optional(name), percent, first: optional(whole(1)) } satisfi
   [K in keyof FaultScope]-?: Shape<FaultScope[K]>;
 };
 
-/** Failures made on purpose, in order. */
-export const faults: Shape<readonly Fault[]> = list(
-  tagged<Fault>({
-    delay: { ...scope, ms: delayMs, jitterMs: delayMs },
-    abort: { ...scope, status: finalStatus, grpcStatus: optional(whole(0, 16)) },
-    reset: { ...scope },
-    blackhole: { ...scope },
-    bandwidth: { ...scope, bytesPerSecond: whole(1) },
-  }),
-);
+/** A failure made on purpose. */
+export const fault: Shape<Fault> = tagged<Fault>({
+  delay: { ...scope, ms: delayMs, jitterMs: delayMs },
+  abort: { ...scope, status: finalStatus, grpcStatus: optional(whole(0, 16)) },
+  reset: { ...scope },
+  blackhole: { ...scope },
+  bandwidth: { ...scope, bytesPerSecond: whole(1) },
+});
+/** Several, in order. */
+export const faults: Shape<readonly Fault[]> = list(fault);
 
 /** Token buckets; two of one name would share their tokens. */
 export const rateLimits: Shape<readonly RateLimit[]> = list(

@@ -5,10 +5,12 @@ export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
   /** E.g. `clusters[2].endpoints[0].port`. */
   readonly path: string;
+  readonly problem: string;
 
   constructor(path: string, problem: string) {
     super(`${path === '' ? 'snapshot' : path}: ${problem}`);
     this.path = path;
+    this.problem = problem;
   }
 }
 

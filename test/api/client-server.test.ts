@@ -74,7 +74,9 @@ test('documents arrive as they were made', async () => {
 
 test('a fault that cannot be is refused before anybody acts on it', async () => {
   const api = connectApi(
-    await serve({ addFault: async request => ({ ...request, id: 'x', addedAt: '', expiresAt: null, remainingMs: null }) }),
+    await serve({
+      addFault: async request => ({ ...request, id: 'x', effect: '', addedAt: '', expiresAt: null, remainingMs: null }),
+    }),
   );
   const request = { service: 'a', route: null, forMs: null } as const;
   const added = await api.addFault({ ...request, fault: { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 } });

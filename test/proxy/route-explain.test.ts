@@ -67,7 +67,7 @@ test('and the one that is taken, what it does', () => {
     '  timeout 2000 ms',
     '  idle timeout 9000 ms',
     '  retries: up to 2 on 5xx for GET, 500 ms each',
-    '  fault: delay 100 ms and up to 20 more (50%, the first 3, live f1)',
+    '  fault: delay 100–120 ms, 50 %, first 3 (live: f1)',
     '  rate limit l: 5 per 1000 ms, burst 5',
     '  mirror: 10% to v3',
   ]);

@@ -1,5 +1,5 @@
 import { connectApi } from '../../api/client.ts';
-import { type FaultRequest, type FaultStatus, faultText, readFaultRequest } from '../../api/fault.ts';
+import { type FaultRequest, type FaultStatus, readFaultRequest } from '../../api/fault.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { isProblem, type Problem, parseDuration, parseSize } from '../../config/units.ts';
 import type { Invocation } from '../invocation.ts';
@@ -60,7 +60,7 @@ export function faultTable(faults: readonly FaultStatus[]): readonly string[] {
       each.id,
       each.service,
       each.route ?? '-',
-      faultText(each.fault),
+      each.effect,
       each.remainingMs === null ? '-' : age(each.remainingMs),
     ]),
   );

@@ -1,4 +1,5 @@
-import type { Fault, RetryPolicy } from '../../snapshot/snapshot.ts';
+import { faultText } from '../../snapshot/fault-text.ts';
+import type { RetryPolicy } from '../../snapshot/snapshot.ts';
 import type { ActionExplanation, MatchExplanation, OutcomeExplanation, RouteExplanation, RuleExplanation } from './explain.ts';
 
 /** An explanation as lines for people. */
@@ -34,7 +35,7 @@ function outcomeLines(outcome: OutcomeExplanation): readonly string[] {
     ...(timeoutMs === null ? [] : [`  timeout ${timeoutMs} ms`]),
     ...(idleTimeoutMs === null ? [] : [`  idle timeout ${idleTimeoutMs} ms`]),
     ...(retry === null ? [] : [`  ${retryText(retry)}`]),
-    ...faults.map(fault => `  fault: ${faultText(fault)}`),
+    ...faults.map(fault => `  fault: ${faultText(fault)}${fault.id === undefined ? '' : ` (live: ${fault.id})`}`),
     ...rateLimits.map(({ name, requests, perMs, burst }) => `  rate limit ${name}: ${requests} per ${perMs} ms, burst ${burst}`),
     ...mirrors.map(({ cluster, percent }) => `  mirror: ${percent}% to ${cluster}`),
     ...(cors ? ['  CORS policy'] : []),
@@ -58,21 +59,6 @@ function actionLines(action: ActionExplanation): readonly string[] {
 function retryText({ attempts, on, perTryTimeoutMs, methods }: RetryPolicy): string {
   const perTry = perTryTimeoutMs === null ? '' : `, ${perTryTimeoutMs} ms each`;
   return `retries: up to ${attempts} on ${on.join(', ')}${methods.length === 0 ? '' : ` for ${methods.join(', ')}`}${perTry}`;
-}
-
-function faultText(fault: Fault): string {
-  const scope = `${fault.percent}%${fault.first === undefined ? '' : `, the first ${fault.first}`}${fault.id === undefined ? '' : `, live ${fault.id}`}`;
-  switch (fault.kind) {
-    case 'delay':
-      return `delay ${fault.ms} ms${fault.jitterMs === 0 ? '' : ` and up to ${fault.jitterMs} more`} (${scope})`;
-    case 'abort':
-      return `abort with ${fault.grpcStatus === undefined ? fault.status : `gRPC status ${fault.grpcStatus}`} (${scope})`;
-    case 'bandwidth':
-      return `bandwidth ${fault.bytesPerSecond} bytes per second (${scope})`;
-    case 'reset':
-    case 'blackhole':
-      return `${fault.kind} (${scope})`;
-  }
 }
 
 function percent(odds: number): string {
