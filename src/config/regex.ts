@@ -1,5 +1,5 @@
-import { compilePattern } from '../snapshot/pattern.ts';
-import { type PatternNode, parsePattern } from '../snapshot/pattern-syntax.ts';
+import { compilePattern } from '../pattern/pattern.ts';
+import { type PatternNode, parsePattern } from '../pattern/syntax.ts';
 import type { Problem } from './units.ts';
 
 /** Longer expressions are programs; nobody reads them. */

@@ -1,5 +1,5 @@
 /** Forms of single values in a snapshot: what a port, a name, an address may look like. */
-import { compilePattern } from './pattern.ts';
+import { compilePattern } from '../pattern/pattern.ts';
 import { oneOf, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 
 /** Node's timers take at most 2^31 - 1 ms; a larger delay would fire at once. */

@@ -1,4 +1,4 @@
-import { compilePattern } from '../../snapshot/pattern.ts';
+import { compilePattern } from '../../pattern/pattern.ts';
 import type { CorsPolicy, TextMatch } from '../../snapshot/snapshot.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';

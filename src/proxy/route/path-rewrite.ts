@@ -1,5 +1,5 @@
-import { compilePattern } from '../../snapshot/pattern.ts';
-import { parseReplacement } from '../../snapshot/pattern-replace.ts';
+import { compilePattern } from '../../pattern/pattern.ts';
+import { parseReplacement } from '../../pattern/replacement.ts';
 import type { PathMatch, PathRewrite, RouteMatch } from '../../snapshot/snapshot.ts';
 import { targetByte } from '../http1/chars.ts';
 import { segmentsOf } from './route-match.ts';

@@ -1,4 +1,4 @@
-import { compilePattern } from '../../snapshot/pattern.ts';
+import { compilePattern } from '../../pattern/pattern.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/snapshot.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';

@@ -1,4 +1,4 @@
-import { compilePattern } from '../../snapshot/pattern.ts';
+import { compilePattern } from '../../pattern/pattern.ts';
 import type { PathMatch } from '../../snapshot/snapshot.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { PrefixTrie } from './prefix-trie.ts';

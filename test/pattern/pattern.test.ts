@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { regexProblem } from '../../src/config/regex.ts';
-import { compilePattern } from '../../src/snapshot/pattern.ts';
-import { parseReplacement } from '../../src/snapshot/pattern-replace.ts';
+import { compilePattern } from '../../src/pattern/pattern.ts';
+import { parseReplacement } from '../../src/pattern/replacement.ts';
 
 describe('a pattern matches the whole value', () => {
   for (const [pattern, value, matches] of [

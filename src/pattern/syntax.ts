@@ -1,4 +1,4 @@
-import { anyUnit, type CharSet, charSet, digits, foldCase, invert, lineEnds, spaces, wordUnits } from './pattern-set.ts';
+import { anyUnit, type CharSet, charSet, digits, foldCase, invert, lineEnds, spaces, wordUnits } from './char-set.ts';
 
 /** A regular expression as a tree. */
 export type PatternNode =

@@ -1,6 +1,6 @@
-import type { Program } from './pattern-program.ts';
-import { includes, wordUnits } from './pattern-set.ts';
-import type { Assertion } from './pattern-syntax.ts';
+import { includes, wordUnits } from './char-set.ts';
+import type { Program } from './program.ts';
+import type { Assertion } from './syntax.ts';
 
 /** What assertions see of a character: 0 `edge` (there is none), 1 word, 2 end of line, 3 any other. */
 export type Around = 0 | 1 | 2 | 3;

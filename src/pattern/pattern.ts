@@ -1,8 +1,8 @@
-import { Automaton } from './pattern-automaton.ts';
-import { Finder } from './pattern-finder.ts';
-import { compileProgram, type Program } from './pattern-program.ts';
-import { type Replacement, replaceAll } from './pattern-replace.ts';
-import { type PatternNode, parsePattern } from './pattern-syntax.ts';
+import { Automaton } from './automaton.ts';
+import { Finder } from './finder.ts';
+import { compileProgram, type Program } from './program.ts';
+import { type Replacement, replaceAll } from './replacement.ts';
+import { type PatternNode, parsePattern } from './syntax.ts';
 
 /**
  * A regular expression of a rule. It never backtracks: what it costs grows with the text, never faster, whatever the pattern. JavaScript's own engine could

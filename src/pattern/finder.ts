@@ -1,5 +1,5 @@
-import { Alphabet, type Around, edge, holds } from './pattern-alphabet.ts';
-import type { Program } from './pattern-program.ts';
+import { Alphabet, type Around, edge, holds } from './alphabet.ts';
+import type { Program } from './program.ts';
 
 /** From which instructions a match can be reached at a place, given what follows it. */
 interface Reach {

@@ -1,4 +1,4 @@
-import type { Finder } from './pattern-finder.ts';
+import type { Finder } from './finder.ts';
 
 /** What stands in place of a match: text, and the numbers of groups. */
 export type Replacement = readonly (string | number)[];

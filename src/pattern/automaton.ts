@@ -1,5 +1,5 @@
-import { Alphabet, type Around, edge, holds } from './pattern-alphabet.ts';
-import type { Program } from './pattern-program.ts';
+import { Alphabet, type Around, edge, holds } from './alphabet.ts';
+import type { Program } from './program.ts';
 
 /** The instructions at which the program may stand, before any that takes no character is followed: those look at what comes next. */
 interface State {

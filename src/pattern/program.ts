@@ -1,5 +1,5 @@
-import type { CharSet } from './pattern-set.ts';
-import type { Assertion, PatternNode } from './pattern-syntax.ts';
+import type { CharSet } from './char-set.ts';
+import type { Assertion, PatternNode } from './syntax.ts';
 
 /** One instruction. All but `set` and `match` take no character; without a target the next instruction follows. */
 export type Instruction =
