@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { systemClock } from '../../src/async/clock.ts';
 import { meshNames } from '../../src/control/compile/service-view.ts';
 import { virtualAddresses } from '../../src/control/compile/virtual-address.ts';
@@ -62,6 +63,18 @@ export async function localmeshChain(
   });
   const logs = new Map<string, string>();
 
+  // One file, as in the sidecar's image: what loads TypeScript would fill the heap, and with it each garbage collection.
+  const program = join(dir, 'sidecar-process.cjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'sidecar-process.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    minifySyntax: true,
+    logLevel: 'error',
+  });
   const start = (sidecars: SidecarProcessOptions['sidecars'], destination: SidecarProcessOptions['destination']): Spawned => {
     const options: SidecarProcessOptions = {
       sidecars,
@@ -71,9 +84,8 @@ export async function localmeshChain(
       appAddress,
       hop,
     };
-    const program = join(import.meta.dirname, 'sidecar-process.ts');
     const profile = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
-    const args = ['--disable-warning=ExperimentalWarning', ...profile, program, JSON.stringify(options)];
+    const args = [...profile, program, JSON.stringify(options)];
     return spawnOn(core, process.execPath, args, line => {
       const [workload = '', text = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
       logs.set(workload, `${logs.get(workload) ?? ''}${text}\n`);

@@ -1,6 +1,6 @@
 /**
  * Real sidecars on loopback, without interception: where a connection was meant to go is told on the command line.
- *   node sidecar-process.ts '<SidecarProcessOptions as JSON>'
+ *   node sidecar-process.cjs '<SidecarProcessOptions as JSON>' (bundled)
  * Prints the control keys, then `ports <json>` per sidecar.
  */
 import { createWriteStream } from 'node:fs';
@@ -30,7 +30,7 @@ const accessLog = new LineWriter(createWriteStream('/dev/null'));
 process.on('SIGTERM', () => process.exit(0));
 const options = JSON.parse(process.argv[2] ?? '') as SidecarProcessOptions;
 const loopback = '127.0.0.1';
-for (const { workload, service, outbound, inbound } of options.sidecars) {
+async function start({ workload, service, outbound, inbound }: SidecarProcessOptions['sidecars'][number]): Promise<void> {
   const sidecar = await startSidecar({
     workload,
     service,
@@ -62,3 +62,5 @@ for (const { workload, service, outbound, inbound } of options.sidecars) {
   });
   process.stdout.write(`${workload} ports ${JSON.stringify(sidecar.ports)}\n`);
 }
+
+for (const sidecar of options.sidecars) void start(sidecar);
