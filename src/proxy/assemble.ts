@@ -49,6 +49,8 @@ export interface DataPlaneDeps {
   readonly appAddress?: string;
 }
 
+/** Answers given when the time is over get so long to leave. */
+const lastWordsMs = 50;
 /** An app on the same machine answers a connect at once or not at all. */
 const appConnectTimeoutMs = 1_000;
 /** Idle connections to the app: shorter than the keep-alive of common servers is not possible (Node's is 5 s), so a stale one is retried. */
@@ -61,8 +63,11 @@ export function createDataPlane(deps: DataPlaneDeps): DataPlane {
 
 /** A client's connection, whatever version of HTTP it speaks. */
 interface ServedConnection {
+  readonly role: ExchangeRole;
   /** Ends it as soon as no exchange is in the way. */
   drain(): void;
+  /** Ends the exchanges at hand as well as that can be done now. */
+  cutOff(): void;
   /** Ends it now. */
   destroy(): void;
 }
@@ -80,6 +85,7 @@ class RunningDataPlane implements DataPlane {
   readonly #egress: Egress;
   #rules: RuleParts | null = null;
   #draining = false;
+  #stopped = false;
   #onEmpty: (() => void) | null = null;
 
   constructor(deps: DataPlaneDeps) {
@@ -154,6 +160,7 @@ class RunningDataPlane implements DataPlane {
     this.#tables = tables;
     this.#rules = rules;
     applied = true;
+    for (const connection of this.#connections) if (!connection.role.listed()) connection.drain();
   }
 
   outbound(downstream: Downstream): void {
@@ -232,11 +239,15 @@ class RunningDataPlane implements DataPlane {
     });
   }
 
-  drain(graceMs: number): Promise<void> {
+  drain(graceMs: number, quiet: Promise<void> = Promise.resolve()): Promise<void> {
     this.#draining = true;
     for (const connection of this.#connections) connection.drain();
     return new Promise(resolve => {
+      let over = false;
       const done = (): void => {
+        if (over) return;
+        over = true;
+        this.#stopped = true;
         cancel();
         this.#onEmpty = null;
         for (const connection of this.#connections) connection.destroy();
@@ -244,9 +255,14 @@ class RunningDataPlane implements DataPlane {
         this.#egress.close();
         resolve();
       };
-      const cancel = this.#deps.clock.after(graceMs, done);
-      this.#onEmpty = done;
-      if (this.#connections.size === 0) done();
+      let cancel = this.#deps.clock.after(graceMs, () => {
+        for (const connection of this.#connections) connection.cutOff();
+        cancel = this.#deps.clock.after(this.#connections.size === 0 ? 0 : lastWordsMs, done);
+      });
+      void quiet.then(() => {
+        this.#onEmpty = done;
+        if (this.#connections.size === 0) done();
+      });
     });
   }
 
@@ -290,7 +306,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   #serve(downstream: Downstream, role: ExchangeRole): void {
-    if (this.#draining) {
+    if (this.#stopped) {
       refuse(downstream);
       return;
     }

@@ -61,8 +61,11 @@ export interface DataPlane {
   inbound(downstream: Downstream): void;
   /** A connection on a gateway's own port (`downstream.localPort`). */
   gateway(downstream: Downstream): void;
-  /** Stops reuse of connections, lets exchanges finish; resolves when none is left or `graceMs` is over. */
-  drain(graceMs: number): Promise<void>;
+  /**
+   * Stops reuse of connections, lets exchanges finish; resolves when none is left or `graceMs` is over. Until `quiet` resolves more connections may come; they
+   * are served.
+   */
+  drain(graceMs: number, quiet?: Promise<void>): Promise<void>;
   /** How clusters and their endpoints stand now. */
   clusters(): readonly ClusterReport[];
   /** What the tables of this moment would do with a request; `null` before the first snapshot. @throws TypeError for what is no request */

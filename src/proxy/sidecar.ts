@@ -242,7 +242,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     stopAccepting();
     peerTunnels.drain();
     const grace = new Promise<void>(resolve => clock.after(graceMs, resolve));
-    await Promise.all([dataPlane.drain(graceMs), Promise.race([sessions.whenIdle(), grace])]);
+    // Peers may open streams until they have heard of it.
+    await Promise.all([dataPlane.drain(graceMs, peerTunnels.whenNone()), Promise.race([sessions.whenIdle(), grace])]);
     sessions.closeAll();
     peerTunnels.destroy();
     tunnels.destroy();

@@ -46,6 +46,8 @@ export interface ExchangeRole {
   readonly keepAliveMs: number;
   /** The client chose its HTTP version for the gateway, not for the service: only gRPC keeps HTTP/2 towards servers of which nobody said the version. */
   readonly atEdge?: boolean;
+  /** Whether the rules of this moment still know the listener that the connection came by. */
+  listed(): boolean;
   /** Fills in the decision. Returns why the request is not forwarded or what it is answered with, `null` when it is forwarded. */
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null;
 }

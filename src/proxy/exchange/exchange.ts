@@ -13,6 +13,7 @@ import { type Failure, type LocalReply, localReplies } from './failure.ts';
 import { grpcReply, grpcStatusIn, grpcTimeoutMs, isGrpc } from './grpc.ts';
 import { MirrorRequest } from './mirror.ts';
 import { Timeouts } from './timeouts.ts';
+import { goingAwayFrame, WebSocketFrames } from './websocket-frames.ts';
 
 /** `silent`: the client waits for an answer that never comes. */
 const phase = { none: 0, trying: 1, answering: 2, tunnel: 3, silent: 4 } as const;
@@ -39,6 +40,9 @@ export class Exchange {
   #mirrors: readonly MirrorRequest[] | null = null;
   #throttle: Throttle | null = null;
   #heldTrailers = '';
+  /** In a tunnel. */
+  #frames: WebSocketFrames | null = null;
+
   constructor(client: ExchangeClient, parts: ExchangeParts) {
     this.client = client;
     this.parts = parts;
@@ -151,6 +155,30 @@ export class Exchange {
     else this.#throttle.drained();
   }
 
+  /** The sidecar is about to stop: a WebSocket would go on for ever, so its client is asked to find another way. */
+  goAway(): void {
+    if (this.#frames === null) return;
+    this.#frames.leave();
+    this.#takeLeave(this.#frames);
+    this.client.flush();
+  }
+
+  /** The sidecar stops now. */
+  cutOff(): void {
+    if (this.#phase === phase.trying) this.fail('stopping');
+    else if (this.#phase === phase.answering && this.grpc && this.client.protocol === 'HTTP/2') {
+      const { flag, details } = localReplies.stopping;
+      this.facts.note(flag, details);
+      this.facts.grpcStatus = '14';
+      this.client.trailers('grpc-status: 14\r\ngrpc-message: the sidecar stops\r\n');
+      this.#endAnswer();
+    } else if (this.#phase === phase.answering || this.#phase === phase.tunnel) this.truncated('stopping');
+  }
+
+  #takeLeave(frames: WebSocketFrames): void {
+    if (frames.takeLeave()) this.client.piece(goingAwayFrame, 0, goingAwayFrame.length);
+  }
+
   /** ms until the request's timeout; `null`: it has none. */
   leftMs(): number | null {
     return this.#timeouts.leftMs();
@@ -239,8 +267,10 @@ export class Exchange {
   }
 
   #sendPiece(bytes: Buffer, from: number, to: number): void {
-    this.facts.bytesSent += to - from;
-    this.client.piece(bytes, from, to);
+    const end = this.#frames === null ? to : this.#frames.pass(bytes, from, to);
+    this.facts.bytesSent += end - from;
+    this.client.piece(bytes, from, end);
+    if (this.#frames !== null) this.#takeLeave(this.#frames);
     if (this.client.full) this.#attempts.pause();
   }
 
@@ -295,6 +325,7 @@ export class Exchange {
     this.#phase = phase.tunnel;
     this.facts.note('-', 'via_upstream');
     this.facts.status = head.status;
+    this.#frames = new WebSocketFrames();
     this.client.tunnelOpened(head, this.facts.decision.answerLines);
     this.client.resumeReading();
   }
@@ -348,6 +379,7 @@ export class Exchange {
     this.#attempts.stop();
     this.#cancelWait?.();
     this.#cancelWait = null;
+    this.#frames = null;
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.exchangeEnded();
     this.#mirrors = null;
     this.#throttle?.stop();

@@ -25,6 +25,7 @@ export type Failure =
   | 'timeout'
   | 'per-try-timeout'
   | 'idle-timeout'
+  | 'stopping'
   | 'internal';
 
 /** The answer that the client gets and what the log says. */
@@ -78,6 +79,7 @@ export const localReplies: Readonly<Record<Failure, LocalReply>> = {
   timeout: reply(504, 'Gateway Timeout', 'upstream request timeout', 'UT', 'upstream_response_timeout'),
   'per-try-timeout': reply(504, 'Gateway Timeout', 'upstream request timeout', 'UT', 'upstream_per_try_timeout'),
   'idle-timeout': reply(504, 'Gateway Timeout', 'stream timeout', 'SI', 'stream_idle_timeout'),
+  stopping: reply(503, 'Service Unavailable', 'the sidecar stops', 'UC', 'drain_time_over'),
   internal: reply(500, 'Internal Server Error', '', '-', 'internal_error', true),
 };
 

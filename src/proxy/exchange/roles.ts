@@ -43,6 +43,8 @@ export abstract class RoutingRole implements ExchangeRole {
   protected readonly parts: RoleParts;
   readonly #own: readonly OwnLine[];
   readonly #ownLines: string;
+  /** What a connection was served by until its listener was taken away: the request that crossed it still goes its way. */
+  #last: RoutedRuntime<OutboundListener | GatewayListener> | null = null;
 
   constructor(unrouted: EdgeRequests, parts: RoleParts, own: readonly OwnLine[]) {
     this.unrouted = unrouted;
@@ -53,13 +55,19 @@ export abstract class RoutingRole implements ExchangeRole {
 
   protected abstract runtime(tables: Tables): RoutedRuntime<OutboundListener | GatewayListener> | null;
 
+  listed(): boolean {
+    const tables = this.parts.tables();
+    return tables !== null && this.runtime(tables) !== null;
+  }
+
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
     // First: refusals are found in the log by it too.
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
     const tables = this.parts.tables();
-    const runtime = tables === null ? null : this.runtime(tables);
+    const runtime = tables === null ? null : (this.runtime(tables) ?? this.#last);
     if (runtime === null) return 'no-route';
+    this.#last = runtime;
     const instead = this.answerInstead(runtime, head);
     if (instead !== null) return instead;
     const found = runtime.table?.find(head, pathOf(head.target)) ?? null;
@@ -155,6 +163,10 @@ export class InboundRole implements ExchangeRole {
     this.#identityLine =
       peer === null ? '' : `x-forwarded-client-cert: By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}\r\n`;
     this.#parts = parts;
+  }
+
+  listed(): boolean {
+    return this.#parts.tables()?.inbound.has(this.#port) === true;
   }
 
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {

@@ -23,6 +23,11 @@ const firstByteMs = 60_000;
 /** A body has to move on by at least `minBodyBytes` in this time. */
 const bodyMs = 60_000;
 const minBodyBytes = 64;
+/**
+ * A sidecar that leaves ends connections that have been quiet for so long. Those in use hear `Connection: close` with their next answer; ended at once, the
+ * request already on its way to them would fail.
+ */
+const quietMs = 200;
 /** After the last answer the rest of a half-read request is thrown away for a while: closing at once could destroy the answer on its way. */
 const lingerMs = 1_000;
 
@@ -61,6 +66,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   #running = false;
   #paused = true;
   #ended = false;
+  #leaving = false;
   #bodyMark = 0;
   /** A request was read. */
   #begun = false;
@@ -96,9 +102,14 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
 
   /** Ends the connection as soon as no exchange is in the way. */
   drain(): void {
-    if (this.#state !== state.head || this.#input !== null) return;
-    // A request that crosses the end on its way is not read, so its sender may repeat it.
-    this.#hangUp();
+    this.#leaving = true;
+    if (this.#state === state.tunnel) this.#parts.guard(this, () => this.#exchange.goAway());
+    else if (this.#state === state.head && this.#input === null) this.#parts.deadlines.of(quietMs).arm(this.#deadline);
+  }
+
+  /** Ends the exchange at hand as well as that can be done now. */
+  cutOff(): void {
+    if (this.#exchange.active) this.#parts.guard(this, () => this.#exchange.cutOff());
   }
 
   /** Ends the connection now. */
@@ -119,7 +130,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   }
 
   protected get mayGoOn(): boolean {
-    return this.#state === state.waiting && !this.#parts.draining();
+    return this.#state === state.waiting && !this.#leaving && !this.#parts.draining();
   }
 
   tunnelOpened(head: ResponseHead, lines: string): void {
@@ -315,8 +326,10 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   #expired(): void {
     switch (this.#state) {
       case state.head:
-        if (this.#input === null) this.#stream.destroy();
-        else this.#refuseSlow();
+        if (this.#input !== null) this.#refuseSlow();
+        // A request that crosses the end on its way is not read, so its sender may repeat it.
+        else if (this.#leaving) this.#hangUp();
+        else this.#stream.destroy();
         return;
       case state.length:
       case state.chunks: {

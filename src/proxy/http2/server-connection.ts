@@ -55,7 +55,7 @@ export interface ServerParts extends Pick<ExchangeParts, 'clock' | 'deadlines' |
 export class ServerConnection extends Http2Connection {
   readonly remote: string;
   readonly local: string;
-  readonly #role: ExchangeRole;
+  readonly role: ExchangeRole;
   readonly #parts: ServerParts;
   readonly #onClosed: (connection: ServerConnection) => void;
   readonly #free: ServerStream[] = [];
@@ -79,7 +79,7 @@ export class ServerConnection extends Http2Connection {
     });
     this.remote = `${downstream.remoteAddress}:${downstream.remotePort}`;
     this.local = `${downstream.localAddress}:${downstream.localPort}`;
-    this.#role = role;
+    this.role = role;
     this.#parts = parts;
     this.#onClosed = onClosed;
     parts.deadlines.of(headMs).arm(this.#deadline);
@@ -98,6 +98,17 @@ export class ServerConnection extends Http2Connection {
     this.writer.text(goawayFrame(maxWindow, errorCode.noError) + pingFrame(false, 'drained?'));
     this.schedule();
     this.#parts.deadlines.of(lingerMs).arm(this.#deadline);
+    this.#each(stream => stream.goAway());
+  }
+
+  /** Ends the exchanges at hand as well as that can be done now. */
+  cutOff(): void {
+    this.#each(stream => stream.cutOff());
+    this.#safely(() => this.#takeNoMore());
+  }
+
+  #each(act: (stream: ServerStream) => void): void {
+    for (const stream of [...this.streams.values()]) if (stream instanceof ServerStream) this.#safely(() => act(stream));
   }
 
   /** Ends the connection now. */
@@ -144,7 +155,7 @@ export class ServerConnection extends Http2Connection {
       return;
     }
     if (!this.#draining) this.#deadline.disarm();
-    const stream = this.#free.pop() ?? new ServerStream(this, this.#role, this.#parts.exchange);
+    const stream = this.#free.pop() ?? new ServerStream(this, this.role, this.#parts.exchange);
     this.streams.set(id, stream);
     this.touch(stream);
     const failure = this.#readHead(endStream);
@@ -245,7 +256,7 @@ export class ServerConnection extends Http2Connection {
   #idle(): void {
     if (this.over || this.#draining || this.#waitingSince >= 0) return;
     if (this.streams.size > 0) this.#deadline.disarm();
-    else this.#parts.deadlines.of(this.#role.keepAliveMs).arm(this.#deadline);
+    else this.#parts.deadlines.of(this.role.keepAliveMs).arm(this.#deadline);
   }
 
   #expired(): void {
@@ -256,7 +267,7 @@ export class ServerConnection extends Http2Connection {
   }
 
   #takeNoMore(): void {
-    if (this.#last >= 0) return;
+    if (this.#last >= 0 || this.over) return;
     this.#deadline.disarm();
     this.#last = this.lastId;
     this.writer.text(goawayFrame(this.#last, errorCode.noError));

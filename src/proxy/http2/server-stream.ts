@@ -21,6 +21,8 @@ export interface StreamExchange {
   clientEnded(): void;
   clientBroke(failure: Failure): void;
   clientGone(): void;
+  goAway(): void;
+  cutOff(): void;
 }
 
 /** One request of a client and its answer. Used again by its connection for later requests, with its exchange. */
@@ -129,6 +131,16 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
 
   resumeReading(): void {
     if (!this.#wantsTunnel || this.#tunnel) this.resume();
+  }
+
+  /** The sidecar is about to stop. */
+  goAway(): void {
+    if (this.#tunnel) this.#exchange.goAway();
+  }
+
+  /** The sidecar stops now. */
+  cutOff(): void {
+    if (this.#exchange.active) this.#exchange.cutOff();
   }
 
   abort(code: number = errorCode.internalError): void {

@@ -97,6 +97,10 @@ export class AppExchange implements StreamExchange {
     this.#client.exchangeEnded();
   }
 
+  goAway(): void {}
+
+  cutOff(): void {}
+
   clientGone(): void {
     this.active = false;
     this.#seen.push('gone');

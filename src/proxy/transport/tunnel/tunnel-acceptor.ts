@@ -13,6 +13,7 @@ export class TunnelAcceptor {
   readonly #onBroken: (problem: string) => void;
   readonly #tunnels = new Set<Tunnel>();
   #draining = false;
+  #onNone: (() => void)[] = [];
 
   /** `onBroken` hears why a connection ended improperly. */
   constructor(deadlines: Deadlines, onBroken: (problem: string) => void) {
@@ -33,6 +34,7 @@ export class TunnelAcceptor {
         opened: onStream,
         closed: problem => {
           this.#tunnels.delete(tunnel);
+          if (this.#tunnels.size === 0) for (const resolve of this.#onNone.splice(0)) resolve();
           if (problem !== '') this.#onBroken(problem);
         },
       },
@@ -46,6 +48,12 @@ export class TunnelAcceptor {
   drain(): void {
     this.#draining = true;
     for (const tunnel of this.#tunnels) tunnel.drain();
+  }
+
+  /** Resolves when no connection is left. */
+  whenNone(): Promise<void> {
+    if (this.#tunnels.size === 0) return Promise.resolve();
+    return new Promise(resolve => this.#onNone.push(resolve));
   }
 
   /** Ends every connection; their streams break. */
