@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   snapshot: ['pattern'],
   identity: [],
   telemetry: ['async'],
-  config: ['async', 'pattern'],
+  config: ['async', 'pattern', 'snapshot'],
   interop: ['config'],
   pki: ['identity', 'async'],
   control: ['config', 'snapshot', 'identity', 'pki', 'telemetry', 'async'],
@@ -32,6 +32,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Crossings of the table where only types may be taken: nothing of the other folder runs. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = {
+  // What a rule, a fault or a limit is has one definition; what reads it from YAML, and what checks it on arrival, stay apart.
+  config: ['snapshot'],
   runtime: ['config'],
   canary: ['config'],
   api: ['config', 'canary'],

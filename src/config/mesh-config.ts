@@ -2,7 +2,7 @@
  * The canonical configuration: long forms, milliseconds and bytes, every default filled, every reference checked, lists sorted by name.
  * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
  */
-import type { ServicePolicy } from './service-policy.ts';
+
 import type {
   AccessLogFormat,
   CorsPolicy,
@@ -18,7 +18,8 @@ import type {
   RespondAction,
   RetryPolicy,
   Rewrite,
-} from './terms.ts';
+} from '../snapshot/snapshot.ts';
+import type { ServicePolicy } from './service-policy.ts';
 
 /** One mesh. */
 export interface MeshConfig {

@@ -1,5 +1,5 @@
+import type { ListenerProtocol } from '../snapshot/snapshot.ts';
 import type { PortConfig, ServiceConfig } from './mesh-config.ts';
-import type { ListenerProtocol } from './terms.ts';
 
 /** What a protocol choice rests on. */
 export interface ProtocolFacts {

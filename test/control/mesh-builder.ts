@@ -11,8 +11,8 @@ import type {
   RouteRuleConfig,
   ServiceConfig,
 } from '../../src/config/mesh-config.ts';
-import type { RedirectAction, RespondAction } from '../../src/config/terms.ts';
 import type { PodView } from '../../src/control/registry.ts';
+import type { RedirectAction, RespondAction } from '../../src/snapshot/snapshot.ts';
 
 /** What a test writes; everything left out has a plain default. */
 export interface MeshShort {

@@ -1,7 +1,7 @@
+import type { NamedMatch } from '../../snapshot/snapshot.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RouteMatchConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MatchSpec } from '../schema/match.ts';
-import type { NamedMatch } from '../terms.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';

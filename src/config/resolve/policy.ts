@@ -1,7 +1,8 @@
+import type { ConnectionLimits, OutlierPolicy } from '../../snapshot/cluster-policy.ts';
+import type { RateLimit } from '../../snapshot/snapshot.ts';
 import type { PolicySpec } from '../schema/policy.ts';
 import { type RateLimitSpec, rateLimitOf } from '../schema/rate-limit.ts';
-import type { ConnectionLimits, OutlierPolicy, ServicePolicy } from '../service-policy.ts';
-import type { RateLimit } from '../terms.ts';
+import type { ServicePolicy } from '../service-policy.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 

@@ -1,7 +1,7 @@
+import type { RetryCondition, RetryPolicy } from '../../snapshot/snapshot.ts';
 import { defaultBackoffMs } from '../default-retry.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RetriesSpec } from '../schema/retries.ts';
-import type { RetryCondition, RetryPolicy } from '../terms.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 

@@ -1,7 +1,7 @@
+import type { PathRewrite } from '../../snapshot/snapshot.ts';
 import { compareText } from '../diagnostic.ts';
 import type { DestinationConfig, RouteRuleConfig, ServiceConfig } from '../mesh-config.ts';
 import type { GatewayRuleSpec, RouteRuleSpec } from '../schema/route.ts';
-import type { PathRewrite } from '../terms.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';

@@ -1,3 +1,4 @@
+import type { CorsPolicy, HeaderEdits, HeaderField, RateLimit } from '../../snapshot/snapshot.ts';
 import { compareText } from '../diagnostic.ts';
 import type { MirrorConfig, ServiceConfig } from '../mesh-config.ts';
 import type { CorsSpec } from '../schema/cors.ts';
@@ -5,7 +6,6 @@ import type { HeaderEditsSpec, HeadersSpec } from '../schema/headers.ts';
 import { headerProblem } from '../schema/http-leaves.ts';
 import { type RateLimitSpec, rateLimitOf } from '../schema/rate-limit.ts';
 import type { RouteRuleSpec } from '../schema/route.ts';
-import type { CorsPolicy, HeaderEdits, HeaderField, RateLimit } from '../terms.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { TextMatch } from '../../snapshot/snapshot.ts';
 import { shown } from '../shown.ts';
-import type { TextMatch } from '../terms.ts';
 import { exactlyOne, field, fields, oneOf, oneOrMany, text } from './field.ts';
 import { flag, headerText, regex } from './http-leaves.ts';
 import { duration, method } from './leaves.ts';

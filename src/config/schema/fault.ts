@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { Fault } from '../../snapshot/snapshot.ts';
 import { suggest } from '../nearest.ts';
 import { shown } from '../shown.ts';
-import type { Fault } from '../terms.ts';
 import { isProblem, type Problem } from '../units.ts';
 import { checked, exactlyOne, field, fields, integer, single } from './field.ts';
 import { percent, yes } from './http-leaves.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { NamedMatch, PathMatch } from '../../snapshot/snapshot.ts';
 import { shown } from '../shown.ts';
-import type { NamedMatch, PathMatch } from '../terms.ts';
 import { exactlyOne, field, fields, namedMap, oneOrMany, text } from './field.ts';
 import { path, regex, yes } from './http-leaves.ts';
 import { host, method, port } from './leaves.ts';

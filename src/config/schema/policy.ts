@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HashPolicy, HealthCheck } from '../service-policy.ts';
+import type { HashPolicy, HealthCheck } from '../../snapshot/cluster-policy.ts';
 import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';
 import { checked, field, fields, integer, oneOf, oneOrMany, single, text } from './field.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
+import type { PathRewrite, RedirectAction, RespondAction, Rewrite } from '../../snapshot/snapshot.ts';
 import { shown } from '../shown.ts';
-import type { PathRewrite, RedirectAction, RespondAction, Rewrite } from '../terms.ts';
 import { isProblem, type Problem } from '../units.ts';
 import { checked, field, fields, integer, oneOf, single, text } from './field.ts';
 import { authority, headerValue, path, regex } from './http-leaves.ts';
