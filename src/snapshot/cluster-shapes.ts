@@ -3,8 +3,9 @@ import { isIP } from 'node:net';
 import type { ConnectionLimits, HashPolicy, HealthCheck, OutlierPolicy, TlsOrigination } from './cluster-policy.ts';
 import {
   anyText,
+  cookieName,
+  cookiePath,
   durationMs,
-  fieldText,
   headerName,
   name,
   pathText,
@@ -24,7 +25,7 @@ const hash = object<HashPolicy>({
     header: { name: headerName },
     query: { name: anyText },
     source: {},
-    cookie: { name, path: fieldText, ttlMs: optional(whole(0)) },
+    cookie: { name: cookieName, path: cookiePath, ttlMs: optional(whole(0)) },
   }),
   // Envoy's own bound: a ring is built for every cluster of every sidecar.
   minRingSize: whole(1, 8 * 1024 * 1024),

@@ -31,6 +31,10 @@ export const principal = text(/^(?:\*|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]
 export const method = text(new RegExp(`^[${tokenCharacters}A-Z-]+$`), 'a method in upper case');
 /** A header name as it is compared. */
 export const headerName = text(new RegExp(`^[${tokenCharacters}a-z-]+$`), 'a header name in lower case');
+/** The name of a cookie, which stands in a head as it is. */
+export const cookieName = text(new RegExp(`^[${tokenCharacters}A-Za-z-]+$`), 'a cookie name');
+/** The path of a cookie: a `;` would begin its next attribute. */
+export const cookiePath = text(/^[^\0-\x20;\x7f]*$/, 'a path without spaces and semicolons');
 /** What may stand on one line of a head: anything else could start a line of its own. */
 export const fieldText = text(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'one line of text');
 /** A path that can be written into a request line or a `location`. */

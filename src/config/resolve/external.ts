@@ -40,7 +40,15 @@ export function resolveExternal(
         });
       }
     }
-    for (const address of external.addresses ?? []) {
+    for (const [index, address] of (external.addresses ?? []).entries()) {
+      if (isUnreachable(address)) {
+        const message = `\`${address}\` is no address outside the mesh`;
+        report.error(report.entry([...path, 'addresses'], index), {
+          code: 'bad-value',
+          message,
+          hint: "127.0.0.0/8 is the pod itself, 240.0.0.0/4 the mesh's own; of this machine it is `host.docker.internal`",
+        });
+      }
       const place = `${address}:${external.port}`;
       const owner = owners.get(place);
       if (owner !== undefined && owner !== `external service \`${name}\``) {
@@ -76,6 +84,12 @@ export function checkExternalAccess(spec: MeshSpec, external: readonly ExternalC
   }
 }
 
+/** This host, loopback, multicast and class E, where the virtual addresses are. */
+function isUnreachable(address: string): boolean {
+  const first = Number(address.split('.')[0]);
+  return first === 0 || first === 127 || first >= 224;
+}
+
 function checkParts(external: ExternalSpec, path: YamlPath, report: Report): void {
   const { hosts, protocol = 'http', resolution, addresses, tls } = external;
   const error = (part: string, code: string, message: string, hint: string): void =>
@@ -83,6 +97,9 @@ function checkParts(external: ExternalSpec, path: YamlPath, report: Report): voi
   const numeric = hosts.find(host => isIPv4(host));
   if (numeric !== undefined)
     error('hosts', 'bad-value', `\`${numeric}\` is an address`, `write a name for it, and \`addresses: [${numeric}]\``);
+  const inside = hosts.find(host => /(^|\.)(localhost|mesh)$/.test(host));
+  if (inside !== undefined)
+    error('hosts', 'bad-value', `\`${inside}\` is a name inside the mesh`, 'name a host outside, e.g. `host.docker.internal`');
   const wildcard = hosts.find(host => host.startsWith('*'));
   if (wildcard === '*') {
     error(

@@ -130,11 +130,12 @@ function checkWorkloadNames(
   sources: ReadonlyMap<string, SourceService>,
   report: Report,
 ): void {
-  const owners = new Map(gateways.map(gateway => [gateway.name, `gateway ${gateway.name}`]));
+  // In any case: names are DNS names.
+  const owners = new Map(gateways.map(gateway => [gateway.name.toLowerCase(), `gateway ${gateway.name}`]));
   for (const service of services) {
     for (const version of service.versions) {
       const stem = version.name === '' ? service.name : `${service.name}-${version.name}`;
-      const owner = owners.get(stem);
+      const owner = owners.get(stem.toLowerCase());
       const path = version.name === '' ? ['services', service.name] : ['services', service.name, 'versions', version.name];
       const already = report.diagnostics.some(one => one.code === 'name-clash' && one.path.endsWith(`.${service.name}`));
       if (owner !== undefined && !already) {
@@ -144,7 +145,7 @@ function checkWorkloadNames(
         if (source === undefined) report.error(path, { ...finding, key: true });
         else report.add(errorAt({ ...finding, at: source.at, path: source.path }));
       }
-      owners.set(stem, version.name === '' ? `service ${service.name}` : `version ${service.name}/${version.name}`);
+      owners.set(stem.toLowerCase(), version.name === '' ? `service ${service.name}` : `version ${service.name}/${version.name}`);
     }
   }
 }

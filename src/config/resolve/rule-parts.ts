@@ -3,9 +3,10 @@ import { compareText } from '../diagnostic.ts';
 import type { MirrorConfig, ServiceConfig } from '../mesh-config.ts';
 import type { CorsSpec } from '../schema/cors.ts';
 import type { HeaderEditsSpec, HeadersSpec } from '../schema/headers.ts';
-import { headerProblem } from '../schema/http-leaves.ts';
+import { authority, headerProblem } from '../schema/http-leaves.ts';
 import { type RateLimitSpec, rateLimitOf } from '../schema/rate-limit.ts';
 import type { RouteRuleSpec } from '../schema/route.ts';
+import { shown } from '../shown.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';
@@ -39,6 +40,11 @@ function edits(spec: HeaderEditsSpec | undefined, request: boolean, path: YamlPa
         report.error(at, { code: 'duplicate-name', key: true, message, hint: 'keep one of them' });
       }
       seen.add(name);
+      const host = name === 'host' && request && part === 'set' ? authority.safeParse(value) : null;
+      if (host?.success === false) {
+        const message = `${shown(value)} is not a host`;
+        report.error(at, { code: 'bad-value', message, hint: 'a host name, with a port if need be: `other` or `other:8080`' });
+      }
       return { name, value };
     });
   };

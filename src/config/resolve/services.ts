@@ -1,4 +1,4 @@
-import { compareText } from '../diagnostic.ts';
+import { compareText, errorAt } from '../diagnostic.ts';
 import type { PortConfig, ServiceConfig, VersionConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
 import { isHttp2, portProtocol, speaksOnlyTcp } from '../protocol.ts';
@@ -9,6 +9,9 @@ import type { ComposeLoad, SourcePort, SourceService } from '../service-source.t
 import type { YamlPath } from '../yaml-node.ts';
 import { checkPolicy, policyOf, serviceRateLimits } from './policy.ts';
 import type { Report } from './report.ts';
+
+/** Where sidecars listen themselves. */
+export const sidecarPorts: readonly number[] = [15001, 15006, 15012, 15020, 15021, 15053];
 
 /** Where a compose service ended up. */
 export interface Home {
@@ -152,6 +155,17 @@ function build(
       }),
     }),
   );
+  const [part] = parts;
+  if (part !== undefined && ports.some(({ port }) => sidecarPorts.includes(port))) {
+    const path = ['services', name, ...(spec?.port === undefined ? [] : ['port'])];
+    const finding = {
+      code: 'duplicate-port',
+      message: `${ports.find(({ port }) => sidecarPorts.includes(port))?.port} is a port of the sidecar, which shares its pod's ports`,
+      hint: `let the app listen elsewhere than at ${sidecarPorts.join(', ')}`,
+    };
+    if (report.has(path)) report.error(path, finding);
+    else report.add(errorAt({ ...finding, at: part.source.at, path: part.source.path }));
+  }
   if (spec !== undefined) {
     const endpoints = versions.reduce((sum, version) => sum + version.replicas, 0);
     const onlyTcp = speaksOnlyTcp({ ports, versions, ...(protocol === undefined ? {} : { protocol }) });

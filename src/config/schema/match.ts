@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { NamedMatch, PathMatch } from '../../snapshot/snapshot.ts';
 import { shown } from '../shown.ts';
 import { exactlyOne, field, fields, namedMap, oneOrMany, text } from './field.ts';
-import { path, regex, yes } from './http-leaves.ts';
+import { path, pathProblem, regex, yes } from './http-leaves.ts';
 import { host, method, port } from './leaves.ts';
 
 type ValueMatch = Omit<NamedMatch, 'name'>;
@@ -16,6 +16,8 @@ const shortPath = field<PathMatch>(
     if (inner.includes('*')) return { problem: `${shown(value)} has a \`*\` that is no last segment`, hint: example };
     if (/[?#]/.test(inner))
       return { problem: `${shown(value)} holds a query or fragment`, hint: 'match the query with `query:`' };
+    const problem = pathProblem(inner);
+    if (problem !== null) return problem;
     return inner === value ? { kind: 'exact', value } : { kind: 'prefix', value: inner === '' ? '/' : inner };
   },
   { type: 'string', pattern: '^/', examples: ['/cart', '/api/*'] },

@@ -10,7 +10,7 @@ export function nameProblem(name: string, what: string): Problem | null {
   const example = nearest(name, ['web']) ?? 'web';
   if (name.length > 63)
     return { problem: `${what} ${shown(name)} is ${name.length} characters long`, hint: 'at most 63 (a DNS label)' };
-  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name)) {
+  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name) || name.includes('..')) {
     const odd = [...name].find(char => char > '\u007f');
     const why =
       odd === undefined ? '' : ` (${shown(odd)} is U+${odd.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')})`;
@@ -19,7 +19,7 @@ export function nameProblem(name: string, what: string): Problem | null {
       hint: `ASCII letters, digits, \`-\`, \`_\`, \`.\`: \`${example}\``,
     };
   }
-  if (reserved.has(name.toLowerCase()) || /\.(internal|local|localhost)$/i.test(name)) {
+  if (reserved.has(name.toLowerCase()) || /\.(internal|local|localhost|mesh)$/i.test(name)) {
     return {
       problem: `${what} name \`${name}\` is reserved`,
       hint: 'choose another name; `localhost` and the like never leave the pod',

@@ -3,7 +3,7 @@ import type { HashPolicy, HealthCheck } from '../../snapshot/cluster-policy.ts';
 import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';
 import { checked, field, fields, integer, oneOf, oneOrMany, single, text } from './field.ts';
-import { headerName, path, percent, yes } from './http-leaves.ts';
+import { cookieName, headerName, path, percent, yes } from './http-leaves.ts';
 import { duration } from './leaves.ts';
 import { rateLimit } from './rate-limit.ts';
 
@@ -14,10 +14,10 @@ const count = (example: number): z.ZodType<number, unknown> => integer(1, most, 
 const countOrNone = (example: number): z.ZodType<number, unknown> => integer(0, most, 'a number', example);
 
 const cookie = z.union([
-  text('a cookie').transform(name => ({ name, path: undefined, ttl: undefined })),
+  cookieName.transform(name => ({ name, path: undefined, ttl: undefined })),
   fields(
     {
-      name: text('a cookie').describe('Name of the cookie.'),
+      name: cookieName.describe('Name of the cookie.'),
       path: path.optional().describe('Path of a cookie that the sidecar sets. Default `/`.'),
       ttl: duration
         .optional()
@@ -51,6 +51,8 @@ const ringHash = checked(
     if (spec.query !== undefined) return { by: { kind: 'query', name: spec.query }, minRingSize };
     if (spec.cookie === undefined) return { by: { kind: 'source' }, minRingSize };
     const { name, path: cookiePath = '/', ttl } = spec.cookie;
+    if (cookiePath.includes(';'))
+      return { problem: `${shown(cookiePath)} is not the path of a cookie`, hint: 'a path without `;`' };
     return { by: { kind: 'cookie', name, path: cookiePath, ...(ttl === undefined ? {} : { ttlMs: ttl }) }, minRingSize };
   },
 );
