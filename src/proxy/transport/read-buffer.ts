@@ -26,8 +26,26 @@ export function writeFrom(stream: ByteStream, bytes: Buffer, from: number, to: n
   return stream.copy === undefined ? stream.write(kept(bytes, from, to)) : stream.copy(bytes, from, to);
 }
 
+/** Length of all lent buffers but the shared one. */
+export const lentBytes: number = 32 * 1024;
+
+/** Memory that is filled again and again, like the shared buffer of all reads. */
+const lent = new WeakSet<Buffer>();
+
+/** Memory of `lentBytes` whose content is only lent to readers: whoever keeps some of it copies it. */
+export function lentBuffer(): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(lentBytes);
+  lent.add(buffer);
+  return buffer;
+}
+
+/** Whether the next read, or frame, will overwrite the bytes. */
+export function isLent(bytes: Buffer): boolean {
+  return bytes === readBuffer || (bytes.length === lentBytes && lent.has(bytes));
+}
+
 /** Bytes `from` to `to` for longer than the read they came with: a copy where the next read would overwrite them. */
 export function kept(bytes: Buffer, from: number, to: number): Buffer {
-  if (bytes === readBuffer) return Buffer.from(bytes.subarray(from, to));
+  if (isLent(bytes)) return Buffer.from(bytes.subarray(from, to));
   return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
 }

@@ -1,6 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net';
+import { copyToBlock, giveBack } from './block-pool.ts';
 import type { ByteStream, StreamReader } from './byte-stream.ts';
-import { kept, readInto } from './read-buffer.ts';
+import { isLent, kept, readInto } from './read-buffer.ts';
 import { resetConnection } from './reset.ts';
 
 /** Lets a socket that is yet to be connected read into the shared buffer: give `onread` to `net.connect` or `tls.connect`, and this to the stream over it. */
@@ -23,6 +24,13 @@ export class SocketStream implements ByteStream {
   #toldEnd = false;
   #toldClose = false;
   #resuming = false;
+  /** On their way out, in order. */
+  readonly #copies: Buffer[] = [];
+  readonly #written = (error?: Error | null): void => {
+    const copy = this.#copies.shift();
+    // After a failure nobody knows who still looks at it.
+    if (copy !== undefined && !error) giveBack(copy);
+  };
 
   /** `socket`: connected; or yet to be, with `reads`, where its option `onread` came from: then whoever connects it pauses it. */
   constructor(socket: Socket, reads: SharedReads | null = null) {
@@ -62,6 +70,14 @@ export class SocketStream implements ByteStream {
 
   write(bytes: Buffer): boolean {
     return !this.socket.writable || this.socket.write(bytes);
+  }
+
+  copy(bytes: Buffer, from: number, to: number): boolean {
+    if (!isLent(bytes)) return this.write(bytes.subarray(from, to));
+    if (!this.socket.writable) return true;
+    const copy = copyToBlock(bytes, from, to);
+    this.#copies.push(copy);
+    return this.socket.write(copy, this.#written);
   }
 
   cork(): void {

@@ -1,3 +1,4 @@
+import { lentBuffer } from '../read-buffer.ts';
 import { frame, headerBytes, maxPayload, streamWindow } from './frame.ts';
 
 /** Takes frames as they are read. Each method returns whether reading goes on. */
@@ -21,7 +22,9 @@ export class FrameReader {
   #headerHas = 0;
   /** Bytes of the payload that are still to come. */
   #remaining = 0;
+  /** Memory for a payload that is put together; made once it is needed. */
   #joined: Buffer | null = null;
+  #joining = false;
   #joinedHas = 0;
 
   constructor(sink: FrameSink) {
@@ -75,7 +78,8 @@ export class FrameReader {
     if (type > frame.data) return true;
     this.#remaining = value;
     if (value > available) {
-      this.#joined = Buffer.allocUnsafe(value);
+      this.#joined ??= lentBuffer();
+      this.#joining = true;
       this.#joinedHas = 0;
     }
     return true;
@@ -83,12 +87,12 @@ export class FrameReader {
 
   #payload(bytes: Buffer, from: number, to: number): boolean {
     const joined = this.#joined;
-    if (joined === null) return this.#sink.payload(bytes, from, to);
+    if (!this.#joining || joined === null) return this.#sink.payload(bytes, from, to);
     bytes.copy(joined, this.#joinedHas, from, to);
     this.#joinedHas += to - from;
     if (this.#remaining > 0) return true;
-    this.#joined = null;
-    return this.#sink.payload(joined, 0, joined.length);
+    this.#joining = false;
+    return this.#sink.payload(joined, 0, this.#joinedHas);
   }
 }
 

@@ -1,5 +1,6 @@
+import { copyToBlock, giveBack } from '../block-pool.ts';
 import type { ByteStream, StreamReader } from '../byte-stream.ts';
-import { kept } from '../read-buffer.ts';
+import { isLent } from '../read-buffer.ts';
 import { creditStep, frame, streamWindow, turnPayload } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { Inbox } from './inbox.ts';
@@ -93,7 +94,8 @@ export class TunnelStream implements ByteStream {
   }
 
   copy(bytes: Buffer, from: number, to: number): boolean {
-    if (!this.#goesAtOnce(to - from)) return this.#enqueue(kept(bytes, from, to));
+    if (!this.#goesAtOnce(to - from))
+      return this.#enqueue(isLent(bytes) ? copyToBlock(bytes, from, to) : bytes.subarray(from, to));
     this.#send(bytes, from, to);
     return true;
   }
@@ -203,6 +205,7 @@ export class TunnelStream implements ByteStream {
       this.#queueFrom = from + take;
       if (this.#queueFrom === first.length) {
         queue.shift();
+        giveBack(first);
         this.#queueFrom = 0;
       }
     }
