@@ -1,7 +1,7 @@
 import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
-import { inboundFilters } from './filters/order.ts';
+import { gatewayFilters, inboundFilters } from './filters/order.ts';
 import { buildEgress, type EgressTables } from './route/egress-tables.ts';
 import { RouteTableRuntime } from './route/route-table.ts';
 import type { RuleParts } from './route/rule-parts.ts';
@@ -18,11 +18,17 @@ export interface InboundRuntime {
   readonly filters: readonly RequestFilter[];
 }
 
-/** A port whose requests are routed, as it runs. */
-export interface RoutedRuntime<L extends OutboundListener | GatewayListener> {
-  readonly listener: L;
+/** How requests of a port are routed. */
+export interface Routing {
+  /** What they pass before a rule is looked for. */
+  readonly filters: readonly RequestFilter[];
   /** `null` where the snapshot has no such table; every request is then 404 NR. */
   readonly table: RouteTableRuntime | null;
+}
+
+/** A port whose requests are routed, as it runs. */
+export interface RoutedRuntime<L extends OutboundListener | GatewayListener> extends Routing {
+  readonly listener: L;
   readonly tcp: Split;
   /** What hits raw TCP connections on purpose. */
   readonly tcpFaults: DrawTcpFaults | null;
@@ -51,8 +57,12 @@ export function outboundKey(address: string, port: number): string {
 /** Builds the tables. `app` gives the running clusters of inbound ports. @throws SyntaxError for a bad regular expression */
 export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener: InboundListener) => ClusterRuntime): Tables {
   const tables = new Map(snapshot.routeTables.map(table => [table.name, new RouteTableRuntime(table, parts)]));
-  const routed = <L extends OutboundListener | GatewayListener>(listener: L): RoutedRuntime<L> => ({
+  const routed = <L extends OutboundListener | GatewayListener>(
+    listener: L,
+    filters: readonly RequestFilter[],
+  ): RoutedRuntime<L> => ({
     listener,
+    filters,
     table: tables.get(listener.routeTable) ?? null,
     tcp: compileSplit(listener.tcp, parts.cluster),
     tcpFaults:
@@ -76,14 +86,14 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
   });
   return {
     snapshot,
-    outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener)])),
+    outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener, [])])),
     inbound: new Map(
       snapshot.inbound.map(listener => [
         listener.port,
         { listener, cluster: app(listener), filters: inboundFilters(listener, parts) },
       ]),
     ),
-    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener)])),
+    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener, gatewayFilters(listener))])),
     egress: buildEgress(snapshot, parts),
   };
 }

@@ -1,10 +1,8 @@
-import type { OutboundListener } from '../../snapshot/snapshot.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { Downstream } from '../data-plane.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { egressListener } from '../route/egress-tables.ts';
-import type { RoutedRuntime, Tables } from '../tables.ts';
+import type { Routing, Tables } from '../tables.ts';
 import type { Decision } from './exchange-role.ts';
 import type { Failure, LocalReply } from './failure.ts';
 import { callerCut, meshKeepAliveMs, type RoleParts, RoutingRole } from './roles.ts';
@@ -33,15 +31,8 @@ export class EgressRole extends RoutingRole {
     this.#swallowed = swallowed;
   }
 
-  protected runtime(tables: Tables): RoutedRuntime<OutboundListener> {
-    return {
-      listener: egressListener,
-      table: tables.egress.table(this.#port),
-      tcp: () => null,
-      tcpFaults: null,
-      tlsPassthrough: null,
-      sni: null,
-    };
+  protected routing({ egress }: Tables): Routing {
+    return { filters: [], table: egress.table(this.#port) };
   }
 
   override decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {

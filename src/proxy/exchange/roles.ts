@@ -1,13 +1,11 @@
 import type { RandomSource } from '../../async/random.ts';
-import type { GatewayListener, OutboundListener } from '../../snapshot/snapshot.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { Downstream } from '../data-plane.ts';
-import type { Caller } from '../filters/filter.ts';
-import { location, redirectReply } from '../filters/redirect.ts';
+import { type Caller, passFilters } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { pathOf } from '../route/path.ts';
-import type { InboundRuntime, RoutedRuntime, Tables } from '../tables.ts';
+import type { InboundRuntime, Routing, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 import type { Failure, LocalReply } from './failure.ts';
 
@@ -44,7 +42,7 @@ export abstract class RoutingRole implements ExchangeRole {
   readonly #own: readonly OwnLine[];
   readonly #ownLines: string;
   /** What a connection was served by until its listener was taken away: the request that crossed it still goes its way. */
-  #last: RoutedRuntime<OutboundListener | GatewayListener> | null = null;
+  #last: Routing | null = null;
 
   constructor(unrouted: EdgeRequests, parts: RoleParts, own: readonly OwnLine[]) {
     this.unrouted = unrouted;
@@ -53,11 +51,12 @@ export abstract class RoutingRole implements ExchangeRole {
     this.#ownLines = own.map(({ line }) => line).join('');
   }
 
-  protected abstract runtime(tables: Tables): RoutedRuntime<OutboundListener | GatewayListener> | null;
+  /** `null`: there is no such listener any more. */
+  protected abstract routing(tables: Tables): Routing | null;
 
   listed(): boolean {
     const tables = this.parts.tables();
-    return tables !== null && this.runtime(tables) !== null;
+    return tables !== null && this.routing(tables) !== null;
   }
 
   decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
@@ -65,25 +64,18 @@ export abstract class RoutingRole implements ExchangeRole {
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
     const tables = this.parts.tables();
-    const runtime = tables === null ? null : (this.runtime(tables) ?? this.#last);
-    if (runtime === null) return 'no-route';
-    this.#last = runtime;
-    const instead = this.answerInstead(runtime, head);
-    if (instead !== null) return instead;
-    const found = runtime.table?.find(head, pathOf(head.target)) ?? null;
+    const routing = tables === null ? null : (this.routing(tables) ?? this.#last);
+    if (routing === null) return 'no-route';
+    this.#last = routing;
+    const refused = passFilters(routing.filters, head, this.caller, decision);
+    if (refused !== null) return refused;
+    const found = routing.table?.find(head, pathOf(head.target)) ?? null;
     if (found === null) return 'no-route';
     decision.route = found.route;
     decision.matched = found.matched;
-    for (const filter of found.route.filters) {
-      const end = filter(head, this.caller, decision);
-      if (end !== null) return end;
-    }
+    const end = passFilters(found.route.filters, head, this.caller, decision);
+    if (end !== null) return end;
     decision.head = head.forward(this.cut, this.#lines(decision, known) + decision.lines);
-    return null;
-  }
-
-  /** What is answered whatever the rules say. */
-  protected answerInstead(_runtime: RoutedRuntime<OutboundListener | GatewayListener>, _head: RequestHead): LocalReply | null {
     return null;
   }
 
@@ -108,7 +100,7 @@ export class OutboundRole extends RoutingRole {
     this.#listener = listener;
   }
 
-  protected runtime(tables: Tables): RoutedRuntime<OutboundListener> | null {
+  protected routing(tables: Tables): Routing | null {
     return tables.outbound.get(this.#listener) ?? null;
   }
 }
@@ -132,14 +124,8 @@ export class GatewayRole extends RoutingRole {
     this.#port = localPort;
   }
 
-  protected runtime(tables: Tables): RoutedRuntime<GatewayListener> | null {
+  protected routing(tables: Tables): Routing | null {
     return tables.gateway.get(this.#port) ?? null;
-  }
-
-  protected override answerInstead({ listener }: RoutedRuntime<GatewayListener>, head: RequestHead): LocalReply | null {
-    const port = listener.httpsRedirectPort;
-    if (port === undefined) return null;
-    return redirectReply(301, location({ scheme: 'https', port }, head.authority, 'http') + head.target);
   }
 }
 
@@ -176,10 +162,8 @@ export class InboundRole implements ExchangeRole {
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;
     decision.cluster = inbound.cluster;
-    for (const filter of inbound.filters) {
-      const failure = filter(head, this.#caller, decision);
-      if (failure !== null) return failure;
-    }
+    const end = passFilters(inbound.filters, head, this.#caller, decision);
+    if (end !== null) return end;
     decision.head = head.forward(
       claims,
       known ? this.#identityLine : `${this.#identityLine}x-request-id: ${decision.requestId}\r\n`,

@@ -18,3 +18,17 @@ export interface Caller {
  * further, or what it is answered with; `null` when it may pass.
  */
 export type RequestFilter = (head: RequestHead, caller: Caller, decision: Decision) => Failure | LocalReply | null;
+
+/** Passes a request through filters, in order: what the first says that ends it, `null` when all let it pass. */
+export function passFilters(
+  filters: readonly RequestFilter[],
+  head: RequestHead,
+  caller: Caller,
+  decision: Decision,
+): Failure | LocalReply | null {
+  for (const filter of filters) {
+    const end = filter(head, caller, decision);
+    if (end !== null) return end;
+  }
+  return null;
+}

@@ -6,8 +6,9 @@
  * | step | where | why here |
  * |---|---|---|
  * | request id | `RoutingRole.decide` | first: refusals are found in the log by it too |
+ * | listener's filters | `gatewayFilters`, below | at a gateway only: what holds for every request of a port, and what rules may then ask for |
  * | rule | `RouteTableRuntime.find` | once, on the tables of this moment; everything below follows from the rule |
- * | filters | `routeFilters`, below | what the rule says happens before the request is sent, the choice of the cluster among it |
+ * | rule's filters | `routeFilters`, below | what the rule says happens before the request is sent, the choice of the cluster among it |
  * | head | `RoutingRole.decide` | after everything that may change it: claims cut, request id, at a gateway `x-forwarded-*` |
  * | delay, cut | `Exchange` | before everything that takes time, so that a delay made on purpose does not use up the rule's own timeout |
  * | timeout | `Timeouts` | around all tries, and the waiting between them |
@@ -29,7 +30,7 @@
  *
  * Last on both sides, however the exchange ended: metrics and access log (`recordExchange`), so that refused requests are counted too.
  */
-import type { InboundListener, RouteRule } from '../../snapshot/snapshot.ts';
+import type { GatewayListener, InboundListener, RouteRule } from '../../snapshot/snapshot.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
 import { corsFilter } from './cors.ts';
@@ -39,9 +40,18 @@ import type { RequestFilter } from './filter.ts';
 import { mirrorFilter } from './mirror.ts';
 import { normalisePath } from './normalise-path.ts';
 import { rateLimitFilter } from './rate-limit.ts';
-import { redirectFilter } from './redirect.ts';
+import { httpsRedirectFilter, redirectFilter } from './redirect.ts';
 import { respondFilter } from './respond.ts';
 import { rewriteFilter } from './rewrite.ts';
+
+/** What every request at a gateway's port passes before a rule is looked for, in this order. */
+export function gatewayFilters({ httpsRedirectPort }: GatewayListener): readonly RequestFilter[] {
+  const chain: readonly (RequestFilter | null)[] = [
+    // Nothing else is done for a request that came unprotected.
+    httpsRedirectPort === undefined ? null : httpsRedirectFilter(httpsRedirectPort),
+  ];
+  return chain.filter(filter => filter !== null);
+}
 
 /** What a request that matches a rule passes on the caller's side, in this order. `key` tells the rule from all others of the sidecar. */
 export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): readonly RequestFilter[] {

@@ -24,8 +24,13 @@ export function redirectFilter(
   };
 }
 
+/** Sends clients of a plain port to the secure one, whatever the rules say. `port`: on the host. */
+export function httpsRedirectFilter(port: number): RequestFilter {
+  return ({ authority, target }) => redirectReply(301, location({ scheme: 'https', port }, authority, 'http') + target);
+}
+
 /** The answer that sends the client to a URL. `extra`: whole lines. */
-export function redirectReply(status: number, url: string, extra = ''): LocalReply {
+function redirectReply(status: number, url: string, extra = ''): LocalReply {
   const lines = `location: ${url}\r\n${extra}`;
   return { status, reason: reasonPhrase(status), body: '', flag: '-', details: 'direct_response', close: false, lines, told: '' };
 }

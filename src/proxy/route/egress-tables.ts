@@ -1,4 +1,4 @@
-import type { Cluster, EgressPolicy, OutboundListener, RouteRule, Snapshot, VirtualHost } from '../../snapshot/snapshot.ts';
+import type { Cluster, EgressPolicy, RouteRule, Snapshot, VirtualHost } from '../../snapshot/snapshot.ts';
 import { ServerNames } from '../tls/server-names.ts';
 import { RouteTableRuntime } from './route-table.ts';
 import type { RuleParts } from './rule-parts.ts';
@@ -15,16 +15,6 @@ export interface EgressTables {
   /** For TLS, by port; `null`: no names are known there. */
   names(port: number): ServerNames<Split> | null;
 }
-
-/** As a listener of the app's calls. */
-export const egressListener: OutboundListener = {
-  address: '0.0.0.0',
-  port: 0,
-  protocol: 'auto',
-  service: 'unknown',
-  routeTable: '',
-  tcp: [],
-};
 
 /** Envoy's, for clusters that say nothing. */
 const connectTimeoutMs = 5_000;
