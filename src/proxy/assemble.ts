@@ -13,16 +13,11 @@ import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
 import { Egress } from './egress.ts';
 import { EgressRole } from './exchange/egress-role.ts';
-import { Exchange } from './exchange/exchange.ts';
-import type { ExchangeClient } from './exchange/exchange-client.ts';
-import type { ExchangeParts } from './exchange/exchange-parts.ts';
-import type { ExchangeRole } from './exchange/exchange-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
+import { ServedConnections } from './exchange/served-connections.ts';
 import { explain } from './explain.ts';
 import { isConnectionAllowed } from './filters/access.ts';
-import { DownstreamConnection } from './http1/downstream-connection.ts';
 import { Http2Pool } from './http2/http2-pool.ts';
-import { ServerConnection } from './http2/server-connection.ts';
 import { destinationEdge, sourceEdge } from './identities.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
@@ -49,8 +44,6 @@ export interface DataPlaneDeps {
   readonly appAddress?: string;
 }
 
-/** Answers given when the time is over get so long to leave. */
-const lastWordsMs = 50;
 /** An app on the same machine answers a connect at once or not at all. */
 const appConnectTimeoutMs = 1_000;
 /** Idle connections to the app: shorter than the keep-alive of common servers is not possible (Node's is 5 s), so a stale one is retried. */
@@ -61,39 +54,24 @@ export function createDataPlane(deps: DataPlaneDeps): DataPlane {
   return new RunningDataPlane(deps);
 }
 
-/** A client's connection, whatever version of HTTP it speaks. */
-interface ServedConnection {
-  readonly role: ExchangeRole;
-  /** Ends it as soon as no exchange is in the way. */
-  drain(): void;
-  /** Ends the exchanges at hand as well as that can be done now. */
-  cutOff(): void;
-  /** Ends it now. */
-  destroy(): void;
-}
-
 class RunningDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
   readonly #metrics = new MeshMetrics();
   readonly #deadlines: Deadlines;
   readonly #overload: Overload;
-  readonly #exchange: ExchangeParts;
   readonly #roles: RoleParts;
-  readonly #connections = new Set<ServedConnection>();
+  readonly #served: ServedConnections;
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
   readonly #egress: Egress;
   #rules: RuleParts | null = null;
-  #draining = false;
-  #stopped = false;
-  #onEmpty: (() => void) | null = null;
 
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
     this.#roles = { tables: () => this.#tables, random: deps.random };
-    this.#exchange = {
+    this.#served = new ServedConnections({
       clock: deps.clock,
       // Back-off of retries; ids stay unguessable with a seed too.
       random: { next: () => this.#draw('retry'), uuid: deps.random.uuid },
@@ -101,11 +79,10 @@ class RunningDataPlane implements DataPlane {
       metrics: this.#metrics,
       log: deps.log,
       overload: this.#overload,
-      draining: () => this.#draining,
       logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
       access: entry => this.#access(entry),
       guard: (client, act) => this.#guard(client, act),
-    };
+    });
     this.#egress = this.#makeEgress();
   }
 
@@ -124,7 +101,7 @@ class RunningDataPlane implements DataPlane {
         this.#guard({ abort: () => refuse(d) }, () => {
           const unrouted = this.#metrics.requests(sourceEdge(this.#tables?.snapshot as Snapshot, null, null));
           const others = (): ClusterRuntime | null => cluster(this.#tables?.egress.fallback.name ?? '');
-          this.#serve(d, new EgressRole(d, unrouted, this.#roles, original, others));
+          this.#served.serve(d, new EgressRole(d, unrouted, this.#roles, original, others));
         }),
       tcp: this.#deps.tcp,
       upstream: (d, to) => this.#tcp(d, to, this.#tables?.snapshot as Snapshot),
@@ -160,7 +137,7 @@ class RunningDataPlane implements DataPlane {
     this.#tables = tables;
     this.#rules = rules;
     applied = true;
-    for (const connection of this.#connections) if (!connection.role.listed()) connection.drain();
+    this.#served.drainUnlisted();
   }
 
   outbound(downstream: Downstream): void {
@@ -176,7 +153,7 @@ class RunningDataPlane implements DataPlane {
     }
     const { snapshot } = this.#tables;
     const http = (d: Downstream): void => {
-      this.#serve(d, new OutboundRole(d, key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+      this.#served.serve(d, new OutboundRole(d, key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
     const { tlsPassthrough } = runtime;
     if (tlsPassthrough !== null) {
@@ -202,7 +179,7 @@ class RunningDataPlane implements DataPlane {
     }
     const { snapshot } = this.#tables;
     const http = (d: Downstream): void => {
-      this.#serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+      this.#served.serve(d, new GatewayRole(d, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
     };
     const { sni } = runtime;
     if (sni !== null) {
@@ -230,7 +207,7 @@ class RunningDataPlane implements DataPlane {
     const edge = destinationEdge(snapshot, downstream.peer);
     const http = (d: Downstream): void => {
       const own = serviceId(snapshot.trustDomain, snapshot.service);
-      this.#serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
+      this.#served.serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
     };
     this.#byProtocol(downstream, runtime.listener.protocol, http, () => {
       const { access } = runtime.listener;
@@ -239,31 +216,10 @@ class RunningDataPlane implements DataPlane {
     });
   }
 
-  drain(graceMs: number, quiet: Promise<void> = Promise.resolve()): Promise<void> {
-    this.#draining = true;
-    for (const connection of this.#connections) connection.drain();
-    return new Promise(resolve => {
-      let over = false;
-      const done = (): void => {
-        if (over) return;
-        over = true;
-        this.#stopped = true;
-        cancel();
-        this.#onEmpty = null;
-        for (const connection of this.#connections) connection.destroy();
-        for (const cluster of this.#clusters.values()) cluster.close();
-        this.#egress.close();
-        resolve();
-      };
-      let cancel = this.#deps.clock.after(graceMs, () => {
-        for (const connection of this.#connections) connection.cutOff();
-        cancel = this.#deps.clock.after(this.#connections.size === 0 ? 0 : lastWordsMs, done);
-      });
-      void quiet.then(() => {
-        this.#onEmpty = done;
-        if (this.#connections.size === 0) done();
-      });
-    });
+  async drain(graceMs: number, quiet: Promise<void> = Promise.resolve()): Promise<void> {
+    await this.#served.drain(graceMs, quiet);
+    for (const cluster of this.#clusters.values()) cluster.close();
+    this.#egress.close();
   }
 
   clusters(): readonly ClusterReport[] {
@@ -304,28 +260,6 @@ class RunningDataPlane implements DataPlane {
       });
     }
   }
-
-  #serve(downstream: Downstream, role: ExchangeRole): void {
-    if (this.#stopped) {
-      refuse(downstream);
-      return;
-    }
-    const connection = new DownstreamConnection(downstream, role, this.#exchange, this.#onClosed, initial =>
-      this.#serveHttp2({ ...downstream, initial }, role),
-    );
-    if (!connection.over) this.#connections.add(connection);
-  }
-
-  #serveHttp2(downstream: Downstream, role: ExchangeRole): void {
-    const parts = { ...this.#exchange, exchange: (client: ExchangeClient) => new Exchange(client, this.#exchange) };
-    const connection = new ServerConnection(downstream, role, parts, this.#onClosed);
-    if (!connection.over) this.#connections.add(connection);
-  }
-
-  readonly #onClosed = (connection: ServedConnection): void => {
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#onEmpty?.();
-  };
 
   #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot, faults: TcpFaults | null = null): TcpUpstream {
     const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));

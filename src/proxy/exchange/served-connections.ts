@@ -1,0 +1,88 @@
+import type { Downstream } from '../data-plane.ts';
+import { DownstreamConnection } from '../http1/downstream-connection.ts';
+import { ServerConnection, type ServerParts } from '../http2/server-connection.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
+import type { ExchangeRole } from './exchange-role.ts';
+
+/** A client's connection, whatever version of HTTP it speaks. */
+interface ServedConnection {
+  readonly role: ExchangeRole;
+  /** Ends it as soon as no exchange is in the way. */
+  drain(): void;
+  /** Ends the exchanges at hand as well as that can be done now. */
+  cutOff(): void;
+  /** Ends it now. */
+  destroy(): void;
+}
+
+/** Answers given when the time is over get so long to leave. */
+const lastWordsMs = 50;
+
+/** All clients that speak HTTP with this sidecar, from their first byte to the end of the sidecar. */
+export class ServedConnections {
+  readonly #parts: ExchangeParts;
+  readonly #http2: ServerParts;
+  readonly #connections = new Set<ServedConnection>();
+  #draining = false;
+  #stopped = false;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(parts: Omit<ExchangeParts, 'draining'>) {
+    this.#parts = { ...parts, draining: () => this.#draining };
+    this.#http2 = { ...this.#parts, exchange: client => new Exchange(client, this.#parts) };
+  }
+
+  /** Takes a connection. */
+  serve(downstream: Downstream, role: ExchangeRole): void {
+    if (this.#stopped) {
+      downstream.stream.destroy();
+      return;
+    }
+    const connection = new DownstreamConnection(downstream, role, this.#parts, this.#onClosed, initial =>
+      this.#keep(new ServerConnection({ ...downstream, initial }, role, this.#http2, this.#onClosed)),
+    );
+    this.#keep(connection);
+  }
+
+  /** Lets those finish whose listener the rules of this moment have no more. */
+  drainUnlisted(): void {
+    for (const connection of this.#connections) if (!connection.role.listed()) connection.drain();
+  }
+
+  /** Lets all finish; resolves when `quiet` has and none is left, or a little after `graceMs`. */
+  drain(graceMs: number, quiet: Promise<void>): Promise<void> {
+    const { clock } = this.#parts;
+    this.#draining = true;
+    for (const connection of this.#connections) connection.drain();
+    return new Promise(resolve => {
+      let over = false;
+      const done = (): void => {
+        if (over) return;
+        over = true;
+        this.#stopped = true;
+        cancel();
+        this.#onEmpty = null;
+        for (const connection of this.#connections) connection.destroy();
+        resolve();
+      };
+      let cancel = clock.after(graceMs, () => {
+        for (const connection of this.#connections) connection.cutOff();
+        cancel = clock.after(this.#connections.size === 0 ? 0 : lastWordsMs, done);
+      });
+      void quiet.then(() => {
+        this.#onEmpty = done;
+        if (this.#connections.size === 0) done();
+      });
+    });
+  }
+
+  #keep(connection: ServedConnection & { readonly over: boolean }): void {
+    if (!connection.over) this.#connections.add(connection);
+  }
+
+  readonly #onClosed = (connection: ServedConnection): void => {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  };
+}
