@@ -55,6 +55,7 @@ describe('two pods with the real process in them', { skip: NetworkNamespace.skip
     client.cable(['10.78.0.1/24'], server, ['10.78.0.2/24']);
     // A default route, as in every container: without one nothing can be dialled, redirected or not.
     client.ip('route', 'add', 'default', 'via', '10.78.0.2');
+    server.ip('route', 'add', 'default', 'via', '10.78.0.1');
     const app = server.node(
       '-e',
       `require('http').createServer((asked, answer) => answer.end('reviews for ' + asked.headers['x-forwarded-client-cert'])).listen(9080)`,
@@ -78,6 +79,11 @@ describe('two pods with the real process in them', { skip: NetworkNamespace.skip
   test('an app reaches another by its mesh name and the other learns who called', async () => {
     const answer = await client.evaluate(ask('http://reviews:9080/'));
     assert.match(answer, /^200 reviews for .*URI=spiffe:\/\/bookshop\.local\/ns\/default\/sa\/storefront/);
+  });
+
+  test('an app that calls its own service reaches itself, with its own identity', async () => {
+    const answer = await server.evaluate(ask('http://reviews:9080/'));
+    assert.match(answer, /^200 reviews for .*URI=spiffe:\/\/bookshop\.local\/ns\/default\/sa\/reviews/);
   });
 
   test('who calls without a certificate is refused', async () => {

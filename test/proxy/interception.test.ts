@@ -59,6 +59,11 @@ describe('interception in a real network namespace', { skip: NetworkNamespace.sk
   test("the sidecar's own connections are left alone", async () => {
     assert.equal(await pod.evaluate(asSidecar(dial('10.77.0.1', 9080))), 'ECONNREFUSED');
   });
+  test("the sidecar's way back into its own pod is a call from outside", async () => {
+    assert.equal(await pod.evaluate(asSidecar(dial('10.77.0.2', 9080))), '15006 10.77.0.2 9080');
+    assert.equal(await pod.evaluate(asSidecar(dial('fd77::2', 9080))), '15006 fd77::2 9080');
+    assert.equal(await pod.evaluate(asSidecar(dial('127.0.0.1', 9080))), 'ECONNREFUSED');
+  });
   test('loopback and the own address are left alone', async () => {
     assert.equal(await pod.evaluate(dial('127.0.0.1', 9080)), 'ECONNREFUSED');
     assert.equal(await pod.evaluate(dial('10.77.0.2', 9080)), 'ECONNREFUSED');

@@ -29,6 +29,7 @@ export interface RuleSet {
 
 const tcp: Condition = { kind: 'protocol', protocol: 'tcp' };
 const udp: Condition = { kind: 'protocol', protocol: 'udp' };
+const sidecar: Condition = { kind: 'uid', uid: sidecarUid };
 
 /**
  * The rules for a workload's pod.
@@ -43,11 +44,16 @@ export function interceptionRules(family: 'ip' | 'ip6', nameservers: readonly st
   const dns = nameservers
     .filter(address => isIPv4(address) === v4)
     .map((address): Condition => ({ kind: 'destination', address: v4 ? ipv4Bytes(address) : ipv6Bytes(address) }));
+  const own = Object.values(ports).map((port): Condition => ({ kind: 'port', port }));
   return {
     family,
     output: [
-      // The sidecar's own connections, or they would come back to it for ever.
-      { conditions: [{ kind: 'uid', uid: sidecarUid }], verdict: 'leave' },
+      // An app that calls its own service may get its own pod: the sidecar then speaks mTLS to itself, not to the app.
+      { conditions: [sidecar, loopback], verdict: 'leave' },
+      ...own.map(port => ({ conditions: [sidecar, port], verdict: 'leave' as const })),
+      { conditions: [sidecar, { kind: 'out-loopback' }, tcp], verdict: ports.inbound },
+      // The sidecar's other connections, or they would come back to it for ever.
+      { conditions: [sidecar], verdict: 'leave' },
       // Before the loopback rule: Docker's nameserver is 127.0.0.11.
       ...dns.flatMap(server =>
         [udp, tcp].map(protocol => ({ conditions: [server, protocol, { kind: 'port', port: 53 } as const], verdict: ports.dns })),
@@ -57,7 +63,7 @@ export function interceptionRules(family: 'ip' | 'ip6', nameservers: readonly st
       { conditions: [tcp], verdict: ports.outbound },
     ],
     prerouting: [
-      ...Object.values(ports).map(port => ({ conditions: [tcp, { kind: 'port', port } as const], verdict: 'leave' as const })),
+      ...own.map(port => ({ conditions: [tcp, port], verdict: 'leave' as const })),
       { conditions: [tcp], verdict: ports.inbound },
     ],
   };
