@@ -1,7 +1,7 @@
 import type { AccessPolicy, AccessRule } from '../../snapshot/snapshot.ts';
 import { localReplies } from '../exchange/failure.ts';
 import { hostOf } from '../http1/authority.ts';
-import { pathOf } from '../route/path.ts';
+import { decodedPath, pathOf } from '../route/path.ts';
 import type { RequestFilter } from './filter.ts';
 
 /** The facts that an access rule judges. */
@@ -9,17 +9,25 @@ export interface AccessRequest {
   /** SPIFFE ID of the caller, `null` for plaintext. */
   readonly principal: string | null;
   readonly method: string;
-  /** Normalised, without query. */
+  /** Normalised and decoded, without query. */
   readonly path: string;
   /** With or without port. */
   readonly authority: string;
 }
 
+/** Paths of rules as the bytes of UTF-8, which is what decoded paths are. */
+function inBytes({ default: byDefault, rules }: AccessPolicy): AccessPolicy {
+  const bytes = (pattern: string): string => Buffer.from(pattern).toString('latin1');
+  return { default: byDefault, rules: rules.map(rule => ({ ...rule, paths: rule.paths.map(bytes) })) };
+}
+
 /** Refuses with 403 whom the policy does not let through. Comes after `normalisePath`: a path has to be judged in the form that the app gets. */
-export function accessFilter(policy: AccessPolicy): RequestFilter {
+export function accessFilter(written: AccessPolicy): RequestFilter {
+  const policy = inBytes(written);
   return (head, { principal }) => {
     const { method, authority, target } = head;
-    const verdict = judge(policy, { principal, method, path: pathOf(target), authority });
+    // The app decodes what is left too: `/a%3Ab` is `/a:b` to it.
+    const verdict = judge(policy, { principal, method, path: decodedPath(pathOf(target)), authority });
     if (verdict === 'allowed') return null;
     if (verdict === 'no rule') return 'access-denied';
     // The log names the rule; the details of a log line have no spaces.
@@ -32,7 +40,7 @@ export function accessFilter(policy: AccessPolicy): RequestFilter {
 
 /** Whether the policy lets the request through. */
 export function isAllowed(policy: AccessPolicy, request: AccessRequest): boolean {
-  return judge(policy, request) === 'allowed';
+  return judge(inBytes(policy), request) === 'allowed';
 }
 
 /** Deny rules first, then allow rules, then the default. Returns the rule that denies, or why none lets the request through. */

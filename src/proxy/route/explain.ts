@@ -82,7 +82,7 @@ export type ActionExplanation =
  */
 export function explainRoute(table: RouteTableRuntime, request: ExplainedRequest): RouteExplanation {
   const head = headOf(request);
-  const path = pathOf(head.target);
+  const path = table.judgedPath(pathOf(head.target));
   const host = table.hostFor(head.authority);
   const taken = table.find(head, path);
   const rules = new Map<RouteRule, RouteCandidate[]>();

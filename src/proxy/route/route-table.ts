@@ -3,6 +3,7 @@ import type { RequestFilter } from '../filters/filter.ts';
 import { routeFilters } from '../filters/order.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { judgedMatch, routedPath } from './path.ts';
 import { compileConditions } from './route-match.ts';
 import type { Candidate } from './rule-bucket.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -50,20 +51,34 @@ export class RouteTableRuntime {
   readonly #suffixes: Affix[] = [];
   readonly #prefixes: Affix[] = [];
   #any: HostRuntime | null = null;
+  readonly #judgesPaths: boolean;
   readonly #known = new Map<string, HostRuntime | null>();
 
   /** @throws SyntaxError when a regular expression of the table cannot be compiled */
   constructor(table: RouteTable, parts: RuleParts) {
     this.name = table.name;
+    this.#judgesPaths = table.virtualHosts.some(({ rules }) =>
+      rules.some(({ matches }) => matches.some(({ path }) => path !== null)),
+    );
     for (const host of table.virtualHosts) this.#add(host, parts);
     const longest = (a: Affix, b: Affix): number => b.text.length - a.text.length;
     this.#suffixes.sort(longest);
     this.#prefixes.sort(longest);
   }
 
-  /** The first rule that matches the head just read, and which of its matches does; `null` for none. */
+  /**
+   * The first rule that matches the head just read, and which of its matches does; `null` for none. `path`: that of its target. Where rules judge paths the
+   * head gets the form that they judge: the service must not take it for another path than they did.
+   */
   find(head: RequestHead, path: string): RouteCandidate | null {
-    return this.hostFor(head.authority)?.index.find(head, path) ?? null;
+    const judged = this.judgedPath(path);
+    if (judged !== path) head.setPath(judged);
+    return this.hostFor(head.authority)?.index.find(head, judged) ?? null;
+  }
+
+  /** The form of a path that rules judge. */
+  judgedPath(path: string): string {
+    return this.#judgesPaths && path !== '*' ? routedPath(path) : path;
   }
 
   /** The virtual host whose rules an authority gets. */
@@ -98,7 +113,8 @@ export class RouteTableRuntime {
 function compileHost({ name, rules }: VirtualHost, table: string, parts: RuleParts): HostRuntime {
   const candidates: RouteCandidate[] = [];
   const names = new Map<string, number>();
-  for (const rule of rules) {
+  for (const written of rules) {
+    const rule = { ...written, matches: written.matches.map(judgedMatch) };
     // By name, not by place: a rule that is put in front of it does not make it another one.
     const namesakes = names.get(rule.name) ?? 0;
     names.set(rule.name, namesakes + 1);
