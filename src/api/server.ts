@@ -29,9 +29,17 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/reload', async (api, e) => json(e, await api.reload())],
   ['POST', '/v1/stop', async (api, e) => json(e, await stopped(api, e))],
   ['POST', '/v1/down', streamDown],
-  ['POST', '/v1/explain', async (api, e) => json(e, await api.explain(...readExplainRequest(e.body)))],
+  [
+    'POST',
+    '/v1/explain',
+    async (api, e) => json(e, await api.explain(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
+  ],
   ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
-  ['POST', '/v1/faults', async (api, e) => json(e, await api.addFault(readFaultRequest(e.body)))],
+  [
+    'POST',
+    '/v1/faults',
+    async (api, e) => json(e, await api.addFault(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
+  ],
   ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.removeFaults(faultIds(e.body)))],
   ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
 ];
@@ -54,7 +62,11 @@ export function createApiServer(api: MeshApi, onBug: (error: unknown) => void): 
 }
 
 async function serve(api: MeshApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://mesh');
+  const url = URL.parse(request.url ?? '/', 'http://mesh');
+  if (url === null) {
+    fail(response, new MeshError('unknown-path', 'no path of the API'), 404);
+    return;
+  }
   const atPath = routes.filter(([, path]) => path === url.pathname);
   const route = atPath.find(([method]) => method === request.method);
   if (route === undefined) {
@@ -80,9 +92,10 @@ async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): 
 }
 
 async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<void> {
+  const volumes = flag(body, 'volumes');
   startStream(response);
   try {
-    await api.down({ volumes: body['volumes'] === true }, text => void line(response, { kind: 'line', text }));
+    await api.down({ volumes }, text => void line(response, { kind: 'line', text }));
     await line(response, { kind: 'end' });
   } catch (error) {
     const known = asMeshError(error) ?? new MeshError('internal', error instanceof Error ? error.message : String(error));
@@ -92,7 +105,7 @@ async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<v
 }
 
 async function stopped(api: MeshApi, { body }: Exchange): Promise<unknown> {
-  await api.stop({ containers: body['containers'] === true });
+  await api.stop({ containers: flag(body, 'containers') });
   return { apiVersion, kind: 'Stopped' };
 }
 
@@ -103,10 +116,25 @@ function queryKind(url: URL): ProxyQuery {
   return known;
 }
 
-function faultIds({ ids }: Exchange['body']): readonly string[] | 'all' {
+function faultIds(body: Exchange['body']): readonly string[] | 'all' {
+  const { ids } = known(body, ['ids']);
   if (ids === 'all') return ids;
   if (Array.isArray(ids) && ids.every(id => typeof id === 'string')) return ids;
   throw new MeshError('bad-fault', '`ids` is neither a list of names nor "all"', 'write `{"ids": ["delay-1"]}`');
+}
+
+/** A field that is not read could be one that was misspelt: `formMs` would leave a fault in force for ever. */
+function known(body: Exchange['body'], fields: readonly string[]): Exchange['body'] {
+  const unknown = Object.keys(body).find(name => !fields.includes(name));
+  if (unknown === undefined) return body;
+  throw new MeshError('bad-body', `unknown field ${JSON.stringify(unknown.slice(0, 60))}`, `one of ${fields.join(', ')}`);
+}
+
+/** A switch; whoever asks for volumes to be removed must have meant it. */
+function flag(body: Exchange['body'], name: string): boolean {
+  const value = known(body, [name])[name] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw new MeshError('bad-body', `\`${name}\` is neither true nor false`, `write \`{"${name}": true}\``);
 }
 
 function startStream(response: ServerResponse): void {

@@ -8,12 +8,15 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
-/** The machine's clock. */
+/** Node fires a timer with a longer time at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** The machine's clock. A time beyond 24 days counts as that. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms);
+    const timer = setTimeout(fn, Math.min(ms, maxTimerMs));
     timer.unref();
     return () => clearTimeout(timer);
   },

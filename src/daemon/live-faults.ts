@@ -8,6 +8,9 @@ import { destinationsOf } from '../config/rule-destinations.ts';
 import type { LiveFault } from '../control/live-fault.ts';
 import { faultText } from '../snapshot/fault-text.ts';
 
+/** Each is part of every rule it is on, in every caller's snapshot: a script that forgets to remove them must not outgrow the channel. */
+const maxFaults = 100;
+
 /** What live faults act on. */
 export interface LiveFaultsParts {
   readonly clock: Clock;
@@ -42,9 +45,11 @@ export class LiveFaults {
     return { apiVersion, kind: 'Faults', faults: this.list };
   }
 
-  /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route` */
+  /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route`, `too-many-faults` */
   async add(request: FaultRequest): Promise<FaultStatus> {
     this.#check(request);
+    if (this.#faults.size >= maxFaults)
+      throw new MeshError('too-many-faults', `${maxFaults} faults are in force`, 'remove some: `mesh fault rm --all`');
     const { clock } = this.#parts;
     const id = `${request.fault.kind}-${++this.#count}`;
     const { forMs } = request;

@@ -191,3 +191,38 @@ for (const [what, method, path, body, status] of [
     assert.equal(JSON.parse(Buffer.concat(chunks).toString()).kind, 'Error');
   });
 }
+
+test('a body with a field that nobody reads, or a word for a switch, does nothing', async () => {
+  // `formMs` in place of `forMs` put a fault there for good; `{"volumes": "false"}` is no false.
+  const socket = await serve({});
+  for (const [path, body] of [
+    ['/v1/faults', { service: 'a', fault: { kind: 'reset' }, formMs: 1000 }],
+    ['/v1/faults', { service: 'a', fault: { kind: 'reset', forMs: 1000 } }],
+    ['/v1/faults/remove', { ids: [], all: true }],
+    ['/v1/explain', { from: 'a', method: 'GET', url: 'http://b/', header: [] }],
+    ['/v1/stop', { containers: 'yes' }],
+    ['/v1/down', { volume: true }],
+  ] as const)
+    assert.equal(await statusOf(socket, path, JSON.stringify(body)), 409, `${path} ${JSON.stringify(body)}`);
+});
+
+test('a path that is no path, and a body without end, are answered and no bugs', async () => {
+  const socket = await serve({});
+  bugs.length = 0;
+  assert.equal(await statusOf(socket, '//', '{}'), 404);
+  assert.equal(await statusOf(socket, '//[', '{}'), 404);
+  assert.equal(await statusOf(socket, '/v1/faults', 'x'.repeat(10 * 1024 * 1024)), 409);
+  assert.equal(await statusOf(socket, '/v1/faults', '['.repeat(60_000)), 409);
+  assert.deepEqual(bugs, []);
+});
+
+async function statusOf(socketPath: string, path: string, body: string): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const asked = request({ socketPath, path, method: 'POST' }, response => {
+    response.resume();
+    resolve(response.statusCode);
+  });
+  asked.on('error', reject);
+  asked.end(body);
+  return promise;
+}
