@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, test } from 'node:test';
+import { after, test } from 'node:test';
 import { systemClock } from '../../src/async/clock.ts';
 import type { GatewayTlsConfig, MeshConfig } from '../../src/config/mesh-config.ts';
 import { controlKeysIn } from '../../src/control/control-key.ts';
@@ -11,6 +11,7 @@ import { type ControlEvent, ControlPlane } from '../../src/control/control-plane
 import { GatewayCertificates } from '../../src/control/gateway-certificates.ts';
 import { Authority } from '../../src/pki/authority.ts';
 import type { Certificate } from '../../src/snapshot/channel.ts';
+import { afterTest } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { StandInSidecar } from '../support/stand-in-sidecar.ts';
@@ -22,10 +23,6 @@ const dayMs = 86_400_000;
 const directory = await mkdtemp(join(tmpdir(), 'mesh-gateway-certificates-'));
 after(() => rm(directory, { recursive: true, force: true }));
 const authority = await Authority.open({ directory, trustDomain, clock: systemClock });
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 /** A mesh whose gateways end TLS. */
 function withTls(certificates: Readonly<Record<string, GatewayTlsConfig['certificate']>>): MeshConfig {
@@ -48,9 +45,9 @@ const hasNames = (certificate: Certificate | undefined): string =>
 
 test('a gateway gets its certificate before its snapshot, on every connection, and a new one when its names change', async () => {
   const gateway = await StandInSidecar.start({ workload: 'web-1', trustDomain, bundlePem: authority.bundlePem });
-  cleanups.push(() => gateway.kill().catch(() => undefined));
+  afterTest(() => gateway.kill().catch(() => undefined));
   const other = await StandInSidecar.start({ workload: 'a-1', trustDomain, bundlePem: authority.bundlePem });
-  cleanups.push(() => other.kill().catch(() => undefined));
+  afterTest(() => other.kill().catch(() => undefined));
   const logs = new Map([
     ['web-1', gateway.log],
     ['a-1', other.log],
@@ -62,7 +59,7 @@ test('a gateway gets its certificate before its snapshot, on every connection, a
     daemonVersion: 'test',
     readControlKeys: async workload => controlKeysIn(logs.get(workload) ?? ''),
   });
-  cleanups.push(() => control.close());
+  afterTest(() => control.close());
   const events: ControlEvent[] = [];
   control.on(event => events.push(event));
   const received = (): readonly Certificate[] => gateway.received.filter(message => message.kind === 'certificate');
@@ -103,7 +100,7 @@ test('an issued certificate is renewed in the middle of its life, one of a file 
     onChanged: certificate => made.push(certificate),
     onFailed: (gateway, reason) => failed.push(`${gateway}: ${reason}`),
   });
-  cleanups.push(() => certificates.close());
+  afterTest(() => certificates.close());
   const [cert, key] = [join(directory, 'own.pem'), join(directory, 'own.key')];
   const ca = createTestCa(Date.now());
   const write = async (): Promise<string> => {

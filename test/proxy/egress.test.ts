@@ -1,32 +1,17 @@
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer, request } from 'node:http';
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
+import { connect as connectTcp, createServer, type Server } from 'node:net';
+import { describe, test } from 'node:test';
 import { connect, createServer as createTlsServer } from 'node:tls';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import { afterTest, serving } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, newKey } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
-import { clusterTo, freePort, listen, ruleTo } from './data-plane-harness.ts';
+import { clusterTo, freePort, ruleTo } from './data-plane-harness.ts';
 import { type StartedSidecar, snapshotOf, startOnLoopback } from './sidecar-fixture.ts';
 
 const ca = createTestCa(Date.now());
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function serving(server: Server): Promise<number> {
-  const open = new Set<Socket>();
-  server.on('connection', socket => open.add(socket));
-  const port = await listen(server);
-  cleanups.push(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return port;
-}
-
 const web = (name: string): Server =>
   createHttpServer((asked, answer) => answer.end(`${name} ${asked.headers.host} ${asked.url}`));
 
@@ -49,9 +34,9 @@ interface Running {
 /** A sidecar whose app dials `destination`. */
 async function sidecarTowards(port: number, parts: Partial<Snapshot>, address = '127.0.0.1'): Promise<Running> {
   const one = await startOnLoopback('shop', ca, () => ({ address, port }));
-  cleanups.push(() => one.sidecar.drain(0));
+  afterTest(() => one.sidecar.drain(0));
   const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
-  cleanups.push(() => daemon[Symbol.dispose]());
+  afterTest(() => daemon[Symbol.dispose]());
   const snapshot = snapshotOf('shop', { version: '1', accessLog: 'json', ...parts });
   assert.deepEqual(await daemon.push(snapshot), { kind: 'ack', version: '1' });
   return { one, daemon, stats: async () => String(await daemon.query('stats')) };
@@ -78,7 +63,7 @@ function get({ one }: Running, host: string, path = '/'): Promise<Answer> {
 /** What a server says to `sends`, or the error. */
 async function raw({ one }: Running, sends: string): Promise<string> {
   const socket = connectTcp({ port: one.sidecar.ports.outbound, host: '127.0.0.1' });
-  cleanups.push(() => socket.destroy());
+  afterTest(() => socket.destroy());
   if (sends !== '') socket.write(sends);
   try {
     let text = '';
@@ -91,7 +76,7 @@ async function raw({ one }: Running, sends: string): Promise<string> {
 
 async function overTls({ one }: Running, servername: string): Promise<string> {
   const socket = connect({ port: one.sidecar.ports.outbound, host: '127.0.0.1', servername, ca: ca.bundlePem });
-  cleanups.push(() => socket.destroy());
+  afterTest(() => socket.destroy());
   try {
     let text = '';
     for await (const chunk of socket) text += chunk;
@@ -263,9 +248,9 @@ describe('a gateway that passes TLS through', () => {
     const ports = { exact: await serving(secure('x.a.corp')), wild: await serving(secure('*.a.corp')) };
     const port = await freePort();
     const one = await startOnLoopback('web', ca, () => null, { kind: 'gateway' });
-    cleanups.push(() => one.sidecar.drain(0));
+    afterTest(() => one.sidecar.drain(0));
     const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
-    cleanups.push(() => daemon[Symbol.dispose]());
+    afterTest(() => daemon[Symbol.dispose]());
     const snapshot = snapshotOf('web', {
       version: '1',
       kind: 'gateway',
@@ -297,7 +282,7 @@ describe('a gateway that passes TLS through', () => {
     assert.equal(await overTls(running, 'a.corp'), 'ECONNRESET');
     assert.equal(await raw(running, 'GET / HTTP/1.1\r\nhost: x.a.corp\r\n\r\n'), 'ECONNRESET');
     const socket = connectTcp(port, '127.0.0.1');
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     socket.on('error', () => {});
     socket.write(Buffer.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0]));
     await new Promise(resolve => socket.once('close', resolve));

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
+import { type AddressInfo, connect } from 'node:net';
+import { describe, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { decode, encode } from 'dns-packet';
 import { systemClock } from '../../src/async/clock.ts';
@@ -13,29 +13,15 @@ import { DnsForwarder, type Nameserver } from '../../src/proxy/dns/forward.ts';
 import { HostResolver } from '../../src/proxy/dns/host-resolver.ts';
 import type { Cluster } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { afterTest, serving } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { createTestCa, newKey } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
-import { clusterTo, listen, ruleTo } from './data-plane-harness.ts';
+import { clusterTo, ruleTo } from './data-plane-harness.ts';
 import { type StartedSidecar, snapshotOf, startOnLoopback } from './sidecar-fixture.ts';
 
 const ca = createTestCa(Date.now());
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function serving(server: Server): Promise<number> {
-  const open = new Set<Socket>();
-  server.on('connection', socket => open.add(socket));
-  const port = await listen(server);
-  cleanups.push(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return port;
-}
 
 /** A nameserver whose zone the test changes; a name that it has not got is answered with NXDOMAIN, `null` not at all. */
 interface Zone {
@@ -69,7 +55,7 @@ async function nameserver(names: Readonly<Record<string, readonly string[] | nul
       from.port,
     );
   });
-  cleanups.push(() => socket.close());
+  afterTest(() => socket.close());
   return zone;
 }
 
@@ -90,9 +76,9 @@ interface Running {
 /** A sidecar whose app calls one external service. */
 async function sidecarTo(cluster: Cluster, nameservers: readonly Nameserver[] = []): Promise<Running> {
   const one = await startOnLoopback('shop', ca, () => ({ address: '240.240.0.1', port: 80 }), { nameservers });
-  cleanups.push(() => one.sidecar.drain(0));
+  afterTest(() => one.sidecar.drain(0));
   const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
-  cleanups.push(() => daemon[Symbol.dispose]());
+  afterTest(() => daemon[Symbol.dispose]());
   const apply = async (version: string, found: Cluster): Promise<void> => {
     const snapshot = snapshotOf('shop', {
       version,
@@ -182,9 +168,9 @@ test('raw TCP in TLS that the sidecar makes', async () => {
   });
   const port = await serving(server);
   const one = await startOnLoopback('shop', ca, () => ({ address: '240.240.0.1', port: 5432 }));
-  cleanups.push(() => one.sidecar.drain(0));
+  afterTest(() => one.sidecar.drain(0));
   const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
-  cleanups.push(() => daemon[Symbol.dispose]());
+  afterTest(() => daemon[Symbol.dispose]());
   const tls = { serverName: 'db.corp', caPem: ca.bundlePem };
   const snapshot = snapshotOf('shop', {
     version: '1',
@@ -202,7 +188,7 @@ test('raw TCP in TLS that the sidecar makes', async () => {
   });
   assert.deepEqual(await daemon.push(snapshot), { kind: 'ack', version: '1' });
   const socket = connect({ port: one.sidecar.ports.outbound, host: '127.0.0.1', allowHalfOpen: true });
-  cleanups.push(() => socket.destroy());
+  afterTest(() => socket.destroy());
   socket.end(' world');
   let text = '';
   for await (const chunk of socket) text += chunk;
@@ -237,7 +223,7 @@ describe('host names', () => {
       createLog('sidecar', line => lines.push(line)),
       () => changes++,
     );
-    cleanups.push(() => resolver.close());
+    afterTest(() => resolver.close());
     await resolver.warm(['api.corp', '10.9.9.9'], 10_000);
     assert.deepEqual(resolver.addresses('api.corp'), ['10.0.0.1', '10.0.0.2']);
     assert.deepEqual(resolver.addresses('10.9.9.9'), ['10.9.9.9']);

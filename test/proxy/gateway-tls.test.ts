@@ -3,32 +3,18 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
+import { connect as connectTcp, createServer, type Server } from 'node:net';
+import { describe, test } from 'node:test';
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { GatewayListener, Snapshot } from '../../src/snapshot/snapshot.ts';
+import { afterTest, serving } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, newKey } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
-import { clusterTo, freePort, listen, ruleTo } from './data-plane-harness.ts';
+import { clusterTo, freePort, ruleTo } from './data-plane-harness.ts';
 import { type StartedSidecar, snapshotOf, startOnLoopback } from './sidecar-fixture.ts';
 
 const ca = createTestCa(Date.now());
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function serving(server: Server): Promise<number> {
-  const open = new Set<Socket>();
-  server.on('connection', socket => open.add(socket));
-  const port = await listen(server);
-  cleanups.push(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return port;
-}
 
 /** An app that says what it was asked. */
 const app = (): Server => createHttpServer((asked, answer) => answer.end(JSON.stringify({ url: asked.url, ...asked.headers })));
@@ -44,9 +30,9 @@ interface Gateway {
 async function gatewayTo(appPort: number, listener: Partial<GatewayListener>): Promise<Gateway> {
   const port = await freePort();
   const one = await startOnLoopback('web', ca, () => null, { kind: 'gateway' });
-  cleanups.push(() => one.sidecar.drain(0));
+  afterTest(() => one.sidecar.drain(0));
   const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca);
-  cleanups.push(() => daemon[Symbol.dispose]());
+  afterTest(() => daemon[Symbol.dispose]());
   const snapshot = (version: string, parts: Partial<GatewayListener>): Snapshot =>
     snapshotOf('web', {
       version,
@@ -102,7 +88,7 @@ function get(port: number, servername: string, path = '/'): Promise<Answer> {
 /** The certificate's names, or the error of the handshake. */
 async function handshake(port: number, options: ConnectionOptions): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', ca: ca.bundlePem, checkServerIdentity: () => undefined, ...options });
-  cleanups.push(() => socket.destroy());
+  afterTest(() => socket.destroy());
   try {
     await once(socket, 'secureConnect');
   } catch (error) {
@@ -201,7 +187,7 @@ describe('a gateway that ends TLS', () => {
     const { daemon, port } = await gatewayTo(await serving(app()), { tls });
     send(daemon, 'web', ['shop.localhost']);
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'shop.localhost', ca: ca.bundlePem });
-    cleanups.push(() => session.destroy());
+    afterTest(() => session.destroy());
     const stream = session.request({ ':path': '/two', ':authority': 'shop.localhost' });
     const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
     assert.equal(headers[':status'], 200);
@@ -223,7 +209,7 @@ describe('a gateway that ends TLS', () => {
       allowHalfOpen: true,
     };
     const socket = connect(half);
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     socket.end('ping');
     let text = '';
     for await (const chunk of socket) text += chunk;

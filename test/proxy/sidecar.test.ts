@@ -1,43 +1,29 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, before, describe, test } from 'node:test';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { before, describe, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
 import type { ClusterReport } from '../../src/snapshot/channel.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import { afterTest, serving } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, type LeafOptions } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
+import { freePort } from './data-plane-harness.ts';
 import { inboundOf, type StartedSidecar, snapshotOf, startOnLoopback, towards } from './sidecar-fixture.ts';
 
 const ca = createTestCa(Date.now());
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function listening(server: Server): Promise<number> {
-  const open = new Set<Socket>();
-  server.on('connection', socket => open.add(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 async function started(starting: Promise<StartedSidecar>): Promise<StartedSidecar> {
   const one = await starting;
-  cleanups.push(() => one.sidecar.drain(0));
+  afterTest(() => one.sidecar.drain(0));
   return one;
 }
 
 async function daemonOf(one: StartedSidecar, options: Parameters<typeof TestDaemon.dial>[2] = {}): Promise<TestDaemon> {
   const daemon = await TestDaemon.dial(one.sidecar.ports.control, ca, options);
-  cleanups.push(() => daemon[Symbol.dispose]());
+  afterTest(() => daemon[Symbol.dispose]());
   return daemon;
 }
 
@@ -94,7 +80,7 @@ async function state(daemon: TestDaemon): Promise<SidecarState> {
 function exchange(port: number, sends: string): Promise<{ readonly text: string; readonly error: string | null }> {
   return new Promise(resolve => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     let text = '';
     let error: string | null = null;
     socket.on('data', chunk => {
@@ -140,7 +126,7 @@ for (const way of ['tunnel', 'pooled'] as const)
       hop = way;
     });
     test('carry raw TCP under mTLS, half-close included', async () => {
-      const { client } = await pair(await listening(echo()));
+      const { client } = await pair(await serving(echo()));
       const big = 'x'.repeat(3_000_000);
       const { text, error } = await exchange(client.sidecar.ports.outbound, big);
       assert.equal(error, null);
@@ -148,20 +134,20 @@ for (const way of ['tunnel', 'pooled'] as const)
     });
 
     test('carry a protocol in which the server speaks first', async () => {
-      const { client } = await pair(await listening(createServer(socket => socket.end('220 ready'))));
+      const { client } = await pair(await serving(createServer(socket => socket.end('220 ready'))));
       const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
-      cleanups.push(() => socket.destroy());
+      afterTest(() => socket.destroy());
       const [chunk] = await once(socket, 'data');
       assert.equal(String(chunk), '220 ready');
     });
 
     test('pass a reset on as a reset', async () => {
-      const { client } = await pair(await listening(createServer(socket => socket.once('data', () => socket.resetAndDestroy()))));
+      const { client } = await pair(await serving(createServer(socket => socket.once('data', () => socket.resetAndDestroy()))));
       assert.equal((await exchange(client.sidecar.ports.outbound, 'hello')).error, 'ECONNRESET');
     });
 
     test('carry HTTP and tell the app who called', async () => {
-      const { client } = await pair(await listening(httpApp()), { protocol: 'http' });
+      const { client } = await pair(await serving(httpApp()), { protocol: 'http' });
       const answer = await get(client.sidecar.ports.outbound);
       assert.equal(answer.status, 200);
       assert.equal(answer.body, 'reviews');
@@ -171,7 +157,7 @@ for (const way of ['tunnel', 'pooled'] as const)
     test('refuse plaintext where mTLS is strict', async () => {
       let reached = 0;
       const app = createServer(() => reached++);
-      const { server, serverDaemon } = await pair(await listening(app));
+      const { server, serverDaemon } = await pair(await serving(app));
       assert.equal((await exchange(server.sidecar.ports.inbound, 'GET / HTTP/1.1\r\nhost: reviews\r\n\r\n')).text, '');
       assert.equal(reached, 0);
       assert.match(
@@ -182,7 +168,7 @@ for (const way of ['tunnel', 'pooled'] as const)
     });
 
     test('do not speak to a server with another identity', async () => {
-      const { client } = await pair(await listening(httpApp()), {
+      const { client } = await pair(await serving(httpApp()), {
         protocol: 'http',
         identities: ['spiffe://bookshop.local/ns/default/sa/ratings'],
       });
@@ -192,7 +178,7 @@ for (const way of ['tunnel', 'pooled'] as const)
     test('fail closed with the reason once the certificate is over', async () => {
       let shift = 0;
       const clientClock: Clock = { ...systemClock, now: () => Date.now() + shift };
-      const { client, clientDaemon } = await pair(await listening(httpApp()), { protocol: 'http', clientClock });
+      const { client, clientDaemon } = await pair(await serving(httpApp()), { protocol: 'http', clientClock });
       shift = 2 * 86_400_000;
       assert.equal((await get(client.sidecar.ports.outbound)).status, 503);
       assert.equal((await state(clientDaemon)).certificate?.problem, 'svid_expired');
@@ -200,9 +186,9 @@ for (const way of ['tunnel', 'pooled'] as const)
 
     test('renew their certificates while requests run and drop none', async () => {
       const svid = (): LeafOptions => ({ notBeforeMs: Date.now() - 1000, expiresAtMs: Date.now() + 3000 });
-      const { client, clientDaemon, serverDaemon } = await pair(await listening(httpApp()), { protocol: 'http', svid });
+      const { client, clientDaemon, serverDaemon } = await pair(await serving(httpApp()), { protocol: 'http', svid });
       const socket = connect(client.sidecar.ports.outbound, '127.0.0.1');
-      cleanups.push(() => socket.destroy());
+      afterTest(() => socket.destroy());
       while (clientDaemon.signed < 4 || serverDaemon.signed < 4) {
         const fresh = await get(client.sidecar.ports.outbound);
         assert.equal(fresh.status, 200);
@@ -218,7 +204,7 @@ for (const way of ['tunnel', 'pooled'] as const)
 test('health checks go over mTLS to the app, and the state tells who is ill', async () => {
   const asked: string[] = [];
   let status = 200;
-  const app = await listening(
+  const app = await serving(
     createHttpServer((incoming, response) => {
       asked.push(`${incoming.url} ${incoming.headers['x-forwarded-client-cert']}`);
       response.writeHead(status).end();
@@ -273,7 +259,7 @@ describe('one sidecar', () => {
   });
 
   test('lets unknown destinations pass only where the mesh allows it, virtual ones never', async () => {
-    const outside = await listening(echo());
+    const outside = await serving(echo());
     let target = { address: '127.0.0.1', port: outside };
     const one = await started(startOnLoopback('reviews', ca, () => target));
     const daemon = await daemonOf(one);
@@ -287,12 +273,12 @@ describe('one sidecar', () => {
   });
 
   test('admits plaintext on permissive ports, server-first too', async () => {
-    const app = await listening(createServer(socket => socket.end('220 ready')));
+    const app = await serving(createServer(socket => socket.end('220 ready')));
     const one = await started(startOnLoopback('reviews', ca, () => ({ address: '127.0.0.1', port: app })));
     const daemon = await daemonOf(one);
     await applied(daemon, snapshotOf('reviews', { version: '1', inbound: [inboundOf(app, 'reviews', { mtls: 'permissive' })] }));
     const socket = connect(one.sidecar.ports.inbound, '127.0.0.1');
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     const [chunk] = await once(socket, 'data');
     assert.equal(String(chunk), '220 ready');
   });
@@ -303,7 +289,7 @@ describe('one sidecar', () => {
       ['127.0.0.1', false, ''],
       ['172.18.0.1', true, ''],
     ] as const) {
-      const app = await listening(createServer(socket => socket.end('220 ready')));
+      const app = await serving(createServer(socket => socket.end('220 ready')));
       const one = await started(startOnLoopback('reviews', ca, () => ({ address: '127.0.0.1', port: app }), { hostAddress }));
       const daemon = await daemonOf(one);
       await applied(daemon, snapshotOf('reviews', { version: '1', inbound: [inboundOf(app, 'reviews', { published })] }));
@@ -312,7 +298,7 @@ describe('one sidecar', () => {
   });
 
   test('keeps the last good snapshot when one cannot run', async () => {
-    const taken = await listening(createServer());
+    const taken = await serving(createServer());
     const one = await started(startOnLoopback('web', ca, () => null, { kind: 'gateway' }));
     const daemon = await daemonOf(one);
     await applied(daemon, snapshotOf('web', { version: '1', kind: 'gateway' }));
@@ -349,7 +335,7 @@ describe('one sidecar', () => {
     let closed = 0;
     const knock = async (): Promise<Socket> => {
       const socket = connect(one.sidecar.ports.control, '127.0.0.1');
-      cleanups.push(() => socket.destroy());
+      afterTest(() => socket.destroy());
       socket.on('error', () => {}).on('close', () => closed++);
       socket.resume();
       await once(socket, 'connect');
@@ -368,9 +354,8 @@ describe('one sidecar', () => {
   });
 
   test('leaves nothing listening when one of its ports cannot be had', async () => {
-    const taken = await listening(createServer());
-    const free = await listening(createServer());
-    await cleanups.pop()?.();
+    const taken = await serving(createServer());
+    const free = await freePort();
     const starting = startOnLoopback('reviews', ca, () => null, { ports: { outbound: free, control: taken } });
     await assert.rejects(starting, { code: 'EADDRINUSE' });
     await eventually(async () => assert.equal((await exchange(free, 'x')).error, 'ECONNREFUSED'));
@@ -378,14 +363,14 @@ describe('one sidecar', () => {
 
   test('drains when told: what runs may finish, nothing new comes in', async () => {
     const drained = Promise.withResolvers<void>();
-    const outside = await listening(echo());
+    const outside = await serving(echo());
     const one = await started(
       startOnLoopback('reviews', ca, () => ({ address: '127.0.0.1', port: outside }), { onDrained: drained.resolve }),
     );
     const daemon = await daemonOf(one);
     await applied(daemon, snapshotOf('reviews', { version: '1', egress: 'allow-any' }));
     const socket = connect({ port: one.sidecar.ports.outbound, host: '127.0.0.1' });
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     socket.write('before');
     await once(socket, 'data');
     daemon.send({ kind: 'drain', graceMs: 60_000 });

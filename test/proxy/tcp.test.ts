@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { bind } from '../../src/proxy/listener/bind.ts';
 import { nothingRead, plainDownstream } from '../../src/proxy/listener/downstream.ts';
 import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
 import { SocketStream } from '../../src/proxy/transport/socket-stream.ts';
+import { afterTest } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
 
 /** `once` would reject at the error that comes before. */
 const gone = (socket: Socket): Promise<void> => new Promise(resolve => socket.once('close', () => resolve()));
@@ -31,7 +27,7 @@ async function line(initial = nothingRead, reachable = true): Promise<Line> {
   const server = Promise.withResolvers<Socket>();
   const app = createServer({ allowHalfOpen: true }, socket => {
     socket.on('error', () => {});
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     server.resolve(socket);
   });
   app.listen(0, '127.0.0.1');
@@ -63,12 +59,12 @@ async function line(initial = nothingRead, reachable = true): Promise<Line> {
   });
   const client = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
   client.on('error', () => {});
-  cleanups.push(
-    () => client.destroy(),
-    () => proxy.close(),
-    () => app.close(),
-    () => sessions.closeAll(),
-  );
+  afterTest(() => {
+    client.destroy();
+    proxy.close();
+    app.close();
+    sessions.closeAll();
+  });
   return { client, server: server.promise, sessions, closed };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createSvid } from '../../src/identity/svid.ts';
@@ -13,16 +13,12 @@ import type { ByteStream } from '../../src/proxy/transport/byte-stream.ts';
 import { resetConnection } from '../../src/proxy/transport/reset.ts';
 import { SocketStream } from '../../src/proxy/transport/socket-stream.ts';
 import type { Cluster, Endpoint } from '../../src/snapshot/snapshot.ts';
+import { afterTest } from '../support/after-test.ts';
 import { StreamEar } from '../support/stream-ear.ts';
 import { createTestCa, type LeafOptions, newKey, type TestCa } from '../support/test-ca.ts';
 
 const ca = createTestCa(Date.now());
 const spiffe = (service: string): string => `spiffe://bookshop.local/ns/default/sa/${service}`;
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
-
 function identity(
   id: string,
   options: LeafOptions & { readonly authority?: TestCa; readonly clock?: Clock } = {},
@@ -45,7 +41,7 @@ async function serve(server: WorkloadIdentity): Promise<Serving> {
   const accepted = Promise.withResolvers<{ readonly stream: SocketStream; readonly peer: PeerIdentity }>();
   const refused = Promise.withResolvers<string>();
   const binding: Binding = await bind(['127.0.0.1'], 0, transport => {
-    cleanups.push(() => transport.destroy());
+    afterTest(() => transport.destroy());
     acceptor.accept(
       transport,
       (stream, peer) => {
@@ -56,7 +52,7 @@ async function serve(server: WorkloadIdentity): Promise<Serving> {
       refused.resolve,
     );
   });
-  cleanups.push(() => binding.close());
+  afterTest(() => binding.close());
   return {
     endpoint: { workload: 'w', address: '127.0.0.1', port: binding.port, tls: 'mtls' },
     accepted: accepted.promise,
@@ -92,7 +88,7 @@ function dial(
       cluster,
       endpoint,
       stream => {
-        cleanups.push(() => stream.destroy());
+        afterTest(() => stream.destroy());
         resolve({ stream });
       },
       (failure, detail) => resolve({ failure, detail }),
@@ -192,7 +188,7 @@ test('a client without a certificate, one with TLS 1.2 and one without TLS are r
   const open = async (start: (port: number) => Socket): Promise<string> => {
     const serving = await serve(identity(spiffe('reviews')));
     const socket = start(serving.endpoint.port);
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     socket.on('error', () => {});
     return serving.refused;
   };
@@ -239,14 +235,14 @@ test('connection failures have their kinds', async () => {
   const at = (port: number): Endpoint => ({ workload: 'w', address: '127.0.0.1', port, tls: 'mtls' });
   assert.deepEqual(await dial(client, clusterOf(), at(free.port)), { failure: 'refused', detail: 'ECONNREFUSED' });
   const resetting = await bind(['127.0.0.1'], 0, socket => resetConnection(socket));
-  cleanups.push(() => resetting.close());
+  afterTest(() => resetting.close());
   const outcome = await dial(client, clusterOf(), at(resetting.port));
   assert.equal('failure' in outcome && outcome.failure, 'reset');
   const silent = await bind(['127.0.0.1'], 0, socket => {
-    cleanups.push(() => socket.destroy());
+    afterTest(() => socket.destroy());
     socket.resume();
   });
-  cleanups.push(() => silent.close());
+  afterTest(() => silent.close());
   assert.deepEqual(await dial(client, { ...clusterOf(), connectTimeoutMs: 50 }, at(silent.port)), {
     failure: 'timeout',
     detail: 'no connection after 50 ms',

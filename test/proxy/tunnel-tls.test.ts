@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../../src/async/clock.ts';
 import { Deadlines } from '../../src/async/deadline.ts';
@@ -16,16 +16,12 @@ import { TunnelAcceptor } from '../../src/proxy/transport/tunnel/tunnel-acceptor
 import { TunnelConnector } from '../../src/proxy/transport/tunnel/tunnel-connector.ts';
 import type { Cluster, Endpoint } from '../../src/snapshot/snapshot.ts';
 import { Listener } from '../contract/byte-stream-contract.ts';
+import { afterTest } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, newKey } from '../support/test-ca.ts';
 
 const ca = createTestCa(Date.now());
 const spiffe = (service: string): string => `spiffe://bookshop.local/ns/default/sa/${service}`;
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-});
-
 function svid(service: string): ReturnType<typeof createSvid> {
   const key = newKey();
   return createSvid(key, ca.issue(key, spiffe(service)), ca.bundlePem, spiffe(service));
@@ -46,7 +42,7 @@ async function serve(
   const seen: (string | null)[] = [];
   const peers: string[] = [];
   const binding = await bind(['127.0.0.1'], 0, (transport: Socket) => {
-    cleanups.push(() => transport.destroy());
+    afterTest(() => transport.destroy());
     acceptor.accept(
       transport,
       (stream, peer, protocol) => {
@@ -61,7 +57,7 @@ async function serve(
       assert.fail,
     );
   });
-  cleanups.push(() => binding.close());
+  afterTest(() => binding.close());
   return { endpoint: { workload: 'reviews-1', address: '127.0.0.1', port: binding.port, tls: 'mtls' }, protocols: seen, peers };
 }
 
@@ -93,7 +89,7 @@ async function greeted(connector: TunnelConnector, endpoint: Endpoint, count: nu
 function connectorOf(own: WorkloadIdentity): TunnelConnector {
   const connector = new TunnelConnector(createConnector(own, systemClock), new Deadlines(systemClock));
   own.onReplaced(() => connector.renew());
-  cleanups.push(() => connector.destroy());
+  afterTest(() => connector.destroy());
   return connector;
 }
 
@@ -132,7 +128,7 @@ test('a foreign client with names of its own is served as it comes', async () =>
     ALPNProtocols: ['h2', 'http/1.1'],
     checkServerIdentity: () => undefined,
   });
-  cleanups.push(() => socket.destroy());
+  afterTest(() => socket.destroy());
   const [bytes] = (await once(socket, 'data')) as [Buffer];
   assert.equal(bytes.toString(), 'hello');
   assert.deepEqual(server.protocols, ['h2']);
