@@ -3,7 +3,8 @@
  *   node sidecar-process.cjs '<SidecarProcessOptions as JSON>' (bundled)
  * Prints the control keys, then `ports <json>` per sidecar.
  */
-import { createWriteStream } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
 import { startSidecar } from '../../src/proxy/sidecar.ts';
@@ -25,8 +26,16 @@ export interface SidecarProcessOptions {
   readonly hop: 'tunnel' | 'pooled';
 }
 
-// Access logs go where a container's go when nobody reads them.
-const accessLog = new LineWriter(createWriteStream('/dev/null'));
+// One system call per turn, as for a container's stdout.
+const nowhere = openSync('/dev/null', 'w');
+const accessLog = new LineWriter(
+  new Writable({
+    write(lines: Buffer, _, done) {
+      writeSync(nowhere, lines);
+      done();
+    },
+  }),
+);
 process.on('SIGTERM', () => process.exit(0));
 const options = JSON.parse(process.argv[2] ?? '') as SidecarProcessOptions;
 const loopback = '127.0.0.1';

@@ -23,6 +23,8 @@ const maxWaiting = 100;
 /** A silent connection is asked for a sign of life after this time, and given up after as much again. */
 const silenceMs = 15_000;
 
+const nothingToGiveUp = (): void => {};
+
 /** HTTP/2 connections to one endpoint: one, and another when its stream limit is reached. */
 export class Http2Pool implements StreamPool, ClientConnectionOwner {
   readonly #connect: Connect;
@@ -48,7 +50,7 @@ export class Http2Pool implements StreamPool, ClientConnectionOwner {
     for (const connection of this.#connections.keys()) {
       if (!connection.hasRoom || (fresh && connection.active === 0)) continue;
       this.#give(connection, onStream);
-      return () => {};
+      return nothingToGiveUp;
     }
     const waiting: Waiting = { onStream, onFailed, giveUp: () => {} };
     const { breaker } = this.#options;

@@ -24,7 +24,7 @@ export abstract class Http2Stream {
   moved = 0;
   protected readonly connection: Http2Connection;
   /** Data for which there is no window or no room below. */
-  #queue: Buffer[] = [];
+  #queue: Buffer[] | null = null;
   #queued = 0;
   /** The last small piece, held back until it is known whether it is the last one at all: then it carries END_STREAM. */
   #tail = '';
@@ -32,7 +32,7 @@ export abstract class Http2Stream {
   #ending = false;
   #paused = false;
   /** What came while paused. */
-  #held: Buffer[] = [];
+  #held: Buffer[] | null = null;
   #heldBytes = 0;
   #heldTrailers = '';
   #heldEnd = false;
@@ -86,16 +86,18 @@ export abstract class Http2Stream {
   /** The connection forgets it: nothing waits any more. */
   close(): void {
     this.gone = true;
-    this.#queue = [];
+    this.#queue = null;
     this.#queued = 0;
     this.#tail = '';
   }
 
   /** What still waits here is not wanted. */
   protected discard(): void {
-    this.connection.released(this.#heldBytes);
-    this.#held = [];
-    this.#heldBytes = 0;
+    if (this.#held !== null) {
+      this.connection.released(this.#heldBytes);
+      this.#held = null;
+      this.#heldBytes = 0;
+    }
     this.#heldTrailers = '';
     this.#heldEnd = false;
   }
@@ -112,6 +114,7 @@ export abstract class Http2Stream {
     if (this.gone || this.localDone || this.#ending) return;
     const sent = this.#queued === 0 && !this.connection.writer.full ? this.#put(bytes, from, to) : from;
     if (sent === to) return;
+    this.#queue ??= [];
     this.#queue.push(kept(bytes, sent, to));
     this.#queued += to - sent;
     this.connection.block(this);
@@ -135,12 +138,13 @@ export abstract class Http2Stream {
 
   /** Sends a frame of what is queued. */
   sendQueued(): void {
-    const piece = this.#queue[0];
-    if (piece === undefined) return;
+    const queue = this.#queue;
+    const piece = queue?.[0];
+    if (queue === null || piece === undefined) return;
     const sent = this.#put(piece, 0, Math.min(piece.length, this.connection.peer.maxFrame));
     this.#queued -= sent;
-    if (sent === piece.length) this.#queue.shift();
-    else this.#queue[0] = piece.subarray(sent);
+    if (sent === piece.length) queue.shift();
+    else queue[0] = piece.subarray(sent);
     if (this.#queued > 0) this.#putTail();
     else if (this.#ending) this.#finish();
     else {
@@ -167,6 +171,7 @@ export abstract class Http2Stream {
   /** The peer's data. */
   takeData(bytes: Buffer, from: number, to: number): void {
     if (this.#paused || this.#heldBytes > 0) {
+      this.#held ??= [];
       this.#held.push(kept(bytes, from, to));
       this.#heldBytes += to - from;
       this.connection.held(to - from);
@@ -191,14 +196,14 @@ export abstract class Http2Stream {
   /** Hands on what was held back, until paused again. */
   deliver(): void {
     while (!this.#paused) {
-      const piece = this.#held.shift();
+      const piece = this.#held?.shift();
       if (piece === undefined) break;
       this.#heldBytes -= piece.length;
       this.connection.released(piece.length);
       this.received(piece, 0, piece.length);
       this.#consumed(piece.length);
     }
-    if (!this.#paused && this.#held.length === 0) this.#deliverEnd();
+    if (!this.#paused && this.#heldBytes === 0) this.#deliverEnd();
     this.turnEnded();
   }
 

@@ -169,7 +169,7 @@ export class ServerConnection extends Http2Connection {
   /** Reads the head just decoded; returns why it is refused. */
   #readHead(endStream: boolean): Failure | null {
     if (this.decoder.tooLarge) return 'head-too-large';
-    const head = requestFields.text(() => this.#websocketKey());
+    const head = requestFields.text(this.#websocketKey);
     if (head === 'malformed') return 'bad-request';
     if (head === 'method-not-allowed') return head;
     const length = scratch.write(head.text, 0, 'latin1');
@@ -195,9 +195,7 @@ export class ServerConnection extends Http2Connection {
   }
 
   /** 16 random bytes, for servers that speak WebSocket over HTTP/1. */
-  #websocketKey(): string {
-    return Buffer.from(this.#parts.random.uuid().replaceAll('-', ''), 'hex').toString('base64');
-  }
+  readonly #websocketKey = (): string => Buffer.from(this.#parts.random.uuid().replaceAll('-', ''), 'hex').toString('base64');
 
   protected inputRead(): void {
     if (!this.reader.incomplete) {
