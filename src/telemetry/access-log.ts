@@ -34,7 +34,7 @@ export interface AccessEntry {
 /** One line of Istio's default text format, without the newline. */
 export function accessText(e: AccessEntry): string {
   return (
-    `[${new Date(e.startMs).toISOString()}] "${text(e.method)} ${text(e.path)} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
+    `[${time(e.startMs)}] "${text(e.method)} ${text(e.path)} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
     `"${text(e.transportFailure)}" ${e.bytesReceived} ${e.bytesSent} ${Math.round(e.durationMs)} ${text(e.upstreamServiceTime)} ` +
     `"${text(e.forwardedFor)}" "${text(e.userAgent)}" "${text(e.requestId)}" "${text(e.authority)}" "${text(e.upstreamHost)}" ` +
     `${text(e.upstreamCluster)} ${text(e.upstreamLocalAddress)} ${text(e.downstreamLocalAddress)} ${text(e.downstreamRemoteAddress)} ` +
@@ -44,8 +44,48 @@ export function accessText(e: AccessEntry): string {
 
 /** The same facts as one JSON object with Istio's keys. */
 export function accessJson(e: AccessEntry): string {
+  const foreign =
+    e.method + e.path + e.protocol + e.details + e.transportFailure + e.upstreamServiceTime + e.forwardedFor + e.userAgent;
+  const named = e.requestId + e.authority + e.upstreamCluster + e.serverName + e.routeName;
+  return dubious.test(foreign) || dubious.test(named) ? escapedJson(e) : plainJson(e);
+}
+
+/** What JSON, or a terminal, would not take as it is. */
+const dubious = /[\u0000-\u001f"\\\u007f-\u009f\ud800-\udfff]/;
+
+/** Nothing has to be escaped: for nearly all lines, and a third of the price. */
+function plainJson(e: AccessEntry): string {
+  return (
+    `{"start_time":"${time(e.startMs)}","method":${quoted(e.method)},"path":${quoted(e.path)},"protocol":${quoted(e.protocol)},` +
+    `"response_code":${e.status},"response_flags":"${e.flag}","response_code_details":${quoted(e.details)},` +
+    `"connection_termination_details":null,"upstream_transport_failure_reason":${quoted(e.transportFailure)},` +
+    `"bytes_received":${e.bytesReceived},"bytes_sent":${e.bytesSent},"duration":${Math.round(e.durationMs)},` +
+    `"upstream_service_time":${quoted(e.upstreamServiceTime)},"x_forwarded_for":${quoted(e.forwardedFor)},` +
+    `"user_agent":${quoted(e.userAgent)},"request_id":${quoted(e.requestId)},"authority":${quoted(e.authority)},` +
+    `"upstream_host":${quoted(e.upstreamHost)},"upstream_cluster":${quoted(e.upstreamCluster)},` +
+    `"upstream_local_address":${quoted(e.upstreamLocalAddress)},"downstream_local_address":${quoted(e.downstreamLocalAddress)},` +
+    `"downstream_remote_address":${quoted(e.downstreamRemoteAddress)},"requested_server_name":${quoted(e.serverName)},` +
+    `"route_name":${quoted(e.routeName)}}`
+  );
+}
+
+const quoted = (value: string): string => (value === '' ? 'null' : `"${value}"`);
+
+let timeMs = Number.NaN;
+let timeText = '';
+
+/** Many lines begin within one millisecond. */
+function time(ms: number): string {
+  if (ms !== timeMs) {
+    timeMs = ms;
+    timeText = new Date(ms).toISOString();
+  }
+  return timeText;
+}
+
+function escapedJson(e: AccessEntry): string {
   const line = JSON.stringify({
-    start_time: new Date(e.startMs).toISOString(),
+    start_time: time(e.startMs),
     method: known(e.method),
     path: known(e.path),
     protocol: known(e.protocol),

@@ -102,6 +102,20 @@ describe('access log', () => {
     assert.equal(parsed['response_code'], 200);
     assert.equal(parsed['x_forwarded_for'], null);
   });
+  test('JSON is the same whether or not something in it has to be escaped', () => {
+    const plain = JSON.parse(accessJson(entry)) as Record<string, unknown>;
+    for (const key of ['path', 'method', 'userAgent', 'requestId', 'authority', 'forwardedFor', 'routeName', 'details'] as const)
+      for (const odd of ['"', '\\', '\u0000', '\u001b[2J', '\u007f', '\u009b', '\n', '\ud800']) {
+        const line = accessJson({ ...entry, [key]: `a${odd}b` });
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: that they are gone is the point
+        assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+        const parsed = JSON.parse(line) as Record<string, unknown>;
+        assert.deepEqual(Object.keys(parsed), Object.keys(plain));
+        const changed = Object.keys(parsed).filter(name => parsed[name] !== plain[name]);
+        assert.equal(changed.length, 1);
+        assert.equal(parsed[changed[0] ?? ''], `a${odd}b`);
+      }
+  });
 });
 
 test('a slow reader of the log loses lines and holds nobody up', async () => {
