@@ -138,3 +138,15 @@ describe('rules that ask who calls', () => {
     assert.equal(snapshot(after, 'c-1').version, snapshot(before, 'c-1').version);
   });
 });
+
+test('a port of unknown protocol whose requests are counted is taken for HTTP', () => {
+  // With `\r\nGET / HTTP/1.1`, which no sniffer takes for HTTP and every server does, a caller went past the limit.
+  const limit = { name: 'l', requests: 1, perMs: 1000, burst: 1, by: { kind: 'all' } } as const;
+  const protocolOf = (more: { rateLimits?: readonly (typeof limit)[] }, protocol: 'auto' | 'tcp') => {
+    const config = mesh({ services: { a: { ports: [{ port: 7777, protocol }], ...more } } });
+    return snapshot(compile({ config, workloads, addresses: new Map() }).snapshots, 'a-1').inbound[0]?.protocol;
+  };
+  assert.equal(protocolOf({}, 'auto'), 'auto');
+  assert.equal(protocolOf({ rateLimits: [limit] }, 'auto'), 'http');
+  assert.equal(protocolOf({ rateLimits: [limit] }, 'tcp'), 'tcp');
+});

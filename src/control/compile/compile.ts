@@ -173,14 +173,14 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   if (service === undefined) return null;
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
   return service.ports
-    .map(({ port, protocol, http2 }) => ({
+    .map(({ port, ...speaks }) => ({
       port,
-      protocol,
+      protocol: speaks.protocol,
       mtls: service.mtls,
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
-      access: compileAccess(config, service.name, protocol),
-      ...inboundPolicy(service, http2 === true),
+      access: compileAccess(config, service.name, speaks.protocol),
+      ...inboundPolicy(service, { port, ...speaks }),
     }))
     .sort((a, b) => a.port - b.port);
 }

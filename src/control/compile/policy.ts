@@ -1,5 +1,5 @@
 /** What services ask for, as clusters of their callers and their own listeners. */
-import type { ServiceConfig } from '../../config/mesh-config.ts';
+import type { PortConfig, ServiceConfig } from '../../config/mesh-config.ts';
 import type { ServicePolicy } from '../../config/service-policy.ts';
 import type { Cluster, InboundListener, UpstreamProtocol } from '../../snapshot/snapshot.ts';
 
@@ -22,10 +22,15 @@ export function clusterPolicy(service: ServiceConfig, port: number): Partial<Clu
   };
 }
 
-/** What the service's own sidecar does; `http2`: as the port's name says. */
-export function inboundPolicy(service: ServiceConfig, http2: boolean): Pick<InboundListener, 'appProtocol' | 'rateLimits'> {
-  const appProtocol = protocolOf(service, http2);
+/** What the service's own sidecar does at a port. */
+export function inboundPolicy(
+  service: ServiceConfig,
+  { protocol, http2 }: PortConfig,
+): Pick<InboundListener, 'protocol' | 'appProtocol' | 'rateLimits'> {
+  const appProtocol = protocolOf(service, http2 === true);
   return {
+    // What counts requests has to see them: bytes that do not look like HTTP to us may be a request to the app (`\r\nGET /`, `get /`).
+    protocol: protocol === 'auto' && service.rateLimits !== undefined ? 'http' : protocol,
     ...(appProtocol === undefined ? {} : { appProtocol }),
     ...(service.rateLimits === undefined ? {} : { rateLimits: service.rateLimits }),
   };
