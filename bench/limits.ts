@@ -161,8 +161,8 @@ async function wrk(port: number, connections: number, seconds: number): Promise<
   return {
     answers: (Number(found(/(\d+) requests in/)) - refused) / seconds,
     refused: refused / seconds,
-    p50: found(/50%\s+(\S+)/),
-    p99: found(/99%\s+(\S+)/),
+    p50: found(/^\s+50%\s+(\S+)$/m),
+    p99: found(/^\s+99%\s+(\S+)$/m),
   };
 }
 

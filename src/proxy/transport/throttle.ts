@@ -2,8 +2,9 @@ import type { Clock } from '../../async/clock.ts';
 
 /** Bytes leave this often. */
 const tickMs = 20;
-/** So much waits at most (and the piece on top of it), before the sender is held back. */
-const maxHeldBytes = 64 * 1024;
+/** What leaves in two ticks waits at most (and a piece on top of it), but at least and at most this, before the sender is held back. */
+const minHeldBytes = 64 * 1024;
+const maxHeldBytes = 2 * 1024 * 1024;
 
 /** Where a throttle's bytes go. */
 export interface ThrottleSink {
@@ -22,17 +23,21 @@ export interface ThrottleSink {
 /** Lets bytes through at a limited rate. */
 export class Throttle {
   readonly #bytesPerMs: number;
+  readonly #room: number;
   readonly #clock: Clock;
   readonly #sink: ThrottleSink;
   #pieces: Buffer[] = [];
   #held = 0;
   #ended = false;
+  /** The sender may have been held back: by this throttle, or by the sink before it had room. */
+  #blocked = false;
   #credit = 0;
   #countedAt: number;
   #cancel: (() => void) | null = null;
 
   constructor(bytesPerSecond: number, clock: Clock, sink: ThrottleSink) {
     this.#bytesPerMs = bytesPerSecond / 1000;
+    this.#room = Math.min(maxHeldBytes, Math.max(minHeldBytes, 2 * tickMs * this.#bytesPerMs));
     this.#clock = clock;
     this.#sink = sink;
     this.#countedAt = clock.monotonic();
@@ -40,13 +45,14 @@ export class Throttle {
 
   /** The sender is to be held back until `ThrottleSink.resume`. */
   get full(): boolean {
-    return this.#held >= maxHeldBytes;
+    return this.#held >= this.#room;
   }
 
   /** `piece` is not touched again. */
   add(piece: Buffer): void {
     this.#pieces.push(piece);
     this.#held += piece.length;
+    if (this.full) this.#blocked = true;
     this.#tickLater();
   }
 
@@ -83,7 +89,6 @@ export class Throttle {
   #tick(): void {
     const now = this.#clock.monotonic();
     this.#credit += (now - this.#countedAt) * this.#bytesPerMs;
-    const wasFull = this.full;
     while (this.#credit >= 1 && !this.#sink.full()) {
       const piece = this.#pieces[0];
       if (piece === undefined) break;
@@ -95,11 +100,15 @@ export class Throttle {
       this.#sink.piece(piece, 0, take);
     }
     this.#sink.flush();
+    if (this.#sink.full()) this.#blocked = true;
     // A sink that is slower than the limit saves nothing up.
     if (this.#sink.full() || this.#held === 0) this.#credit = 0;
     if (this.#held === 0 && this.#ended) this.#sink.end();
     else {
-      if (wasFull && !this.full) this.#sink.resume();
+      if (this.#blocked && !this.full && !this.#sink.full()) {
+        this.#blocked = false;
+        this.#sink.resume();
+      }
       if (this.#held > 0 && !this.#sink.full()) this.#tickLater();
     }
   }
