@@ -99,7 +99,7 @@ export function build(): Command {
     .option('-H, --header <line>', "a header of the request: 'end-user: jason'", collect)
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/explain.ts')));
-  add('fault <action> [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list')
+  add('fault [action] [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list (default)')
     .option('--route <rule>', 'add: only this rule')
     .option('--delay <duration>', 'add: wait before the call')
     .option('--jitter <duration>', 'add: up to so much longer')

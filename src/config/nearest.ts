@@ -5,7 +5,7 @@ export function nearest(name: string, known: Iterable<string>): string | null {
 
 /** `did you mean …?` with the nearest name or, where two are equally near, both; else what there is, at most ten of them. */
 export function suggest(name: string, known: Iterable<string>): string {
-  const all = [...known];
+  const all = [...new Set(known)];
   const near = closest(name, all);
   if (near.length === 1 || near.length === 2) return `did you mean ${near.map(one => `\`${one}\``).join(' or ')}?`;
   if (all.length === 0) return '';

@@ -45,7 +45,7 @@ export class LiveFaults {
     return { apiVersion, kind: 'Faults', faults: this.list };
   }
 
-  /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route`, `too-many-faults` */
+  /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route`, `http-on-tcp`, `too-many-faults` */
   async add(request: FaultRequest): Promise<FaultStatus> {
     this.#check(request);
     if (this.#faults.size >= maxFaults)
@@ -118,7 +118,7 @@ export class LiveFaults {
     this.#parts.apply(this.list.map(({ id, service, route, fault }) => ({ id, service, route, fault })));
   }
 
-  #check({ service, route }: FaultRequest): void {
+  #check({ service, route, fault }: FaultRequest): void {
     const { services: inside, external = [], gateways } = this.#parts.config();
     const services = [...inside, ...external];
     const target = services.find(each => each.name === service);
@@ -126,6 +126,12 @@ export class LiveFaults {
       const names = services.map(each => each.name);
       throw new MeshError('unknown-service', `no service "${service}"`, suggest(service, names));
     }
+    if (fault.kind === 'abort' && target.ports.length > 0 && target.ports.every(({ protocol }) => protocol === 'tcp'))
+      throw new MeshError(
+        'http-on-tcp',
+        `${service} speaks tcp: nobody could answer with a status`,
+        'use --reset, --blackhole or --delay 2s',
+      );
     if (route === null) return;
     const leading = gateways.flatMap(gateway =>
       gateway.routes.filter(rule => destinationsOf(rule).some(destination => destination.service === service)),

@@ -1,8 +1,10 @@
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
-import type { GatewayListener, OutboundListener, Snapshot, WeightedCluster } from '../snapshot/snapshot.ts';
+import type { GatewayListener, OutboundListener, Snapshot, SniRoute, WeightedCluster } from '../snapshot/snapshot.ts';
+import { location } from './filters/redirect.ts';
 import { explainRoute } from './route/explain.ts';
 import { explainText } from './route/explain-text.ts';
 import { outboundKey, type RoutedRuntime, type Tables } from './tables.ts';
+import { ServerNames } from './tls/server-names.ts';
 
 type Routed = RoutedRuntime<OutboundListener> | RoutedRuntime<GatewayListener>;
 
@@ -14,6 +16,11 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   if (routed === null) return outside(tables.snapshot, to.hostname, port);
   const { listener, table } = routed;
   const name = 'address' in listener ? `${listener.address}:${listener.port} (${listener.service})` : `gateway ${listener.name}`;
+  if ('httpsRedirectPort' in listener && listener.httpsRedirectPort !== undefined) {
+    const secure = location({ scheme: 'https', port: listener.httpsRedirectPort }, to.host, 'http');
+    return { listener: name, lines: [`every request: → 301 to ${secure}${to.pathname}${to.search}`], route: null };
+  }
+  if ('sni' in listener && listener.sni !== undefined) return atServerName(tables.snapshot, name, listener.sni, to.hostname);
   if (table === null || listener.protocol === 'tcp' || listener.protocol === 'tls') {
     const lines = [`raw ${listener.protocol}: no rule looks inside`, ...weights(listener.tcp)];
     return { listener: name, lines: [...lines, ...endpoints(tables.snapshot, listener.tcp)], route: null };
@@ -24,6 +31,17 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   const action = route.outcome?.action;
   const destinations = action?.kind === 'forward' ? action.destinations : [];
   return { listener: name, lines: [...explainText(route), ...endpoints(tables.snapshot, destinations)], route };
+}
+
+/** TLS that is passed through: only the server name counts. */
+function atServerName(snapshot: Snapshot, listener: string, routes: readonly SniRoute[], host: string): Explanation {
+  const names = new ServerNames(routes.flatMap(({ hosts, split }) => hosts.map(pattern => [pattern, split] as const)));
+  const split = names.find(host.toLowerCase());
+  const lines =
+    split === null
+      ? [`no rule has the server name ${host}: the connection is closed`]
+      : [`raw tls: by the server name ${host}`, ...weights(split), ...endpoints(snapshot, split)];
+  return { listener, lines, route: null };
 }
 
 /** A URL names the port on the host, the snapshot that in the pod; where they differ, the only listener is meant. */
@@ -40,12 +58,19 @@ function atSidecar({ snapshot, outbound }: Tables, host: string, port: number): 
 function outside({ dns, egress, outbound }: Snapshot, host: string, port: number): Explanation {
   const address = dns.find(record => record.name === host.toLowerCase())?.address;
   const ports = outbound.filter(listener => listener.address === address).map(listener => listener.port);
-  const known = address === undefined ? `${host} is no name of the mesh` : `${host} has no port ${port}, but ${ports.join(', ')}`;
+  if (address !== undefined) {
+    const known = `${host} has no port ${port}, but ${ports.join(', ')}`;
+    return {
+      listener: 'none',
+      lines: [known, 'the connection is closed: nothing else is behind a name of the mesh'],
+      route: null,
+    };
+  }
   const fate =
     egress === 'allow-any'
       ? 'egress is allow-any: the connection goes where the address leads, as without a mesh'
       : 'egress is registry-only: HTTP is answered with 502, everything else is closed';
-  return { listener: 'none', lines: [known, fate], route: null };
+  return { listener: 'none', lines: [`${host} is no name of the mesh`, fate], route: null };
 }
 
 function weights(split: readonly WeightedCluster[]): readonly string[] {

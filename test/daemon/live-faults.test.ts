@@ -18,8 +18,10 @@ function faults(): { live: LiveFaults; applied: (readonly LiveFault[])[]; events
   const clock = manualClock();
   const applied: (readonly LiveFault[])[] = [];
   const events: MeshEventBody[] = [];
+  const database = oneContainer('db', 'db:1', 5432);
+  const tcp = { ...database, ports: database.ports.map(each => ({ ...each, protocol: 'tcp' as const })) };
   const config = {
-    ...meshConfig([oneContainer('a', 'a:1', 80), oneContainer('b', 'b:1', 80)]),
+    ...meshConfig([oneContainer('a', 'a:1', 80), oneContainer('b', 'b:1', 80), tcp]),
     gateways: [gatewayConfig('web', 8080)],
   };
   const live = new LiveFaults({
@@ -51,6 +53,14 @@ describe('live faults', () => {
     assert.deepEqual(applied.at(-1), []);
     assert.deepEqual(live.list, []);
     assert.deepEqual(events.at(-1), { kind: 'fault', change: 'expired', text: 'delay-1: delay 2000 ms on a' });
+  });
+
+  test('answer with a status only where HTTP is spoken', async () => {
+    const { live, applied } = faults();
+    const fault = { kind: 'abort', status: 503, percent: 100 } as const;
+    await assert.rejects(live.add({ ...request, service: 'db', fault }), { code: 'http-on-tcp' });
+    assert.deepEqual(applied, []);
+    await live.add({ ...request, service: 'db' });
   });
 
   test('need a service and a rule that exist', async () => {

@@ -166,7 +166,7 @@ describe('explain', () => {
     const asked = await mesh.mesh('explain', 'relay', 'GET', 'http://echo:7000/old/a?b=c');
     assert.equal(asked.code, 0, asked.stderr);
     assert.match(asked.stdout, /^listener 240\.240\.\d+\.\d+:7000 \(echo\)$/m);
-    assert.match(asked.stdout, /^✖ exact$/m);
+    assert.match(asked.stdout, /^✖ exact: path has to be /m);
     assert.match(asked.stdout, /^✔ rewrite$/m);
     assert.match(asked.stdout, /^→ 100% outbound\|7000\|v1\|echo$/m);
     assert.match(asked.stdout, /^ {2}as \/new\/a\?b=c/m);

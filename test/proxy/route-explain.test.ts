@@ -88,10 +88,19 @@ describe('other ends', () => {
     ));
   test('no rule', () =>
     assert.deepEqual(text({ matches: [match({ methods: ['PUT', 'POST'] })] }), [
-      '✖ r',
-      '    method has to be PUT or POST, is "GET"',
+      '✖ r: method has to be PUT or POST, is "GET"',
       'no rule takes the request: 404, NR',
     ]));
+  test('what lies below the rule that is taken is told in short', () => {
+    const named = (name: string, methods: readonly string[]): ReturnType<typeof rule> =>
+      rule({ name, ...(methods.length === 0 ? {} : { matches: [match({ methods })] }) });
+    const all = table([named('a', ['GET']), named('b', ['PUT']), named('c', ['POST']), named('d', [])]);
+    assert.deepEqual(explainText(explainRoute(all, request)).slice(0, 3), [
+      '✔ a',
+      '· d would match, but a rule before it does',
+      '✖ 2 more below',
+    ]);
+  });
   test('no virtual host', () =>
     assert.deepEqual(explainText(explainRoute(table([rule()], ruleParts(), ['a.test']), request)), [
       'no virtual host of t takes this authority: 404, NR',

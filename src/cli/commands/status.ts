@@ -45,7 +45,7 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
     `mesh       ${status.project} (${status.trustDomain})`,
     `daemon     ${phase}${daemon.reason === '' ? '' : `: ${harmless(daemon.reason)}`} (pid ${daemon.pid}, up ${age(daemon.uptimeMs)})`,
     `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${harmless(engine.reason)}`)}`,
-    `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} errors in the file; the last good one serves)`) : ''}`,
+    `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} ${errors === 1 ? 'error' : 'errors'} in the file; the last good one serves)`) : ''}`,
     ...(reload === null ? [] : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${harmless(reload.summary)}`]),
     `sidecars   ${synced} of ${status.workloads.length} in sync`,
     ...status.gateways.map(gateway => `gateway    ${gateway.name} ${output.paint('cyan', gateway.url)}`),

@@ -86,14 +86,14 @@ export function oneOrMany<V extends z.ZodType>(value: V, example: string) {
   return z.union([listOf(value, example), value.transform(one => [one])]);
 }
 
-/** One of a few words. */
-export function oneOf<const W extends readonly string[]>(words: W): z.ZodType<W[number], unknown> {
+/** One of a few words. `other`: what may stand there instead, for the hint. */
+export function oneOf<const W extends readonly string[]>(words: W, other = ''): z.ZodType<W[number], unknown> {
   const list = words.map(word => `\`${word}\``).join(', ');
   return field<W[number]>(
     value =>
       typeof value === 'string' && words.includes(value)
         ? value
-        : { problem: `${shown(value)} is not known here`, hint: `one of ${list}` },
+        : { problem: `${shown(value)} is not known here`, hint: `one of ${list}${other === '' ? '' : `, or ${other}`}` },
     { type: 'string', enum: [...words] },
   );
 }

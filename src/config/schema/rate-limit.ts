@@ -7,7 +7,7 @@ import { duration } from './leaves.ts';
 const most = 1_000_000_000;
 
 const by = z.union([
-  oneOf(['all', 'source']).transform((kind): RateLimit['by'] => ({ kind })),
+  oneOf(['all', 'source'], '`{header: x-user}`').transform((kind): RateLimit['by'] => ({ kind })),
   exactlyOne({ header: headerName }, '`all`, `source` or `{header: x-user}`').transform(({ value }): RateLimit['by'] => ({
     kind: 'header',
     name: value,

@@ -43,7 +43,7 @@ function wantedPath({ kind, value }: PathMatch): string {
     case 'starts-with':
       return `starting with ${value}`;
     case 'regex':
-      return `all of /${value}/`;
+      return `all of the regex ${value}`;
   }
 }
 
@@ -55,7 +55,7 @@ function wantedValue({ kind, value, not }: NamedMatch): string {
     case 'prefix':
       return `${no}starting with "${value}"`;
     case 'regex':
-      return `${no}all of /${value}/`;
+      return `${no}all of the regex ${value}`;
     case 'present':
       return not === true ? 'absent' : 'present';
     case 'absent':

@@ -5,10 +5,19 @@ import type { ActionExplanation, MatchExplanation, OutcomeExplanation, RouteExpl
 /** An explanation as lines for people. */
 export function explainText({ table, virtualHost, rules, outcome }: RouteExplanation): readonly string[] {
   if (virtualHost === null) return [`no virtual host of ${table} takes this authority: 404, NR`];
-  return [...rules.flatMap(ruleLines), ...(outcome === null ? ['no rule takes the request: 404, NR'] : outcomeLines(outcome))];
+  return [...rulesLines(rules), ...(outcome === null ? ['no rule takes the request: 404, NR'] : outcomeLines(outcome))];
 }
 
 const signs = { taken: '✔', shadowed: '·', 'no match': '✖' } as const;
+
+/** All rules down to the one that is taken; of those below it the ones that would match, the others as a number. */
+function rulesLines(rules: readonly RuleExplanation[]): readonly string[] {
+  const end = rules.findIndex(({ verdict }) => verdict === 'taken') + 1 || rules.length;
+  const below = rules.slice(end);
+  const others = below.filter(({ verdict }) => verdict === 'no match').length;
+  const shown = [...rules.slice(0, end), ...below.filter(({ verdict }) => verdict !== 'no match')];
+  return [...shown.flatMap(ruleLines), ...(others === 0 ? [] : [`✖ ${others} more below`])];
+}
 
 function ruleLines({ name, verdict, matches }: RuleExplanation): readonly string[] {
   const why =
@@ -17,9 +26,10 @@ function ruleLines({ name, verdict, matches }: RuleExplanation): readonly string
       : verdict === 'taken' && matches.length === 0
         ? ' takes every request'
         : '';
-  const lines = [`${signs[verdict]} ${name}${why}`];
-  if (verdict === 'no match') lines.push(...matches.map(match => `    ${failedText(match)}`));
-  return lines;
+  const line = `${signs[verdict]} ${name}${why}`;
+  const [first, ...others] = verdict === 'no match' ? matches.map(failedText) : [];
+  if (first === undefined) return [line];
+  return others.length === 0 ? [`${line}: ${first}`] : [line, ...[first, ...others].map(each => `    ${each}`)];
 }
 
 function failedText({ failed }: MatchExplanation): string {
