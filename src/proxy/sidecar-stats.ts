@@ -12,7 +12,8 @@ export type RefusalReason =
   | 'peer_identity'
   | 'tls_handshake'
   | 'certificate_missing'
-  | 'overload';
+  | 'overload'
+  | 'descriptors';
 
 /** Counters of what happens before an exchange exists. The data plane counts everything after. */
 export class SidecarStats {

@@ -17,6 +17,7 @@ import { ResolvedEndpoints } from './dns/resolved-endpoints.ts';
 import { DnsServers } from './dns/server.ts';
 import type { OriginalDestination } from './interception/original-destination.ts';
 import { type Binding, bind } from './listener/bind.ts';
+import { DescriptorLimit } from './listener/descriptor-limit.ts';
 import { GatewayListeners } from './listener/gateway.ts';
 import { InboundAcceptor } from './listener/inbound.ts';
 import { OutboundAcceptor } from './listener/outbound.ts';
@@ -125,7 +126,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
 
   // Intercepted connections, out and in.
-  const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats };
+  const descriptors = new DescriptorLimit();
+  const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats, descriptors };
   const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
   const inbound = new InboundAcceptor(
     { ...shared, overload, refuse: createRefusal('inbound', stats, log, clock) },
@@ -142,6 +144,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     clock,
     refuse: createRefusal('gateway', stats, log, clock),
     overload,
+    descriptors,
   });
 
   // Names.

@@ -18,8 +18,8 @@ const address4 = Buffer.alloc(16);
 const address6 = Buffer.alloc(28);
 const length = Buffer.alloc(4);
 
-/** File descriptor of a socket. Node offers no public way; without it (a changed Node) nothing is intercepted and connections are refused. */
-function descriptorOf(socket: Socket): number {
+/** File descriptor of a socket. Node offers no public way; without it (a changed Node) nothing is intercepted and connections are refused; -1: unknown. */
+export function descriptorOf(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
   return typeof fd === 'number' ? fd : -1;

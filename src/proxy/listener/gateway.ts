@@ -7,6 +7,7 @@ import type { RefusalReason } from '../sidecar-stats.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import { GatewayTlsServer } from '../tls/gateway-tls.ts';
 import { type Binding, bind } from './bind.ts';
+import type { DescriptorLimit } from './descriptor-limit.ts';
 import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -25,6 +26,7 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly refuse: Refuse;
   readonly overload: Overload;
+  readonly descriptors: DescriptorLimit;
 }
 
 interface Ending {
@@ -118,7 +120,11 @@ export class GatewayListeners {
   }
 
   #serve(socket: Socket, port: number): void {
-    const { dataPlane, refuse, overload } = this.#deps;
+    const { dataPlane, refuse, overload, descriptors } = this.#deps;
+    if (descriptors.spentBy(socket)) {
+      refuse(socket, { reason: 'descriptors', port });
+      return;
+    }
     const destination = { address: socket.localAddress ?? '', port };
     const ending = this.#endings.get(port);
     if (ending === undefined) {

@@ -48,7 +48,11 @@ export class InboundAcceptor {
 
   /** Takes a connection as it was accepted: nothing read. */
   accept(socket: Socket): void {
-    const { originalDestination, refuse } = this.#deps;
+    const { originalDestination, refuse, descriptors } = this.#deps;
+    if (descriptors.spentBy(socket)) {
+      refuse(socket, { reason: 'descriptors' });
+      return;
+    }
     const destination = originalDestination(socket);
     const listener = destination === null ? undefined : this.#listeners?.get(destination.port);
     if (destination === null) refuse(socket, { reason: 'direct_call' });

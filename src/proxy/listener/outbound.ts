@@ -6,6 +6,7 @@ import type { DataPlane, TcpProxy } from '../data-plane.ts';
 import type { OriginalDestination } from '../interception/original-destination.ts';
 import type { SidecarStats } from '../sidecar-stats.ts';
 import { outboundKey } from '../tables.ts';
+import type { DescriptorLimit } from './descriptor-limit.ts';
 import { nothingRead, plainDownstream } from './downstream.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -17,6 +18,7 @@ export interface ListenerDeps {
   readonly tcpProxy: TcpProxy;
   readonly stats: SidecarStats;
   readonly refuse: Refuse;
+  readonly descriptors: DescriptorLimit;
 }
 
 /** Connections that the app opened, intercepted on 15001. */
@@ -38,7 +40,11 @@ export class OutboundAcceptor {
 
   /** Takes a connection as it was accepted: nothing read. */
   accept(socket: Socket): void {
-    const { originalDestination, refuse, dataPlane, stats } = this.#deps;
+    const { originalDestination, refuse, dataPlane, stats, descriptors } = this.#deps;
+    if (descriptors.spentBy(socket)) {
+      refuse(socket, { reason: 'descriptors' });
+      return;
+    }
     const destination = originalDestination(socket);
     if (destination === null) {
       refuse(socket, { reason: 'direct_call' });
