@@ -173,14 +173,15 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   if (service === undefined) return null;
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
   return service.ports
-    .map(({ port, ...speaks }) => ({
+    .map(written => [written, inboundPolicy(service, written)] as const)
+    .map(([{ port, protocol: speaks }, { protocol, ...policy }]) => ({
       port,
-      protocol: speaks.protocol,
+      protocol,
       mtls: service.mtls,
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
-      access: compileAccess(config, service.name, speaks.protocol),
-      ...inboundPolicy(service, { port, ...speaks }),
+      access: compileAccess(config, service.name, speaks),
+      ...policy,
     }))
     .sort((a, b) => a.port - b.port);
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
+import { ports, virtualNetwork } from '../../snapshot/ports.ts';
 import type { Cluster, Snapshot } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { DnsForwarder } from './forward.ts';
@@ -6,6 +7,8 @@ import { HostResolver } from './host-resolver.ts';
 
 /** A snapshot waits this long for names that it is the first to have. Longer would look like a sidecar that does not answer. */
 const warmMs = 1_000;
+
+const ownPorts: ReadonlySet<number> = new Set(Object.values(ports));
 
 /** Snapshots whose endpoints are host names, with addresses in their place. */
 export class ResolvedEndpoints {
@@ -49,10 +52,21 @@ export class ResolvedEndpoints {
   #fillCluster(cluster: Cluster): Cluster {
     if (cluster.resolution !== 'dns') return cluster;
     const endpoints = cluster.endpoints.flatMap(endpoint =>
-      this.#resolver.addresses(endpoint.address).map(address => ({ ...endpoint, address })),
+      this.#resolver
+        .addresses(endpoint.address)
+        .filter(address => !isOwn(address, endpoint.port))
+        .map(address => ({ ...endpoint, address })),
     );
     return { ...cluster, endpoints };
   }
+}
+
+/**
+ * Whether a name that somebody else answers for leads to the mesh itself: to ports of this sidecar that only loopback may reach (behind a gateway: to strangers),
+ * or to virtual addresses, which are nowhere.
+ */
+function isOwn(address: string, port: number): boolean {
+  return address.startsWith(`${virtualNetwork}.`) || (/^(127|0)\./.test(address) && ownPorts.has(port));
 }
 
 function hostsOf({ clusters }: Snapshot): Set<string> {
