@@ -1,4 +1,5 @@
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import { faultText } from '../snapshot/fault-text.ts';
 import type { GatewayListener, OutboundListener, Snapshot, SniRoute, WeightedCluster } from '../snapshot/snapshot.ts';
 import { location } from './filters/redirect.ts';
 import { explainRoute } from './route/explain.ts';
@@ -22,7 +23,8 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   }
   if ('sni' in listener && listener.sni !== undefined) return atServerName(tables.snapshot, name, listener.sni, to.hostname);
   if (table === null || listener.protocol === 'tcp' || listener.protocol === 'tls') {
-    const lines = [`raw ${listener.protocol}: no rule looks inside`, ...weights(listener.tcp)];
+    const faults = (listener.tcpFaults ?? []).map(fault => `  fault: ${faultText(fault)}`);
+    const lines = [`raw ${listener.protocol}: no rule looks inside`, ...weights(listener.tcp), ...faults];
     return { listener: name, lines: [...lines, ...endpoints(tables.snapshot, listener.tcp)], route: null };
   }
   const authority = headers.find(([each]) => each.toLowerCase() === 'host')?.[1] ?? to.host;

@@ -37,6 +37,19 @@ describe('explain at a sidecar', () => {
         'reviews has no port 80, but 9080',
         'the connection is closed: nothing else is behind a name of the mesh',
       ]));
+  test('raw TCP, with what hits its connections', () => {
+    const raw = towards('db', 'tcp', 9080);
+    const faulty = {
+      ...raw,
+      outbound: raw.outbound.map(each => ({ ...each, tcpFaults: [{ kind: 'reset', percent: 50 } as const] })),
+    };
+    assert.deepEqual(linesOf('http://240.240.0.1:9080/', faulty), [
+      'raw tcp: no rule looks inside',
+      '→ 100% outbound|9080||db',
+      '  fault: reset, 50 %',
+      '  outbound|9080||db: db-1 127.0.0.1:9080 mtls',
+    ]);
+  });
   test('an unknown name is judged by egress', () =>
     assert.match(linesOf('http://elsewhere.test/').join(), /no name of the mesh,egress is registry-only/));
 });

@@ -31,7 +31,7 @@ export function resolveGateways(
     }
     const protocol = gateway.protocol ?? 'http';
     const routes = gateway.routes ?? [];
-    const rules = resolveRules(routes, null, name, [...path, 'routes'], destinations, report);
+    const rules = resolveRules(routes, null, name, [...path, 'routes'], destinations, report, protocol !== 'tls');
     if (protocol !== 'http') checkRaw(protocol, gateway, path, report);
     checkTls(gateway, path, report);
     const httpsRedirectPort = redirectPort(gateway, spec.gateways ?? {}, path, report);

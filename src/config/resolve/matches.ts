@@ -93,7 +93,8 @@ export function isUnreachable(rule: Reach, above: readonly Reach[]): boolean {
   return matchesOf(rule).every(match =>
     above.some(
       earlier =>
-        covers(earlier.hosts, rule.hosts) && matchesOf(earlier).some(other => asksNoRequest(other) && takesCallers(other, match)),
+        coversHosts(earlier.hosts, rule.hosts) &&
+        matchesOf(earlier).some(other => asksNoRequest(other) && takesCallers(other, match)),
     ),
   );
 }
@@ -109,6 +110,13 @@ function asksNoRequest({ path, methods, headers, query, hosts }: RouteMatchConfi
 
 function takesCallers(earlier: RouteMatchConfig, later: RouteMatchConfig): boolean {
   return covers(earlier.from, later.from) && covers(earlier.ports, later.ports);
+}
+
+/** The same for hosts, where `*.test` holds `a.test` and `*.a.test`. */
+function coversHosts(all: readonly string[], some: readonly string[]): boolean {
+  const holds = (pattern: string, host: string): boolean =>
+    pattern === host || pattern === '*' || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
+  return all.length === 0 || (some.length > 0 && some.every(host => all.some(pattern => holds(pattern, host))));
 }
 
 /** Whether one list, where empty is everything, holds all of the other. */

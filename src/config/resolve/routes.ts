@@ -9,7 +9,7 @@ import { resolveRetries } from './retries.ts';
 import { resolveAction } from './rule-action.ts';
 import { resolveCors, resolveHeaders, resolveMirrors, resolveRateLimits } from './rule-parts.ts';
 
-/** Rules of one service (`home`) or of a gateway (`home` null), checked and in long form. */
+/** Rules of one service (`home`) or of a gateway (`home` null), checked and in long form. `inOrder`: the first that matches decides, not the most exact host. */
 export function resolveRules(
   rules: readonly (RouteRuleSpec | GatewayRuleSpec)[],
   home: ServiceConfig | null,
@@ -17,6 +17,7 @@ export function resolveRules(
   path: YamlPath,
   destinations: Destinations,
   report: Report,
+  inOrder = true,
 ): RouteRuleConfig[] {
   const names = new Map<string, number>();
   const above: { readonly hosts: readonly string[]; readonly matches: RouteRuleConfig['matches'] }[] = [];
@@ -33,7 +34,7 @@ export function resolveRules(
       resolveMatch(match, home, report.entry([...at, 'match'], place), destinations, report),
     );
     const reach = { hosts: ('hosts' in rule ? rule.hosts : undefined) ?? [], matches };
-    if (isUnreachable(reach, above)) {
+    if (inOrder && isUnreachable(reach, above)) {
       const message = 'this rule is never reached: a rule above it takes every request';
       report.warning(at, { code: 'unreachable-rule', message, hint: 'put the rule without `match` last' });
     }
