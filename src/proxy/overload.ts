@@ -11,6 +11,8 @@ const worstMs = 600;
 /** It has to be late in every sample for so long: a pause for garbage, a busy laptop or one that slept is no overload. */
 const sustainedMs = 1_000;
 const sustainedSamples = 3;
+/** Where fewer requests keep a loop that busy, it is the machine that is slow: to turn some of them away would help nobody. */
+const crowd = 200;
 /** Somebody always gets through, so that work goes on and recovery is seen. */
 const maxShare = 0.95;
 /** Below this share it is over. */
@@ -26,7 +28,8 @@ export class Overload {
   readonly #clock: Clock;
   readonly #log: Log;
   #inProgress = 0;
-  #came = false;
+  /** Requests and handshakes since the last sample. */
+  #came = 0;
   #watching = false;
   #lagMs = 0;
   #lateSamples = 0;
@@ -44,7 +47,7 @@ export class Overload {
 
   /** A request begins; `end` has to follow in any case. Returns whether all is well; else `turnsAway` is to be asked. */
   begin(): boolean {
-    this.#came = true;
+    this.#came++;
     if (!this.#watching) this.#watch();
     return ++this.#inProgress <= maxInProgress && this.#share === 0;
   }
@@ -56,7 +59,7 @@ export class Overload {
 
   /** A connection that will cost a TLS handshake comes. `false`: it should be turned away. */
   admitsHandshake(): boolean {
-    this.#came = true;
+    this.#came++;
     if (!this.#watching) this.#watch();
     return this.#share === 0 || !this.turnsAway();
   }
@@ -100,17 +103,19 @@ export class Overload {
     const late = Math.min(lagMs, this.#lagMs);
     this.#lagMs = lagMs;
     const now = this.#clock.monotonic();
-    if (lagMs < lateMs) {
+    const overloaded = lagMs >= lateMs && Math.max(this.#came, this.#inProgress) >= crowd;
+    if (!overloaded) {
       this.#inTimeAt = now;
       this.#lateSamples = 0;
     } else this.#lateSamples++;
     const sustained = this.#lateSamples >= sustainedSamples && now - this.#inTimeAt >= sustainedMs;
-    if (sustained || this.#share > 0) this.#aim(Math.min(maxShare, Math.max(0, (late - lateMs) / (worstMs - lateMs))));
-    if (!this.#came && this.#share === 0) {
+    if (sustained || this.#share > 0)
+      this.#aim(overloaded ? Math.min(maxShare, Math.max(0, (late - lateMs) / (worstMs - lateMs))) : 0);
+    if (this.#came === 0 && this.#share === 0) {
       this.#watching = false;
       return;
     }
-    this.#came = false;
+    this.#came = 0;
     this.#sampleLater();
   }
 
