@@ -36,7 +36,7 @@ export function resolveRules(
     const reach = { hosts: ('hosts' in rule ? rule.hosts : undefined) ?? [], matches };
     if (inOrder && isUnreachable(reach, above)) {
       const message = 'this rule is never reached: a rule above it takes every request';
-      report.warning(at, { code: 'unreachable-rule', message, hint: 'put the rule without `match` last' });
+      report.warning(at, { code: 'unreachable-rule', message, hint: 'move it above that rule, or remove it' });
     }
     above.push(reach);
     const action = resolveAction(rule, home, at, destinations, report);
