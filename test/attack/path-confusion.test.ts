@@ -65,3 +65,11 @@ describe('an access rule', () => {
     test(`that denies ${pattern} denies ${path}`, () => assert.equal(allowed(pattern, path), false));
   test('lets others through', () => assert.equal(allowed('/über*', '/ueber'), true));
 });
+
+test('a header beyond ASCII is compared as the bytes that clients send', () => {
+  // It never matched: heads hold bytes, rules held letters.
+  const headers = [{ name: 'x-user', kind: 'exact', value: 'jürgen' }] as const;
+  const rules = table([rule({ name: 'shut', matches: [match({ headers })], action: wall }), rule({ name: 'open' })]);
+  const bytes = Buffer.from('x-user: jürgen').toString('latin1');
+  assert.equal(send(rules, 'GET /', [bytes]).reply?.status, 403);
+});

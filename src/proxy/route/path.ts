@@ -38,8 +38,15 @@ export function routedPath(path: string): string {
   return `/${out.join('/')}${out.length > 0 && (last === '.' || last === '..') ? '/' : ''}`;
 }
 
-/** A condition on paths as it is compared with `routedPath`. */
+/** Conditions as they are compared: paths with `routedPath`, headers with heads, which hold the bytes of UTF-8. */
 export function judgedMatch(match: RouteMatch): RouteMatch {
+  const headers = match.headers.map(one =>
+    one.kind === 'regex' || /^[ -~]*$/.test(one.value) ? one : { ...one, value: Buffer.from(one.value).toString('latin1') },
+  );
+  return judgedPath({ ...match, headers });
+}
+
+function judgedPath(match: RouteMatch): RouteMatch {
   if (match.path === null || match.path.kind === 'regex' || !match.path.value.includes('%')) return match;
   return { ...match, path: { ...match.path, value: withoutNeedlessCodes(match.path.value) } };
 }
