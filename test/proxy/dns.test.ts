@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { connect, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { type Answer, decode, encode, type Packet, type RecordType } from 'dns-packet';
 import type { Clock } from '../../src/async/clock.ts';
@@ -92,7 +93,6 @@ async function nameserver(): Promise<{ readonly port: number; close(): void }> {
     const answer = answerTo(query, '192.0.2.1');
     if (answer !== null) udp.send(answer, from.port, from.address);
   });
-  await new Promise<void>(resolve => udp.bind(0, '127.0.0.1', resolve));
   const tcp = createServer(socket => {
     const splitter = new FrameSplitter();
     socket.on('data', (chunk: Buffer) => {
@@ -102,8 +102,12 @@ async function nameserver(): Promise<{ readonly port: number; close(): void }> {
       }
     });
   });
-  const { port } = udp.address();
-  await new Promise<void>(resolve => tcp.listen(port, '127.0.0.1', resolve));
+  // TCP first: its port numbers are the crowded ones. A number that UDP cannot have fails the test instead of leaving it waiting.
+  tcp.listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const { port } = tcp.address() as AddressInfo;
+  udp.bind(port, '127.0.0.1');
+  await once(udp, 'listening');
   return {
     port,
     close: () => {
