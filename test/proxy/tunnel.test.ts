@@ -76,6 +76,17 @@ describe('a tunnel', () => {
     assert.equal(accepted[7]?.text, 'head body');
   });
 
+  test('announces streams in order, also where a later one writes first', async () => {
+    const { client, accepted, problems } = rig();
+    const [quiet, given, late] = [client.open(), client.open(), client.open()];
+    given.destroy();
+    late.text('first');
+    quiet.text('then');
+    client.open().end();
+    await soon(() => assert.deepEqual(accepted.map(({ text }) => text).sort(), ['', 'first', 'then']));
+    assert.deepEqual(problems, []);
+  });
+
   test('opens a stream whose user waits for the server to speak', async () => {
     const { client, accepted } = rig();
     const stream = new Listener(client.open());

@@ -10,6 +10,8 @@ export interface StreamCarrier {
   readonly writer: FrameWriter;
   /** Whether `bytes` may become frames at once: nobody waits and the turn's share is not used up. They then leave at the end of this turn. */
   admits(bytes: number): boolean;
+  /** The stream is about to be announced: those that were opened before it come first, because ids only grow. */
+  announcing(stream: TunnelStream): void;
   /** The stream has data and credit: it waits for its turns. */
   wantsTurns(stream: TunnelStream): void;
   /** Sends a frame without payload at the end of this turn. */
@@ -133,6 +135,7 @@ export class TunnelStream implements ByteStream {
   /** Used by the tunnel: makes sure that the peer knows of the stream. */
   open(): void {
     if (this.#opened || this.#over) return;
+    this.#carrier.announcing(this);
     this.#opened = true;
     this.#carrier.control(frame.open, this.id, 0);
   }
@@ -260,6 +263,7 @@ export class TunnelStream implements ByteStream {
 
   #dataType(): number {
     if (this.#opened) return frame.data;
+    this.#carrier.announcing(this);
     this.#opened = true;
     return frame.open;
   }

@@ -55,6 +55,8 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   #late: TunnelStream[] = [];
   #spareLate: TunnelStream[] = [];
   #opening: TunnelStream[] = [];
+  /** How many of them are announced, or were given up before. */
+  #announced = 0;
   /** The newest stream. */
   #newest = 0;
   #newestBefore = 0;
@@ -188,6 +190,15 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
     return true;
   }
 
+  announcing({ id }: TunnelStream): void {
+    for (;;) {
+      const next = this.#opening[this.#announced];
+      if (next === undefined || next.id >= id) return;
+      this.#announced++;
+      next.open();
+    }
+  }
+
   wantsTurns(stream: TunnelStream): void {
     if (stream.inRing || this.#gone) return;
     stream.inRing = true;
@@ -236,6 +247,7 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   #announce(): void {
     for (const stream of this.#opening) stream.open();
     this.#opening.length = 0;
+    this.#announced = 0;
   }
 
   #deliver(): void {
