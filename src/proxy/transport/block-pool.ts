@@ -1,5 +1,5 @@
 /** Size of a block: as much as one read brings. */
-export const blockBytes: number = 64 * 1024;
+const blockBytes: number = 64 * 1024;
 /** More free blocks than these go back to the system. */
 const maxFree = 32;
 
