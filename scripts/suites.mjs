@@ -35,7 +35,7 @@ function runOnce(files, concurrency, extra) {
       '--test',
       '--disable-warning=ExperimentalWarning',
       `--test-concurrency=${concurrency}`,
-      // A file that hangs fails, and the rest still runs. Not with `--test-force-exit`: it ends a file's process before its last
+      // A test that hangs fails, and the rest still runs; what hangs outside of tests does not end. Not with `--test-force-exit`: it ends a file's process before its last
       // results are out, and tests vanish from the counts.
       `--test-timeout=${concurrency === 1 ? 1_200_000 : 180_000}`,
       `--test-reporter=${join(root, 'scripts/reporter.mjs')}`,
