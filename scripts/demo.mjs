@@ -60,7 +60,7 @@ async function count(requests, headers) {
   };
   await Promise.all(Array.from({ length: 8 }, () => worker(requests / 8)));
   for (const [key, number] of [...counts].sort())
-    console.log(`  ${key.padEnd(4)} ${'█'.repeat(Math.round((number / requests) * 50))} ${number}`);
+    console.log(`  ${key.slice(0, 40).padEnd(4)} ${'█'.repeat(Math.round((number / requests) * 50))} ${number}`);
 }
 
 /** Edits mesh.yaml under load and reports when the last answer of the old rules came. */
@@ -203,6 +203,14 @@ await entry(async () => {
   await count(160, {});
   heading('The same as jason: the first rule sends him to v2');
   await count(40, { 'end-user': 'jason' });
+
+  heading('Why: asked of the storefront’s own sidecar');
+  mesh(['explain', 'storefront', 'GET', 'http://reviews:9080/reviews/0', '-H', 'end-user: jason']);
+
+  heading('A fault for a moment: the first 20 calls of reviews fail');
+  mesh(['fault', 'add', 'reviews', '--abort', '503', '--first', '20', '--for', '1m']);
+  await count(40, {});
+  mesh(['fault', 'rm', '--all']);
 
   heading('mesh.yaml is saved with "split: {v3: 100}" while requests run');
   const { requests, failed, lastOld } = await reload();
