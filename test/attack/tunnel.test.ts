@@ -99,8 +99,7 @@ describe('a peer that breaks the rules loses its connection, and its streams bre
       const state = attacked('server');
       state.raw.write(Buffer.concat(frames));
       await eventually(() => assert.match(state.problem ?? '', problem), { everyMs: 1 });
-      await turns(3);
-      for (const stream of state.streams) assert.equal(stream.closedAs, 'failed');
+      for (const stream of state.streams) await eventually(() => assert.equal(stream.closedAs, 'failed'), { everyMs: 1 });
     });
 
   test('data beyond its credit', async () => {
@@ -111,7 +110,7 @@ describe('a peer that breaks the rules loses its connection, and its streams bre
     assert.equal(state.problem, null, 'all of its credit is its own');
     state.raw.write(data(1, 1));
     await eventually(() => assert.match(state.problem ?? '', /beyond credit/), { everyMs: 1 });
-    assert.equal(state.streams[0]?.closedAs, 'failed');
+    await eventually(() => assert.equal(state.streams[0]?.closedAs, 'failed'), { everyMs: 1 });
   });
 
   test('a server that opens streams', async () => {
