@@ -118,8 +118,7 @@ describe('a peer that breaks the rules loses its connection, and its streams bre
     const stream = new Listener(state.tunnel.open());
     state.raw.write(open(2));
     await eventually(() => assert.match(state.problem ?? '', /wrong id/), { everyMs: 1 });
-    await turns(2);
-    assert.equal(stream.closedAs, 'failed');
+    await eventually(() => assert.equal(stream.closedAs, 'failed'), { everyMs: 1 });
   });
 
   test('endless data for a stream that was reset here', async () => {
