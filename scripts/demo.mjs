@@ -20,7 +20,7 @@ const heading = text => console.log(`\n${bold(text)}`);
 const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 
 function mesh(args, accepted = [0]) {
-  console.log(`$ mesh ${args.join(' ')}`);
+  console.log(`$ mesh ${args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg)).join(' ')}`);
   const { status } = spawnSync(pinnedNode(), ['bin/mesh.mjs', ...args], { cwd: root, env: pinnedEnv(), stdio: 'inherit' });
   if (!accepted.includes(status)) throw new Stop(`mesh ${args.join(' ')} ended with ${status}`);
 }

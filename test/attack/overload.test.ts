@@ -5,16 +5,16 @@ import { Overload } from '../../src/proxy/overload.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { bodyOf, exchangeRaw, get, headerOf, startHttp, statusOf } from '../proxy/backend.ts';
 import { clusterTo, type Harness, inboundSnapshot, outboundSnapshot, ruleTo, startPlane } from '../proxy/data-plane-harness.ts';
-import { type TurnClock, turnClock } from '../support/turn-clock.ts';
+import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 
 function started(): {
-  clock: TurnClock;
+  clock: ManualClock;
   overload: Overload;
   log: string[];
   ask: (times: number) => number;
   metric: (name: string) => number;
 } {
-  const clock = turnClock();
+  const clock = manualClock();
   const log: string[] = [];
   const note = (message: string): void => void log.push(message);
   const overload = new Overload(clock, { debug: note, info: note, warn: note, error: note } as Log);
@@ -106,7 +106,7 @@ describe('overload', () => {
 
 describe('an overloaded sidecar', () => {
   /** Requests keep coming, and turns take two seconds. */
-  async function overburden(plane: Harness, clock: TurnClock): Promise<void> {
+  async function overburden(plane: Harness, clock: ManualClock): Promise<void> {
     for (let i = 0; i < 8; i++) {
       await exchangeRaw(plane.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(250) + get('/'));
       clock.turn(2_000);
@@ -114,7 +114,7 @@ describe('an overloaded sidecar', () => {
   }
 
   test('answers 503 with UO at once, most of the time; the app sees nothing of it', async () => {
-    const clock = turnClock();
+    const clock = manualClock();
     let asked = 0;
     await using app = await startHttp((_, response) => {
       asked++;
@@ -141,7 +141,7 @@ describe('an overloaded sidecar', () => {
   });
 
   test('lets the health checks of callers through', async () => {
-    const clock = turnClock();
+    const clock = manualClock();
     await using app = await startHttp((_, response) => void response.end('ok'));
     await using plane = await startPlane('inbound', inboundSnapshot(app.port), { localPort: app.port, clock });
     await overburden(plane, clock);
@@ -152,7 +152,7 @@ describe('an overloaded sidecar', () => {
   });
 
   test('keeps its connections: the next request on one may get through', async () => {
-    const clock = turnClock();
+    const clock = manualClock();
     await using app = await startHttp((_, response) => void response.end('ok'));
     await using plane = await startPlane('outbound', outboundSnapshot([clusterTo('app', [app.port])], [ruleTo('app')]), {
       clock,

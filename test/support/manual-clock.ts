@@ -3,6 +3,8 @@ import type { Clock } from '../../src/async/clock.ts';
 /** A clock that the test moves. Timers fire inside `advance`, in order of their time. */
 export interface ManualClock extends Clock {
   advance(ms: number): void;
+  /** One turn of an event loop that takes so long: timers that fell due meanwhile fire at its end, late. */
+  turn(ms: number): void;
 }
 
 /** Starts at zero, also the wall clock. */
@@ -27,6 +29,10 @@ export function manualClock(): ManualClock {
         next.fn();
       }
       now = end;
+    },
+    turn(ms) {
+      now += ms;
+      for (const timer of [...timers]) if (timer.at <= now && timers.delete(timer)) timer.fn();
     },
   };
 }
