@@ -78,40 +78,44 @@ export interface ServerLeafInput extends Signing {
 }
 
 /** An X509-SVID; it never outlives the root. @see X509-SVID sections 2 and 4 */
-export async function createLeaf(input: LeafInput): Promise<X509Certificate> {
-  const { root, rootKey, publicKey, spiffeId, nowMs, ttlMs } = input;
-  // Renewal counts from the beginning of the certificate: a short-lived one that began long ago would be due at once, again and again.
-  const leafBackdateMs = Math.min(backdateMs, ttlMs / 10);
-  return X509CertificateGenerator.create({
+export function createLeaf(input: LeafInput): Promise<X509Certificate> {
+  const { spiffeId, ttlMs } = input;
+  return signLeaf(input, {
     // No subject: who it is stands in the URI only, and with an empty subject the alternative name is critical (RFC 5280, 4.2.1.6).
     subject: '',
-    issuer: root.subject,
-    serialNumber: serialNumber(),
-    notBefore: new Date(nowMs - leafBackdateMs),
-    notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
-    signingAlgorithm,
-    signingKey: rootKey,
-    publicKey,
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
-      await AuthorityKeyIdentifierExtension.create(root),
-      await SubjectKeyIdentifierExtension.create(publicKey),
-    ],
+    // Renewal counts from the beginning of the certificate: a short-lived one that began long ago would be due at once, again and again.
+    backdateMs: Math.min(backdateMs, ttlMs / 10),
+    usages: [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
+    names: new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
   });
 }
 
 /** A certificate for clients outside the mesh, such as browsers: it says names, no identity. @see RFC 9110 section 4.3.4 */
-export async function createServerLeaf(input: ServerLeafInput): Promise<X509Certificate> {
-  const { root, rootKey, publicKey, names, nowMs, ttlMs } = input;
-  return X509CertificateGenerator.create({
+export function createServerLeaf(input: ServerLeafInput): Promise<X509Certificate> {
+  const { names } = input;
+  return signLeaf(input, {
     // Read by people only; a common name has at most 64 characters (RFC 5280, appendix A.1).
     subject: `CN=${names.find(name => name.length <= 64 && !name.includes(':')) ?? 'gateway'}`,
+    backdateMs,
+    usages: [ExtendedKeyUsage.serverAuth],
+    names: new SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
+  });
+}
+
+async function signLeaf(
+  { root, rootKey, publicKey, nowMs, ttlMs }: Omit<LeafInput, 'spiffeId'>,
+  own: {
+    readonly subject: string;
+    readonly backdateMs: number;
+    readonly usages: ExtendedKeyUsage[];
+    readonly names: SubjectAlternativeNameExtension;
+  },
+): Promise<X509Certificate> {
+  return X509CertificateGenerator.create({
+    subject: own.subject,
     issuer: root.subject,
     serialNumber: serialNumber(),
-    notBefore: new Date(nowMs - backdateMs),
+    notBefore: new Date(nowMs - own.backdateMs),
     notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
     signingAlgorithm,
     signingKey: rootKey,
@@ -119,8 +123,8 @@ export async function createServerLeaf(input: ServerLeafInput): Promise<X509Cert
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
+      new ExtendedKeyUsageExtension(own.usages),
+      own.names,
       await AuthorityKeyIdentifierExtension.create(root),
       await SubjectKeyIdentifierExtension.create(publicKey),
     ],

@@ -55,6 +55,11 @@ export class Attempts implements ResponseHandler {
     this.#exchange = exchange;
   }
 
+  /** The request has been read to its end. */
+  get requestDone(): boolean {
+    return this.#requestDone;
+  }
+
   /** Monotonic ms at which the last try began. */
   get triedAt(): number {
     return this.#triedAt;

@@ -33,7 +33,6 @@ export class Exchange {
   readonly #attempts = new Attempts(this);
   readonly #timeouts = new Timeouts(this);
   #phase: number = phase.none;
-  #requestDone = false;
   #clientEnded = false;
   #serverEnded = false;
   #cancelWait: (() => void) | null = null;
@@ -110,7 +109,6 @@ export class Exchange {
 
   /** The request is complete: from now on the timeouts run. */
   requestEnded(): void {
-    this.#requestDone = true;
     if (this.#phase === phase.none || this.#phase === phase.silent) return;
     this.#attempts.requestEnded();
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestEnded();
@@ -193,7 +191,6 @@ export class Exchange {
     this.facts.begin(head, this.parts.clock.monotonic(), this.parts.logsAccess(), this.client.protocol);
     this.#attempts.take(head);
     this.#phase = phase.trying;
-    this.#requestDone = head === null || head.body === 0;
     this.#clientEnded = false;
     this.#serverEnded = false;
     this.#timeouts.reset();
@@ -231,7 +228,7 @@ export class Exchange {
     if (decision.mirrors.length > 0)
       this.#mirrors = decision.mirrors.map(cluster => new MirrorRequest(cluster, this.#attempts.request, this));
     if (decision.bandwidth > 0) this.#throttle = this.#makeThrottle(decision.bandwidth);
-    this.#timeouts.start(this.#requestDone);
+    this.#timeouts.start(this.#attempts.requestDone);
     this.#attempts.start();
   }
 
