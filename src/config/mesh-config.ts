@@ -5,19 +5,17 @@
 
 import type {
   AccessLogFormat,
-  CorsPolicy,
   EgressPolicy,
-  Fault,
   HeaderEdits,
   ListenerProtocol,
   MtlsMode,
   NamedMatch,
   PathMatch,
-  RateLimit,
   RedirectAction,
   RespondAction,
   RetryPolicy,
   Rewrite,
+  RouteRule,
 } from '../snapshot/snapshot.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
@@ -237,7 +235,8 @@ export interface GatewayRouteConfig extends RouteRuleConfig {
 }
 
 /** A rule: what happens to requests that match. An absent field is a feature that is not asked for. */
-export interface RouteRuleConfig {
+export interface RouteRuleConfig
+  extends Pick<RouteRule, 'idleTimeoutMs' | 'requestHeaders' | 'responseHeaders' | 'cors' | 'faults' | 'rateLimits'> {
   readonly name: string;
   readonly matches: readonly RouteMatchConfig[];
   readonly action: ForwardConfig | RedirectAction | RespondAction;
@@ -245,13 +244,7 @@ export interface RouteRuleConfig {
   readonly timeoutMs: number | null;
   /** `null` for a rule that answers by itself. */
   readonly retry: RetryPolicy | null;
-  readonly idleTimeoutMs?: number;
-  readonly requestHeaders?: HeaderEdits;
-  readonly responseHeaders?: HeaderEdits;
-  readonly cors?: CorsPolicy;
-  readonly faults?: readonly Fault[];
   readonly mirrors?: readonly MirrorConfig[];
-  readonly rateLimits?: readonly RateLimit[];
 }
 
 /** Requests go to the destinations, by weight. */
