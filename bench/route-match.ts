@@ -14,7 +14,7 @@ import { RequestHead } from '../src/proxy/http1/request-head.ts';
 import { pathOf } from '../src/proxy/route/path.ts';
 import { RouteTableRuntime } from '../src/proxy/route/route-table.ts';
 import { RuleParts } from '../src/proxy/route/rule-parts.ts';
-import type { RouteMatch, RouteRule } from '../src/snapshot/snapshot.ts';
+import type { RouteMatch, RouteRule } from '../src/snapshot/route-rule.ts';
 import { writeTable } from './table.ts';
 
 const { values } = parseArgs({

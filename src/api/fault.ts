@@ -1,6 +1,6 @@
+import type { Fault } from '../snapshot/route-rule.ts';
 import { fault as faultShape } from '../snapshot/rule-shapes.ts';
 import { SnapshotError } from '../snapshot/shape.ts';
-import type { Fault } from '../snapshot/snapshot.ts';
 import { MeshError } from './mesh-error.ts';
 import type { apiVersion } from './types.ts';
 

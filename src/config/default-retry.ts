@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../snapshot/snapshot.ts';
+import type { RetryPolicy } from '../snapshot/route-rule.ts';
 
 /** Envoy's base of the waiting time between tries. */
 export const defaultBackoffMs = 25;

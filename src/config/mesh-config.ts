@@ -4,11 +4,7 @@
  */
 
 import type {
-  AccessLogFormat,
-  EgressPolicy,
   HeaderEdits,
-  ListenerProtocol,
-  MtlsMode,
   NamedMatch,
   PathMatch,
   RedirectAction,
@@ -16,7 +12,8 @@ import type {
   RetryPolicy,
   Rewrite,
   RouteRule,
-} from '../snapshot/snapshot.ts';
+} from '../snapshot/route-rule.ts';
+import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode } from '../snapshot/snapshot.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
 /** One mesh. */

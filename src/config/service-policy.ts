@@ -1,5 +1,6 @@
 import type { ConnectionLimits, HashPolicy, HealthCheck, OutlierPolicy } from '../snapshot/cluster-policy.ts';
-import type { BalancerKind, RateLimit, UpstreamProtocol } from '../snapshot/snapshot.ts';
+import type { RateLimit } from '../snapshot/route-rule.ts';
+import type { BalancerKind, UpstreamProtocol } from '../snapshot/snapshot.ts';
 
 /** How a service is reached and how much of it. An absent field is a feature that is not configured. */
 export interface ServicePolicy {

@@ -1,4 +1,4 @@
-import type { Fault } from '../snapshot/snapshot.ts';
+import type { Fault } from '../snapshot/route-rule.ts';
 
 /** A fault put on calls to a service while the mesh runs, without a word in mesh.yaml. */
 export interface LiveFault {

@@ -1,6 +1,7 @@
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { faultText } from '../snapshot/fault-text.ts';
-import type { GatewayListener, OutboundListener, Snapshot, SniRoute, WeightedCluster } from '../snapshot/snapshot.ts';
+import type { WeightedCluster } from '../snapshot/route-rule.ts';
+import type { GatewayListener, OutboundListener, Snapshot, SniRoute } from '../snapshot/snapshot.ts';
 import { location } from './filters/redirect.ts';
 import { explainRoute } from './route/explain.ts';
 import { explainText } from './route/explain-text.ts';

@@ -1,6 +1,7 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
 import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, method, name, port, principal, protocol, upstreamProtocol } from './forms.ts';
+import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
 import { flag, list, nullable, object, oneOf, optional, SnapshotError, text, whole } from './shape.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   GatewayTls,
   InboundListener,
   OutboundListener,
-  RouteRule,
   Snapshot,
   SniRoute,
   WildcardListener,

@@ -1,4 +1,4 @@
-import type { Fault } from './snapshot.ts';
+import type { Fault } from './route-rule.ts';
 
 /** `delay 2000–2500 ms, 50 %, first 3`: a fault for people. */
 export function faultText(fault: Fault): string {

@@ -15,21 +15,6 @@ import {
   port,
   withPattern,
 } from './forms.ts';
-import {
-  flag,
-  list,
-  nullable,
-  object,
-  on,
-  oneOf,
-  optional,
-  type Shape,
-  SnapshotError,
-  share,
-  tagged,
-  text,
-  whole,
-} from './shape.ts';
 import type {
   CorsPolicy,
   Fault,
@@ -50,7 +35,22 @@ import type {
   TextMatch,
   VirtualHost,
   WeightedCluster,
-} from './snapshot.ts';
+} from './route-rule.ts';
+import {
+  flag,
+  list,
+  nullable,
+  object,
+  on,
+  oneOf,
+  optional,
+  type Shape,
+  SnapshotError,
+  share,
+  tagged,
+  text,
+  whole,
+} from './shape.ts';
 
 const headerField = object<HeaderField>({ name: headerName, value: fieldText });
 const headerEdits = object<HeaderEdits>({ remove: list(headerName), set: list(headerField), add: list(headerField) });

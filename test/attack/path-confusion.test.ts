@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isAllowed } from '../../src/proxy/filters/access.ts';
 import { decodedPath, normalPath } from '../../src/proxy/route/path.ts';
-import type { RouteMatch } from '../../src/snapshot/snapshot.ts';
+import type { RouteMatch } from '../../src/snapshot/route-rule.ts';
 import { match, rule, send, table } from '../proxy/rule-harness.ts';
 
 const on = (kind: 'exact' | 'prefix' | 'starts-with', value: string): readonly RouteMatch[] => [match({ path: { kind, value } })];

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { compile } from '../../src/control/compile/compile.ts';
 import type { LiveFault } from '../../src/control/live-fault.ts';
 import { emptyRegistry, observe, workloadsOf } from '../../src/control/registry.ts';
-import type { HeaderEdits, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { HeaderEdits } from '../../src/snapshot/route-rule.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { type MeshShort, mesh, pod, type RouteShort } from './mesh-builder.ts';
 
 const pods = [pod('a', '', 2), pod('b', 'v1', 3), pod('b', 'v2', 4), pod('c', '', 5)];

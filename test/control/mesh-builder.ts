@@ -12,7 +12,7 @@ import type {
   ServiceConfig,
 } from '../../src/config/mesh-config.ts';
 import type { PodView } from '../../src/control/registry.ts';
-import type { RedirectAction, RespondAction } from '../../src/snapshot/snapshot.ts';
+import type { RedirectAction, RespondAction } from '../../src/snapshot/route-rule.ts';
 
 /** What a test writes; everything left out has a plain default. */
 export interface MeshShort {

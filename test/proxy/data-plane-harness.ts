@@ -5,7 +5,8 @@ import { createRandom } from '../../src/async/random.ts';
 import { createDataPlane } from '../../src/proxy/assemble.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy } from '../../src/proxy/data-plane.ts';
 import { SharedReads, SocketStream } from '../../src/proxy/transport/socket-stream.ts';
-import type { Cluster, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { RouteRule } from '../../src/snapshot/route-rule.ts';
+import type { Cluster, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** Dials endpoints without TLS. */

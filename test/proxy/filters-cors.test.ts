@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { CorsPolicy } from '../../src/snapshot/snapshot.ts';
+import type { CorsPolicy } from '../../src/snapshot/route-rule.ts';
 import { answered, rule, send, table } from './rule-harness.ts';
 
 const policy: CorsPolicy = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RouteTableRuntime } from '../../src/proxy/route/route-table.ts';
-import type { Fault } from '../../src/snapshot/snapshot.ts';
+import type { Fault } from '../../src/snapshot/route-rule.ts';
 import { rule, ruleParts, send, table } from './rule-harness.ts';
 
 const withFaults = (faults: readonly Fault[], parts = ruleParts({ seed: 1 })): RouteTableRuntime =>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Caller } from '../../src/proxy/filters/filter.ts';
-import type { HeaderEdits, PathMatch, PathRewrite, RedirectAction, WeightedCluster } from '../../src/snapshot/snapshot.ts';
+import type { HeaderEdits, PathMatch, PathRewrite, RedirectAction, WeightedCluster } from '../../src/snapshot/route-rule.ts';
 import { answered, caller, match, rule, send, table } from './rule-harness.ts';
 
 const field = (text: string): { readonly name: string; readonly value: string } => {

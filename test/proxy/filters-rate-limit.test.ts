@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import type { Caller } from '../../src/proxy/filters/filter.ts';
 import { inboundFilters } from '../../src/proxy/filters/order.ts';
 import { TokenBuckets } from '../../src/proxy/filters/token-buckets.ts';
-import type { InboundListener, RateLimit } from '../../src/snapshot/snapshot.ts';
+import type { RateLimit } from '../../src/snapshot/route-rule.ts';
+import type { InboundListener } from '../../src/snapshot/snapshot.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { caller, rule, ruleParts, send, table } from './rule-harness.ts';
 

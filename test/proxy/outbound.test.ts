@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import type { RetryPolicy, RouteMatch } from '../../src/snapshot/snapshot.ts';
+import type { RetryPolicy, RouteMatch } from '../../src/snapshot/route-rule.ts';
 import { eventually } from '../support/eventually.ts';
 import { bodyOf, exchangeRaw, get, headerOf, readAll, startHttp, startRaw, statusOf } from './backend.ts';
 import { clusterTo, freePort, outboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';

@@ -6,7 +6,8 @@ import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.t
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
 import { looksLikeHttp } from '../../src/proxy/listener/sniff.ts';
 import { normalPath } from '../../src/proxy/route/path.ts';
-import type { AccessRule, RetryCondition, RetryPolicy } from '../../src/snapshot/snapshot.ts';
+import type { RetryCondition, RetryPolicy } from '../../src/snapshot/route-rule.ts';
+import type { AccessRule } from '../../src/snapshot/snapshot.ts';
 
 const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };
 const request = { principal: 'spiffe://a/x', method: 'GET', path: '/a', authority: 'Reviews:9080' };

@@ -1,6 +1,7 @@
 /** A caller's data plane, those of the replicas that it calls, and real apps behind them. */
 import assert from 'node:assert/strict';
-import type { Cluster, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { RouteRule } from '../../src/snapshot/route-rule.ts';
+import type { Cluster, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { bodyOf, exchangeRaw, get, startHttp, statusOf } from './backend.ts';
 import { clusterTo, type Harness, inboundSnapshot, outboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';

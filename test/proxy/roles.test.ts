@@ -1,7 +1,8 @@
 /** Rules on their way through real sockets: what listeners add to requests and to what rules say. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { GatewayListener, RouteRule, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { RouteRule } from '../../src/snapshot/route-rule.ts';
+import type { GatewayListener, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Backend, bodyOf, exchangeRaw, get, headerOf, startHttp, statusOf } from './backend.ts';
 import { clusterTo, emptySnapshot, inboundSnapshot, outboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { pathOf } from '../../src/proxy/route/path.ts';
 import { PrefixTrie } from '../../src/proxy/route/prefix-trie.ts';
 import { compileConditions } from '../../src/proxy/route/route-match.ts';
-import type { NamedMatch, PathMatch, RouteMatch } from '../../src/snapshot/snapshot.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../src/snapshot/route-rule.ts';
 import { match, requestHead, rule, table } from './rule-harness.ts';
 
 const path = fc

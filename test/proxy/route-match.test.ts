@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { NamedMatch, PathMatch, RouteMatch } from '../../src/snapshot/snapshot.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../src/snapshot/route-rule.ts';
 import { match, rule, send, table } from './rule-harness.ts';
 
 /** Whether a rule with these matches takes the request. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RouteTableRuntime } from '../../src/proxy/route/route-table.ts';
-import type { Fault, Mirror, RouteRule } from '../../src/snapshot/snapshot.ts';
+import type { Fault, Mirror, RouteRule } from '../../src/snapshot/route-rule.ts';
 import { rule, ruleParts, send, table } from './rule-harness.ts';
 
 const to = (weights: Readonly<Record<string, number>>, exact = false): Partial<RouteRule> => ({

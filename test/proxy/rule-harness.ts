@@ -13,7 +13,7 @@ import { ResponseHead } from '../../src/proxy/http1/response-head.ts';
 import { pathOf } from '../../src/proxy/route/path.ts';
 import { RouteTableRuntime } from '../../src/proxy/route/route-table.ts';
 import { RuleParts } from '../../src/proxy/route/rule-parts.ts';
-import type { RouteMatch, RouteRule } from '../../src/snapshot/snapshot.ts';
+import type { RouteMatch, RouteRule } from '../../src/snapshot/route-rule.ts';
 
 export const caller: Caller = { principal: null, address: '10.0.0.9', scheme: 'http' };
 

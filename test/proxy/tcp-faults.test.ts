@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
-import type { Fault } from '../../src/snapshot/snapshot.ts';
+import type { Fault } from '../../src/snapshot/route-rule.ts';
 import { eventually } from '../support/eventually.ts';
 import { exchangeRaw, startRaw } from './backend.ts';
 import { clusterTo, type Harness, outboundSnapshot, startPlane } from './data-plane-harness.ts';

@@ -1,4 +1,4 @@
-import type { NamedMatch } from '../../snapshot/snapshot.ts';
+import type { NamedMatch } from '../../snapshot/route-rule.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RouteMatchConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MatchSpec } from '../schema/match.ts';

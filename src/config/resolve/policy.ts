@@ -1,5 +1,5 @@
 import type { ConnectionLimits, OutlierPolicy } from '../../snapshot/cluster-policy.ts';
-import type { RateLimit } from '../../snapshot/snapshot.ts';
+import type { RateLimit } from '../../snapshot/route-rule.ts';
 import type { PolicySpec } from '../schema/policy.ts';
 import { type RateLimitSpec, rateLimitOf } from '../schema/rate-limit.ts';
 import type { ServicePolicy } from '../service-policy.ts';

@@ -1,4 +1,4 @@
-import type { RetryCondition, RetryPolicy } from '../../snapshot/snapshot.ts';
+import type { RetryCondition, RetryPolicy } from '../../snapshot/route-rule.ts';
 import { defaultBackoffMs } from '../default-retry.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RetriesSpec } from '../schema/retries.ts';

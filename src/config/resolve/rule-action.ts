@@ -1,4 +1,4 @@
-import type { PathRewrite } from '../../snapshot/snapshot.ts';
+import type { PathRewrite } from '../../snapshot/route-rule.ts';
 import { compareText } from '../diagnostic.ts';
 import type { DestinationConfig, RouteRuleConfig, ServiceConfig } from '../mesh-config.ts';
 import type { GatewayRuleSpec, RouteRuleSpec } from '../schema/route.ts';

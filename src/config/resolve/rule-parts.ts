@@ -1,4 +1,4 @@
-import type { CorsPolicy, HeaderEdits, HeaderField, RateLimit } from '../../snapshot/snapshot.ts';
+import type { CorsPolicy, HeaderEdits, HeaderField, RateLimit } from '../../snapshot/route-rule.ts';
 import { compareText } from '../diagnostic.ts';
 import type { MirrorConfig, ServiceConfig } from '../mesh-config.ts';
 import type { CorsSpec } from '../schema/cors.ts';

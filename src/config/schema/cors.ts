@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TextMatch } from '../../snapshot/snapshot.ts';
+import type { TextMatch } from '../../snapshot/route-rule.ts';
 import { shown } from '../shown.ts';
 import { exactlyOne, field, fields, oneOf, oneOrMany, text } from './field.ts';
 import { flag, headerText, regex } from './http-leaves.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Fault } from '../../snapshot/snapshot.ts';
+import type { Fault } from '../../snapshot/route-rule.ts';
 import { suggest } from '../nearest.ts';
 import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';

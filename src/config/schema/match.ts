@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { NamedMatch, PathMatch } from '../../snapshot/snapshot.ts';
+import type { NamedMatch, PathMatch } from '../../snapshot/route-rule.ts';
 import { shown } from '../shown.ts';
 import { exactlyOne, field, fields, namedMap, oneOrMany, text } from './field.ts';
 import { path, pathProblem, regex, yes } from './http-leaves.ts';

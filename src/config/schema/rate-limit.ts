@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RateLimit } from '../../snapshot/snapshot.ts';
+import type { RateLimit } from '../../snapshot/route-rule.ts';
 import { exactlyOne, fields, integer, oneOf } from './field.ts';
 import { headerName } from './http-leaves.ts';
 import { duration } from './leaves.ts';

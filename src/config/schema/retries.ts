@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RetryCondition } from '../../snapshot/snapshot.ts';
+import type { RetryCondition } from '../../snapshot/route-rule.ts';
 import { fields, integer, oneOf, oneOrMany } from './field.ts';
 import { duration, method } from './leaves.ts';
 

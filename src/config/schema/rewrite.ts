@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { PathRewrite, RedirectAction, RespondAction, Rewrite } from '../../snapshot/snapshot.ts';
+import type { PathRewrite, RedirectAction, RespondAction, Rewrite } from '../../snapshot/route-rule.ts';
 import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';
 import { checked, field, fields, integer, oneOf, single, text } from './field.ts';

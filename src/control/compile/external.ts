@@ -1,6 +1,7 @@
 /** Services outside the mesh: what sidecars may dial there and how. */
 import type { ExternalConfig } from '../../config/mesh-config.ts';
-import type { OutboundListener, RouteRule, VirtualHost, WildcardListener } from '../../snapshot/snapshot.ts';
+import type { RouteRule, VirtualHost } from '../../snapshot/route-rule.ts';
+import type { OutboundListener, WildcardListener } from '../../snapshot/snapshot.ts';
 import { original, untouched } from './external-cluster.ts';
 import { liveFaultsFor } from './live-faults.ts';
 import { compileRule, defaultRule, type RuleScope, type UseCluster } from './route.ts';

@@ -1,6 +1,7 @@
 /** The edge: one listener per gateway, virtual hosts from the hosts of its routes. */
 import type { GatewayConfig, GatewayRouteConfig } from '../../config/mesh-config.ts';
-import type { GatewayListener, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
+import type { RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
+import type { GatewayListener } from '../../snapshot/snapshot.ts';
 import { liveFaultsFor } from './live-faults.ts';
 import { compileRule, compileTcp, faultsOf, type RuleScope, tcpRule } from './route.ts';
 import type { OutboundInput } from './service-view.ts';

@@ -1,4 +1,4 @@
-import type { Fault } from '../../snapshot/snapshot.ts';
+import type { Fault } from '../../snapshot/route-rule.ts';
 import type { LiveFault } from '../live-fault.ts';
 import type { RuleScope } from './route.ts';
 

@@ -9,7 +9,7 @@ import type {
   TargetConfig,
 } from '../../config/mesh-config.ts';
 import { destinationsOf } from '../../config/rule-destinations.ts';
-import type { Fault, ForwardAction, Mirror, RouteMatch, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
+import type { Fault, ForwardAction, Mirror, RouteMatch, RouteRule, WeightedCluster } from '../../snapshot/route-rule.ts';
 import { type ClusterKey, clusterName } from './cluster.ts';
 import { serviceOf } from './external-cluster.ts';
 

@@ -1,6 +1,7 @@
 /** What sidecars may dial: names, virtual addresses, outbound listeners and the route tables behind them. */
 import type { ExternalConfig, MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
-import type { DnsRecord, OutboundListener, RouteTable } from '../../snapshot/snapshot.ts';
+import type { RouteTable } from '../../snapshot/route-rule.ts';
+import type { DnsRecord, OutboundListener } from '../../snapshot/snapshot.ts';
 import type { LiveFault } from '../live-fault.ts';
 import { compileExternal } from './external.ts';
 import { liveFaultsFor } from './live-faults.ts';

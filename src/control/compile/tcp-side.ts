@@ -1,5 +1,6 @@
 import type { RouteRuleConfig } from '../../config/mesh-config.ts';
-import type { Fault, OutboundListener } from '../../snapshot/snapshot.ts';
+import type { Fault } from '../../snapshot/route-rule.ts';
+import type { OutboundListener } from '../../snapshot/snapshot.ts';
 import { compileTcp, faultsOf, type RuleScope, tcpRule } from './route.ts';
 
 /** Where raw TCP of a listener goes; `whole`: the cluster without a rule. Raw TCP has no answer, so it cannot be aborted with one. */

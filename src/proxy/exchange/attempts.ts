@@ -1,5 +1,5 @@
 import { Deadline } from '../../async/deadline.ts';
-import type { RetryPolicy } from '../../snapshot/snapshot.ts';
+import type { RetryPolicy } from '../../snapshot/route-rule.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import type { ConnectFailure } from '../data-plane.ts';
 import { bit, field } from '../http1/known-field.ts';

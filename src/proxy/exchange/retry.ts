@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../../snapshot/snapshot.ts';
+import type { RetryPolicy } from '../../snapshot/route-rule.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Failure } from './failure.ts';
 

@@ -1,5 +1,5 @@
 import { compilePattern } from '../../pattern/pattern.ts';
-import type { CorsPolicy, TextMatch } from '../../snapshot/snapshot.ts';
+import type { CorsPolicy, TextMatch } from '../../snapshot/route-rule.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { RequestFilter } from './filter.ts';

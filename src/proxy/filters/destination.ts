@@ -1,4 +1,4 @@
-import type { ForwardAction, RouteRule, WeightedCluster } from '../../snapshot/snapshot.ts';
+import type { ForwardAction, RouteRule, WeightedCluster } from '../../snapshot/route-rule.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { hashOf } from '../cluster/hash-key.ts';
 import type { Decision } from '../exchange/exchange-role.ts';

@@ -1,4 +1,4 @@
-import type { Fault } from '../../snapshot/snapshot.ts';
+import type { Fault } from '../../snapshot/route-rule.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';

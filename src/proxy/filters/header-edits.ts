@@ -1,4 +1,4 @@
-import type { HeaderEdits } from '../../snapshot/snapshot.ts';
+import type { HeaderEdits } from '../../snapshot/route-rule.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import { isAuthority } from '../http1/authority.ts';
 import { bit, field } from '../http1/known-field.ts';

@@ -1,4 +1,4 @@
-import type { Mirror } from '../../snapshot/snapshot.ts';
+import type { Mirror } from '../../snapshot/route-rule.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import type { RequestFilter } from './filter.ts';

@@ -30,7 +30,8 @@
  *
  * Last on both sides, however the exchange ended: metrics and access log (`recordExchange`), so that refused requests are counted too.
  */
-import type { GatewayListener, InboundListener, RouteRule } from '../../snapshot/snapshot.ts';
+import type { RouteRule } from '../../snapshot/route-rule.ts';
+import type { GatewayListener, InboundListener } from '../../snapshot/snapshot.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
 import { corsFilter } from './cors.ts';

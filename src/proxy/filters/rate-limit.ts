@@ -1,4 +1,4 @@
-import type { RateLimit } from '../../snapshot/snapshot.ts';
+import type { RateLimit } from '../../snapshot/route-rule.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';
 import type { RequestHead } from '../http1/request-head.ts';

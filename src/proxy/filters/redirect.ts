@@ -1,4 +1,4 @@
-import type { RedirectAction, RouteRule } from '../../snapshot/snapshot.ts';
+import type { RedirectAction, RouteRule } from '../../snapshot/route-rule.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';
 import { pathOf } from '../route/path.ts';

@@ -1,4 +1,4 @@
-import type { RespondAction, RouteRule } from '../../snapshot/snapshot.ts';
+import type { RespondAction, RouteRule } from '../../snapshot/route-rule.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';
 import type { RequestFilter } from './filter.ts';

@@ -1,4 +1,4 @@
-import type { PathRewrite, RouteMatch } from '../../snapshot/snapshot.ts';
+import type { PathRewrite, RouteMatch } from '../../snapshot/route-rule.ts';
 import { pathOf } from '../route/path.ts';
 import { compilePathRewrite } from '../route/path-rewrite.ts';
 import type { RequestFilter } from './filter.ts';

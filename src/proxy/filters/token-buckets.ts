@@ -1,4 +1,4 @@
-import type { RateLimit } from '../../snapshot/snapshot.ts';
+import type { RateLimit } from '../../snapshot/route-rule.ts';
 
 interface Bucket {
   tokens: number;

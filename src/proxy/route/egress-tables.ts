@@ -1,4 +1,5 @@
-import type { Cluster, EgressPolicy, RouteRule, Snapshot, VirtualHost } from '../../snapshot/snapshot.ts';
+import type { RouteRule, VirtualHost } from '../../snapshot/route-rule.ts';
+import type { Cluster, EgressPolicy, Snapshot } from '../../snapshot/snapshot.ts';
 import { ServerNames } from '../tls/server-names.ts';
 import { RouteTableRuntime } from './route-table.ts';
 import type { RuleParts } from './rule-parts.ts';

@@ -1,4 +1,4 @@
-import type { NamedMatch, PathMatch } from '../../snapshot/snapshot.ts';
+import type { NamedMatch, PathMatch } from '../../snapshot/route-rule.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type Condition, headerReader, hostReader, queryReader } from './route-match.ts';
 

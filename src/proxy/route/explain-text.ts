@@ -1,5 +1,5 @@
 import { faultText } from '../../snapshot/fault-text.ts';
-import type { RetryPolicy } from '../../snapshot/snapshot.ts';
+import type { RetryPolicy } from '../../snapshot/route-rule.ts';
 import type { ActionExplanation, MatchExplanation, OutcomeExplanation, RouteExplanation, RuleExplanation } from './explain.ts';
 
 /** An explanation as lines for people. */

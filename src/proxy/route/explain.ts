@@ -1,4 +1,4 @@
-import type { Fault, Mirror, RateLimit, RetryPolicy, RouteRule } from '../../snapshot/snapshot.ts';
+import type { Fault, Mirror, RateLimit, RetryPolicy, RouteRule } from '../../snapshot/route-rule.ts';
 import { hostOfEdits } from '../filters/header-edits.ts';
 import { location } from '../filters/redirect.ts';
 import { RequestHead } from '../http1/request-head.ts';

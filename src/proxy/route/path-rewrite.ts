@@ -1,6 +1,6 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import { parseReplacement } from '../../pattern/replacement.ts';
-import type { PathMatch, PathRewrite, RouteMatch } from '../../snapshot/snapshot.ts';
+import type { PathMatch, PathRewrite, RouteMatch } from '../../snapshot/route-rule.ts';
 import { targetByte } from '../http1/chars.ts';
 import { segmentsOf } from './route-match.ts';
 

@@ -1,4 +1,4 @@
-import type { RouteMatch } from '../../snapshot/snapshot.ts';
+import type { RouteMatch } from '../../snapshot/route-rule.ts';
 
 /**
  * The one form of a path that rules judge and the app gets: dot segments resolved, slashes merged, needless percent-encoding undone. `null` for a path

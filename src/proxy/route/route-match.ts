@@ -1,5 +1,5 @@
 import { compilePattern } from '../../pattern/pattern.ts';
-import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/snapshot.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/route-rule.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 

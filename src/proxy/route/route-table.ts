@@ -1,4 +1,4 @@
-import type { RetryPolicy, RouteRule, RouteTable, VirtualHost } from '../../snapshot/snapshot.ts';
+import type { RetryPolicy, RouteRule, RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
 import type { RequestFilter } from '../filters/filter.ts';
 import { routeFilters } from '../filters/order.ts';
 import { hostOf } from '../http1/authority.ts';

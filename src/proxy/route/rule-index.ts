@@ -1,5 +1,5 @@
 import { compilePattern } from '../../pattern/pattern.ts';
-import type { PathMatch } from '../../snapshot/snapshot.ts';
+import type { PathMatch } from '../../snapshot/route-rule.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { PrefixTrie } from './prefix-trie.ts';
 import { segmentsOf } from './route-match.ts';

@@ -1,4 +1,4 @@
-import type { WeightedCluster } from '../../snapshot/snapshot.ts';
+import type { WeightedCluster } from '../../snapshot/route-rule.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { KeptState } from './kept-state.ts';
 import type { Draw, FindCluster } from './rule-parts.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
-import type { Fault } from '../../snapshot/snapshot.ts';
+import type { Fault } from '../../snapshot/route-rule.ts';
 import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { TcpUpstream } from '../data-plane.ts';
 import { compileHits } from '../filters/fault.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import type { Fault, RouteRule } from '../../../src/snapshot/snapshot.ts';
+import type { Fault, RouteRule } from '../../../src/snapshot/route-rule.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bodyOf, exchangeRaw, get, headerOf, startHttp, startRaw, statusOf } from '../backend.ts';
 import { clusterTo, freePort, type Harness, outboundSnapshot, ruleTo, startPlane } from '../data-plane-harness.ts';
