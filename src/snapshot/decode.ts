@@ -1,4 +1,5 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
+import { authorizers, pathNormalization, tokens } from './access-shapes.ts';
 import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, method, name, port, principal, protocol, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
@@ -8,6 +9,7 @@ import type {
   AccessPolicy,
   AccessRule,
   DnsRecord,
+  GatewayClients,
   GatewayListener,
   GatewayTls,
   InboundListener,
@@ -36,6 +38,8 @@ const inbound = object<InboundListener>({
   published: flag,
   cluster: name,
   access: nullable(accessPolicy),
+  pathNormalization: optional(pathNormalization),
+  tokens: optional(tokens),
   appProtocol: optional(upstreamProtocol),
   rateLimits: optional(rateLimits),
 });
@@ -63,10 +67,15 @@ const gateway = object<GatewayListener>({
         'certificate',
       ),
       minVersion: oneOf('1.2', '1.3'),
+      clients: optional(object<GatewayClients>({ caPem: anyText, mode: oneOf('required', 'optional') })),
     }),
   ),
   httpsRedirectPort: optional(port),
   sni: optional(list(object<SniRoute>({ hosts: filled(list(domain), 'host'), split: filledSplit }))),
+  access: optional(accessPolicy),
+  pathNormalization: optional(pathNormalization),
+  tokens: optional(tokens),
+  trustedHops: optional(whole(1)),
 });
 
 const wildcard = object<WildcardListener>({
@@ -95,6 +104,7 @@ const snapshotShape = object<Snapshot>({
   egress: oneOf('allow-any', 'registry-only'),
   accessLog: oneOf('off', 'text', 'json'),
   seed: optional(whole(0)),
+  authorizers: optional(authorizers),
 });
 
 /** What a listener leads to. */
@@ -138,6 +148,7 @@ export function decodeSnapshot(value: unknown): Snapshot {
     }
     for (const [s, route] of (listener.sni ?? []).entries()) checkClusters(route.split, `${path}.sni[${s}].split`, known);
   }
+  checkClusters(snapshot.authorizers ?? [], 'authorizers', known);
   for (const [t, table] of snapshot.routeTables.entries()) {
     for (const [h, host] of table.virtualHosts.entries()) {
       for (const [r, rule] of host.rules.entries()) checkRule(rule, `routeTables[${t}].virtualHosts[${h}].rules[${r}]`, known);

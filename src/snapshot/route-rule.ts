@@ -1,6 +1,7 @@
 /**
  * Part of the contract between the planes: route tables, and all that a rule can ask for. Canonical as everything in a snapshot.
  */
+import type { ClaimMatch } from './token-policy.ts';
 
 /** The rules of one listener, by host. */
 export interface RouteTable {
@@ -48,6 +49,8 @@ export interface RouteMatch {
   readonly query: readonly NamedMatch[];
   /** Lower case authorities without port: exact, `*.suffix` or `prefix.*`. Absent or empty: any. */
   readonly hosts?: readonly string[];
+  /** Of the verified token; without one they never hold, but for `absent` and `not`. Absent or empty: any. */
+  readonly claims?: readonly ClaimMatch[];
 }
 
 /**

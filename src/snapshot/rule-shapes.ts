@@ -1,4 +1,5 @@
 /** Shapes of route tables and of everything that a rule can ask for. */
+import { claimMatch } from './access-shapes.ts';
 import {
   anyText,
   delayMs,
@@ -93,6 +94,7 @@ const routeMatch = object<RouteMatch>({
   headers: list(namedMatch(headerName)),
   query: list(namedMatch(anyText)),
   hosts: optional(list(domain)),
+  claims: optional(list(claimMatch)),
 });
 
 const pathRewrite = tagged<PathRewrite>({

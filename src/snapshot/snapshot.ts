@@ -4,8 +4,10 @@
  * every default filled, every list sorted. A consumer decides nothing that could have been decided at compile time.
  * An optional field that is absent is a feature that is not configured: it costs nothing on the request's way.
  */
+import type { ExternalAuthorizer, PathNormalization } from './access-policy.ts';
 import type { ConnectionLimits, HashPolicy, HealthCheck, OutlierPolicy, TlsOrigination } from './cluster-policy.ts';
 import type { Fault, RateLimit, RouteTable, WeightedCluster } from './route-rule.ts';
+import type { TokenIssuer } from './token-policy.ts';
 
 /** A complete, self-contained configuration of one sidecar. */
 export interface Snapshot {
@@ -33,6 +35,8 @@ export interface Snapshot {
   readonly accessLog: AccessLogFormat;
   /** Makes every draw of this sidecar repeatable: splits, fault and mirror percentages, jitter. Absent: drawn from the system's randomness. */
   readonly seed?: number;
+  /** Whom rules with action `custom` ask. */
+  readonly authorizers?: readonly ExternalAuthorizer[];
 }
 
 /** `allow-any` lets unknown destinations through, `registry-only` refuses them. */
@@ -56,6 +60,10 @@ export interface InboundListener {
   readonly cluster: string;
   /** `null`: no access rules, everybody whom mTLS admits may call. */
   readonly access: AccessPolicy | null;
+  /** Absent: `strict` where something judges the path, else it goes on as it came. */
+  readonly pathNormalization?: PathNormalization;
+  /** Tokens that are looked for in every request. */
+  readonly tokens?: readonly TokenIssuer[];
   /** HTTP version that the app is spoken to. Absent: the caller's own. */
   readonly appProtocol?: UpstreamProtocol;
   /** All of them must let a request pass. */
@@ -111,6 +119,14 @@ export interface GatewayListener {
   readonly httpsRedirectPort?: number;
   /** Protocol `tls`: first entry of the most exact host wins; none: the connection is closed. */
   readonly sni?: readonly SniRoute[];
+  /** Judged before a rule is looked for. Absent: everybody may call. */
+  readonly access?: AccessPolicy;
+  /** As in `InboundListener`. */
+  readonly pathNormalization?: PathNormalization;
+  /** As in `InboundListener`. */
+  readonly tokens?: readonly TokenIssuer[];
+  /** Proxies in front of the gateway whose `x-forwarded-for` is believed. Absent: none, the client's own is thrown away. */
+  readonly trustedHops?: number;
 }
 
 /** How a gateway ends TLS. The keys come over the control channel (`certificate`), never in a snapshot. */
@@ -118,6 +134,16 @@ export interface GatewayTls {
   /** Names of certificates that the daemon sends; the one whose DNS names fit the SNI is used, else the first. */
   readonly certificates: readonly string[];
   readonly minVersion: '1.2' | '1.3';
+  /** Clients are asked for a certificate. */
+  readonly clients?: GatewayClients;
+}
+
+/** Mutual TLS at the edge. */
+export interface GatewayClients {
+  /** Roots, PEM; the empty string: the mesh's own, of which persons and tests get certificates. */
+  readonly caPem: string;
+  /** `optional`: whoever has none comes in without identity. */
+  readonly mode: 'required' | 'optional';
 }
 
 /** Where TLS connections for some server names go, as they are. */
