@@ -19,8 +19,8 @@ import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { waitForAcks } from './acks.ts';
-import { type ConfigChange, compareConfigs, configVersion, renamed } from './config-change.ts';
-import { type ReadConfig, shortName } from './config-source.ts';
+import { configVersion } from './config-change.ts';
+import type { ReadConfig } from './config-source.ts';
 import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
@@ -29,6 +29,7 @@ import { explainFor, unknownWorkload } from './explain.ts';
 import { ExposedPorts } from './exposed-ports.ts';
 import { LiveFaults } from './live-faults.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
+import { Reloads } from './reloads.ts';
 import { RepairSchedule } from './repair-schedule.ts';
 import { ServingWatch } from './serving-watch.ts';
 import { Superseded, WorkQueue } from './work-queue.ts';
@@ -66,9 +67,6 @@ export class Daemon implements RunningDaemon {
   readonly #exposed: ExposedPorts;
   #fileWatch: FileWatch | null = null;
   #config: MeshConfig;
-  #diagnostics: readonly PrintedDiagnostic[];
-  #lastReload: ReloadResult | null = null;
-  #savedAtMs: number | null = null;
   #phase: Phase = 'starting';
   #reason = '';
   #engine: { readonly state: 'connected' | 'lost'; readonly reason: string } = { state: 'connected', reason: '' };
@@ -76,7 +74,7 @@ export class Daemon implements RunningDaemon {
   #converged = false;
   readonly #serving: ServingWatch;
   readonly #work = new WorkQueue(this.#ending.signal);
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #reloads: Reloads;
   readonly #repairs: RepairSchedule;
   readonly #faults: LiveFaults;
 
@@ -91,7 +89,6 @@ export class Daemon implements RunningDaemon {
     this.#exposed = new ExposedPorts(parts.runtime);
     this.#convergence = new Convergence({ ...parts, events: this.#events, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
-    this.#diagnostics = parts.diagnostics;
     this.#serving = new ServingWatch({
       control: parts.control,
       ending: this.#ending.signal,
@@ -102,8 +99,20 @@ export class Daemon implements RunningDaemon {
       clock: parts.clock,
       config: () => this.#config,
       apply: faults => parts.control.setLiveFaults(faults),
-      settled: () => this.#acks(parts.clock.monotonic()),
+      settled: () => waitForAcks(parts, parts.clock.monotonic(), this.#ending.signal),
       emit: event => this.#events.emit(event),
+    });
+    this.#reloads = new Reloads({
+      ...parts,
+      events: this.#events,
+      metrics: this.#metrics,
+      ending: this.#ending.signal,
+      config: () => this.#config,
+      converged: () => this.#converged,
+      use: config => this.#use(config),
+      watch: files => this.watch(files),
+      converge: (config, cause, startedMs) => this.#converge(config, cause, startedMs),
+      onTakenBack: () => this.#repairs.request(),
     });
     this.#repairs = new RepairSchedule(parts.clock, () => this.#repairNow());
   }
@@ -112,7 +121,7 @@ export class Daemon implements RunningDaemon {
   begin(): void {
     const { runtime, control, clock } = this.#parts;
     const sidecarEnvironment: ControlPort['sidecarEnvironment'] = pod => control.sidecarEnvironment(pod);
-    if (this.#diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics: this.#diagnostics });
+    this.#reloads.tellDiagnostics();
     const startedMs = clock.monotonic();
     this.#work
       .add(async signal => {
@@ -168,8 +177,8 @@ export class Daemon implements RunningDaemon {
       config: {
         file: project.file,
         version: configVersion(this.#config),
-        lastReload: this.#lastReload,
-        diagnostics: this.#diagnostics,
+        lastReload: this.#reloads.last,
+        diagnostics: this.#reloads.diagnostics,
       },
       workloads: this.#convergence.pods
         .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))
@@ -198,14 +207,7 @@ export class Daemon implements RunningDaemon {
   }
 
   reload(): Promise<ReloadResult> {
-    const startedMs = this.#parts.clock.monotonic();
-    // Files are read one reload after the other, but a slow application of the last one does not hold up the next reading.
-    const applying = this.#reading.then(async () => {
-      const read = await this.#parts.readConfig();
-      return { done: this.#take(read, startedMs) };
-    });
-    this.#reading = applying.catch(() => undefined);
-    return applying.then(({ done }) => done);
+    return this.#reloads.reload();
   }
 
   async stop({ containers }: { readonly containers: boolean }): Promise<void> {
@@ -252,73 +254,18 @@ export class Daemon implements RunningDaemon {
     return this.#faults.remove(ids);
   }
 
-  /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
-  async #take(read: ReadConfig, startedMs: number): Promise<ReloadResult> {
-    this.watch(read.files);
-    this.#savedAtMs = read.savedAtMs;
-    const before = this.#config;
-    const wasBad = this.#lastReload?.ok === false || this.#diagnostics.some(each => each.severity === 'error');
-    const diagnostics =
-      read.config !== null && read.config.name !== before.name
-        ? [...read.diagnostics, renamed(before, read.config, shortName(this.#parts.project))]
-        : read.diagnostics;
-    const errors = diagnostics.filter(each => each.severity === 'error');
-    const changedDiagnostics = JSON.stringify(diagnostics) !== JSON.stringify(this.#diagnostics);
-    this.#diagnostics = diagnostics;
-    if (changedDiagnostics && diagnostics.length > 0) this.#events.emit({ kind: 'diagnostics', diagnostics });
-    if (read.config === null || errors.length > 0) {
-      const summary = `${errors.length} error${errors.length === 1 ? '' : 's'}, the last good configuration keeps serving`;
-      return this.#reloaded({ ok: false, kind: 'rejected', summary }, startedMs, changedDiagnostics);
-    }
-    const change = compareConfigs(before, read.config);
-    if (change.kind === 'none')
-      return this.#reloaded(
-        { ok: true, kind: 'none', summary: wasBad ? 'mended, the rules in force are the same' : 'nothing changed' },
-        startedMs,
-        wasBad,
-      );
-    if (change.kind === 'routing' && this.#converged) {
-      this.#use(read.config);
-      const summary = `${change.text}, ${await this.#acks(startedMs)}`;
-      return this.#reloaded({ ok: true, kind: 'routing', summary }, startedMs);
-    }
-    return this.#applyServices(read.config, change, startedMs);
-  }
-
-  /** Goes through a plan; a failure takes the whole edit back. */
-  async #applyServices(config: MeshConfig, change: ConfigChange, startedMs: number): Promise<ReloadResult> {
-    const { runtime, control } = this.#parts;
-    const before = this.#config;
+  /** Goes through a plan; resolves to the number of its operations. What is under way gives up. */
+  #converge(config: MeshConfig, cause: string, startedMs: number): Promise<number> {
+    const { runtime, control, clock } = this.#parts;
     this.#work.supersede();
-    try {
-      const operations = await this.#work.add(async signal => {
-        const plan = await runtime.plan(config, { sidecarEnvironment: pod => control.sidecarEnvironment(pod) });
-        await this.#exposed.learn(config);
-        this.#use(config);
-        await this.#convergence.execute(config, plan, { build: false, cause: change.text, signal });
-        this.#settle(this.#parts.clock.monotonic() - startedMs);
-        return plan.operations.length;
-      });
-      const acked = `${await this.#acks(startedMs)}`;
-      const summary = operations === 0 ? `${change.text}, ${acked}` : `${change.text} (${operations} operations), ${acked}`;
-      return this.#reloaded({ ok: true, kind: operations === 0 ? 'routing' : 'services', summary }, startedMs);
-    } catch (error) {
-      if (error instanceof Superseded || this.#ending.signal.aborted) {
-        const summary = `${change.text}; a newer change took over`;
-        return this.#reloaded({ ok: true, kind: 'services', summary }, startedMs, false);
-      }
-      const known = asMeshError(error);
-      if (known === null) throw error;
-      if (this.#config === config) this.#use(before);
-      this.#events.emit({ kind: 'warning', message: known.message, hint: known.hint });
-      this.#repairs.request();
-      const summary = `${known.message.replace(/[.:;]?(\n.*)?$/s, '')}; the last good configuration keeps serving`;
-      return this.#reloaded({ ok: false, kind: 'rejected', summary }, startedMs);
-    }
-  }
-
-  #acks(startedMs: number): Promise<string> {
-    return waitForAcks(this.#parts, startedMs, this.#ending.signal);
+    return this.#work.add(async signal => {
+      const plan = await runtime.plan(config, { sidecarEnvironment: pod => control.sidecarEnvironment(pod) });
+      await this.#exposed.learn(config);
+      this.#use(config);
+      await this.#convergence.execute(config, plan, { build: false, cause, signal });
+      this.#settle(clock.monotonic() - startedMs);
+      return plan.operations.length;
+    });
   }
 
   #use(config: MeshConfig): void {
@@ -329,23 +276,6 @@ export class Daemon implements RunningDaemon {
   /** An image may tell a port that nothing else does: known before the first sidecar asks. */
   async #onImages(config: MeshConfig): Promise<void> {
     if (await this.#exposed.learn(config)) this.#use(config);
-  }
-
-  #reloaded(outcome: Pick<ReloadResult, 'ok' | 'kind' | 'summary'>, startedMs: number, tell = true): ReloadResult {
-    const { clock, project } = this.#parts;
-    const durationMs = clock.monotonic() - startedMs;
-    const sinceSavedMs = this.#savedAtMs === null ? null : Math.round(clock.now() - this.#savedAtMs);
-    const result = {
-      ...outcome,
-      at: new Date(clock.now()).toISOString(),
-      durationMs: Math.round(durationMs * 10) / 10,
-      sinceSavedMs,
-    };
-    this.#metrics.reloaded(result.ok, durationMs);
-    // A save without a change is no reload, unless it ends a time of errors.
-    if (result.kind !== 'none' || tell) this.#lastReload = result;
-    if (tell) this.#events.emit({ kind: 'reload', file: shortName(project), result });
-    return result;
   }
 
   #onEngineEvent(): void {
