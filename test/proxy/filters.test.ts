@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
+import { isWait } from '../../src/proxy/filters/filter.ts';
 import { inboundFilters } from '../../src/proxy/filters/order.ts';
 import { RequestHead } from '../../src/proxy/http1/request-head.ts';
 import type { AccessPolicy, InboundListener } from '../../src/snapshot/snapshot.ts';
@@ -21,8 +22,10 @@ function pass(access: AccessPolicy | null, target: string, method = 'GET'): read
   const head = new RequestHead();
   assert.equal(head.read(bytes, 0, bytes.length), bytes.length);
   for (const filter of inboundFilters(listener(access), ruleParts())) {
-    const failure = filter(head, { principal: null, address: '10.0.0.9', scheme: 'http' }, new ExchangeFacts().decision);
-    if (failure !== null) return [typeof failure === 'string' ? failure : failure.details, head.target];
+    const verdict = filter(head, { principal: null, address: '10.0.0.9', scheme: 'http' }, new ExchangeFacts().decision);
+    if (verdict === null) continue;
+    assert.ok(!isWait(verdict));
+    return [typeof verdict === 'string' ? verdict : verdict.details, head.target];
   }
   return [null, head.target];
 }

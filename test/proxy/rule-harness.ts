@@ -6,8 +6,8 @@ import { createRandom } from '../../src/async/random.ts';
 import type { ClusterRuntime } from '../../src/proxy/cluster/cluster-runtime.ts';
 import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
 import type { Decision } from '../../src/proxy/exchange/exchange-role.ts';
-import { type Failure, type LocalReply, localReplies } from '../../src/proxy/exchange/failure.ts';
-import type { Caller } from '../../src/proxy/filters/filter.ts';
+import { type LocalReply, localReplies } from '../../src/proxy/exchange/failure.ts';
+import { type Caller, isWait, type Verdict } from '../../src/proxy/filters/filter.ts';
 import { RequestHead } from '../../src/proxy/http1/request-head.ts';
 import { ResponseHead } from '../../src/proxy/http1/response-head.ts';
 import { pathOf } from '../../src/proxy/route/path.ts';
@@ -75,12 +75,13 @@ export function send(rules: RouteTableRuntime, line: string, headers: readonly s
   const head = requestHead(line, headers);
   const { decision } = new ExchangeFacts();
   const end = decide(rules, head, decision, who);
+  assert.ok(!isWait(end));
   const reply = typeof end === 'string' ? localReplies[end] : end;
   const sent = reply === null ? head.forward(0, decision.lines).split('\r\n').slice(0, -1) : [];
   return { reply, decision, cluster: decision.cluster?.name ?? '', sent };
 }
 
-function decide(rules: RouteTableRuntime, head: RequestHead, decision: Decision, who: Caller): Failure | LocalReply | null {
+function decide(rules: RouteTableRuntime, head: RequestHead, decision: Decision, who: Caller): Verdict {
   const found = rules.find(head, pathOf(head.target));
   if (found === null) return 'no-route';
   decision.matched = found.matched;

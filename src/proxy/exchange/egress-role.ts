@@ -1,10 +1,10 @@
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { Downstream } from '../data-plane.ts';
+import type { Verdict } from '../filters/filter.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { Routing, Tables } from '../tables.ts';
 import type { Decision } from './exchange-role.ts';
-import type { Failure, LocalReply } from './failure.ts';
 import { callerCut, meshKeepAliveMs, type RoleParts, RoutingRole } from './roles.ts';
 
 /** Requests of the app to addresses that the mesh does not know: routed by Host, sent on to where they were going. */
@@ -35,7 +35,7 @@ export class EgressRole extends RoutingRole {
     return { filters: [], table: egress.table(this.#port) };
   }
 
-  override decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
+  override decide(head: RequestHead, decision: Decision): Verdict {
     const end = super.decide(head, decision);
     const { cluster } = decision;
     if (cluster === null) decision.cluster = this.#swallowed();

@@ -73,14 +73,13 @@ export class ExchangeFacts {
     this.details = details;
   }
 
-  /** Lets go of everything that would keep memory while the connection is idle. */
-  release(): void {
+  /** Takes back what was decided; what was found out about the request (its id, and what was waited for) stays. */
+  decideAnew(): void {
     const { decision } = this;
     decision.cluster = null;
     decision.route = null;
     decision.requests = null;
     decision.head = '';
-    decision.requestId = '';
     decision.matched = -1;
     decision.delayMs = 0;
     decision.cut = 'no';
@@ -91,6 +90,12 @@ export class ExchangeFacts {
     decision.replaced = 0;
     decision.answerLines = '';
     decision.editAnswer = null;
+  }
+
+  /** Lets go of everything that would keep memory while the connection is idle. */
+  release(): void {
+    this.decideAnew();
+    this.decision.requestId = '';
     this.endpoint = null;
     this.target = '';
     this.authority = '';

@@ -1,11 +1,11 @@
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { Verdict } from '../filters/filter.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { RouteRuntime } from '../route/route-table.ts';
-import type { Failure, LocalReply } from './failure.ts';
 
-/** What is decided about a request, once, when its head is complete. The exchange owns the object and a role fills it in. */
+/** What is decided about a request when its head is complete. The exchange owns the object and a role fills it in. */
 export interface Decision {
   cluster: ClusterRuntime | null;
   route: RouteRuntime | null;
@@ -48,6 +48,6 @@ export interface ExchangeRole {
   readonly atEdge?: boolean;
   /** Whether the rules of this moment still know the listener that the connection came by. */
   listed(): boolean;
-  /** Fills in the decision. Returns why the request is not forwarded or what it is answered with, `null` when it is forwarded. */
-  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null;
+  /** Fills in the decision. `null`: the request is forwarded. After a wait it is asked again, with a decision in which only findings about the request are left. */
+  decide(head: RequestHead, decision: Decision): Verdict;
 }

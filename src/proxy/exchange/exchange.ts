@@ -1,6 +1,7 @@
 import { healthCheckAgent } from '../cluster/health-checker.ts';
+import { isWait } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
-import type { RequestHead } from '../http1/request-head.ts';
+import { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import { kept } from '../transport/read-buffer.ts';
 import { Throttle } from '../transport/throttle.ts';
@@ -17,6 +18,8 @@ import { goingAwayFrame, WebSocketFrames } from './websocket-frames.ts';
 
 /** `silent`: the client waits for an answer that never comes. */
 const phase = { none: 0, trying: 1, answering: 2, tunnel: 3, silent: 4 } as const;
+/** One for all exchanges: a head is dealt with before the next one is read. */
+const headAgain = new RequestHead();
 
 /** One request and its answer with its facts: the client's side of it. One object per client connection or stream, used again for each exchange. */
 export class Exchange {
@@ -55,7 +58,7 @@ export class Exchange {
     return this.#phase === phase.tunnel;
   }
 
-  /** A request's head is complete: everything about its way is decided here, on the tables of this moment. */
+  /** A request's head is complete: everything about its way is decided here, on the tables of this moment; of a later one, where it has to wait first. */
   begin(head: RequestHead): void {
     this.#begin(head);
     const { overload } = this.parts;
@@ -63,20 +66,48 @@ export class Exchange {
       this.fail('overload');
       return;
     }
+    this.#decide(head);
+  }
+
+  #decide(head: RequestHead): void {
     const { decision } = this.facts;
     const verdict = this.client.role.decide(head, decision);
-    if (decision.delayMs === 0) {
-      this.#proceed(verdict);
-      return;
+    if (isWait(verdict)) {
+      const kept = head.keep();
+      this.#wait(
+        resume => verdict.begin(resume),
+        () => {
+          this.facts.decideAnew();
+          headAgain.restore(kept);
+          this.#decide(headAgain);
+        },
+      );
+    } else if (decision.delayMs === 0) this.#proceed(verdict);
+    else {
+      this.facts.flag = 'DI';
+      this.#wait(
+        resume => this.parts.clock.after(decision.delayMs, resume),
+        () => this.#proceed(verdict),
+      );
     }
-    this.facts.flag = 'DI';
-    this.#cancelWait = this.parts.clock.after(decision.delayMs, () =>
+  }
+
+  /** Holds the request until `begin` calls its parameter, then does what comes `next`; unless the exchange is over before. */
+  #wait(begin: (resume: () => void) => () => void, next: () => void): void {
+    let over = false;
+    const giveUp = begin(() => {
+      if (over) return;
+      over = true;
+      this.#cancelWait = null;
       this.guard(() => {
-        this.#cancelWait = null;
-        this.#proceed(verdict);
+        next();
         this.flushRequest();
-      }),
-    );
+      });
+    });
+    this.#cancelWait = () => {
+      over = true;
+      giveUp();
+    };
   }
 
   /** Callers' checks of the app beside this sidecar get through: else they would take a busy replica for a dead one. */

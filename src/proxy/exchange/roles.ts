@@ -1,13 +1,12 @@
 import type { RandomSource } from '../../async/random.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { Downstream } from '../data-plane.ts';
-import { type Caller, passFilters } from '../filters/filter.ts';
+import { type Caller, passFilters, type Verdict } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { pathOf } from '../route/path.ts';
 import type { InboundRuntime, Routing, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
-import type { Failure, LocalReply } from './failure.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
 const claims = bit(field.clientCert);
@@ -59,10 +58,10 @@ export abstract class RoutingRole implements ExchangeRole {
     return tables !== null && this.routing(tables) !== null;
   }
 
-  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
-    // First: refusals are found in the log by it too.
+  decide(head: RequestHead, decision: Decision): Verdict {
+    // First: refusals are found in the log by it too. After a wait it is still the same.
     const known = head.fields.has(field.requestId);
-    decision.requestId = known ? head.value(field.requestId) : this.parts.random.uuid();
+    decision.requestId = known ? head.value(field.requestId) : decision.requestId || this.parts.random.uuid();
     const tables = this.parts.tables();
     const routing = tables === null ? null : (this.routing(tables) ?? this.#last);
     if (routing === null) return 'no-route';
@@ -155,9 +154,9 @@ export class InboundRole implements ExchangeRole {
     return this.#parts.tables()?.inbound.has(this.#port) === true;
   }
 
-  decide(head: RequestHead, decision: Decision): Failure | LocalReply | null {
+  decide(head: RequestHead, decision: Decision): Verdict {
     const known = head.fields.has(field.requestId);
-    decision.requestId = known ? head.value(field.requestId) : this.#parts.random.uuid();
+    decision.requestId = known ? head.value(field.requestId) : decision.requestId || this.#parts.random.uuid();
     const inbound: InboundRuntime | undefined = this.#parts.tables()?.inbound.get(this.#port);
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;

@@ -12,6 +12,12 @@ const expectationFailed = -417;
 const maxEmptyLines = 2;
 const maxMethodBytes = 24;
 
+/** A head as it came, to be read again when it is needed once more. */
+export interface KeptHead {
+  readonly text: string;
+  readonly body: BodyLength;
+}
+
 /**
  * Reads one request head at a time and answers questions about it until the next one is read: one object serves all connections, because a head is dealt
  * with in one go. Holds one latin1 string of the head; fields are offsets into it.
@@ -73,6 +79,19 @@ export class RequestHead {
     this.target = this.#text.substring(targetStart - methodStart, targetEnd - methodStart);
     const refused = this.#judge(bytes);
     return refused === 0 ? end : refused;
+  }
+
+  /** What `restore` needs, whatever is changed until then. */
+  keep(): KeptHead {
+    return { text: this.#text, body: this.body };
+  }
+
+  /** Reads a head once more that was a good one. */
+  restore({ text, body }: KeptHead): void {
+    const bytes = Buffer.from(text, 'latin1');
+    this.read(bytes, 0, bytes.length);
+    // HTTP/2 may have told it otherwise than by a field.
+    this.body = body;
   }
 
   /** Value of the first field with this known id; the empty string where there is none. */
