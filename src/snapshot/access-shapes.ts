@@ -53,6 +53,7 @@ export const tokens: Shape<readonly TokenIssuer[]> = list(
     forward: flag,
     payloadHeader: optional(headerName),
     claimHeaders: list(object<ClaimHeader>({ header: headerName, claim: claimPath })),
+    spaceDelimited: list(name),
   }),
   item => item.issuer,
 );

@@ -16,6 +16,8 @@ export interface TokenIssuer {
   /** Lower-case name of a field that gets the payload, base64url; the client's own is removed. */
   readonly payloadHeader?: string;
   readonly claimHeaders: readonly ClaimHeader[];
+  /** Claims on the outermost level whose text is a list of words separated by spaces, as OAuth's `scope` is. */
+  readonly spaceDelimited: readonly string[];
 }
 
 /** `header`: lower-case name, and what stands before the token. */

@@ -13,6 +13,8 @@ export class ExchangeFacts {
     head: '',
     requestId: '',
     requests: null,
+    token: null,
+    tokenProblem: null,
     matched: -1,
     delayMs: 0,
     cut: 'no',
@@ -79,6 +81,7 @@ export class ExchangeFacts {
     decision.cluster = null;
     decision.route = null;
     decision.requests = null;
+    decision.token = null;
     decision.head = '';
     decision.matched = -1;
     decision.delayMs = 0;
@@ -96,6 +99,7 @@ export class ExchangeFacts {
   release(): void {
     this.decideAnew();
     this.decision.requestId = '';
+    this.decision.tokenProblem = null;
     this.endpoint = null;
     this.target = '';
     this.authority = '';

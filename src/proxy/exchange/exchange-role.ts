@@ -1,6 +1,8 @@
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { Verdict } from '../filters/filter.ts';
+import type { TokenProblem } from '../filters/token-problem.ts';
+import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { RouteRuntime } from '../route/route-table.ts';
@@ -12,6 +14,10 @@ export interface Decision {
   /** The head to send upstream, but for attempt count and empty line. */
   head: string;
   requestId: string;
+  /** What the request's token says, for access rules and conditions of rules; `null`: it has none, or nobody looks for one. */
+  token: VerifiedToken | null;
+  /** What a wait found wrong with the token. */
+  tokenProblem: TokenProblem | null;
   /** The rule's answer to `matches`: which of its conditions held; -1 where the rule has none. */
   matched: number;
   /** To wait before anything else happens, also before a local reply, in ms. */
