@@ -12,22 +12,36 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Folder → folders of src that it may import, types included. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  async: [],
-  pattern: [],
-  snapshot: ['pattern'],
-  identity: [],
-  telemetry: ['async'],
-  config: ['async', 'pattern', 'snapshot'],
-  interop: ['config'],
-  pki: ['identity', 'async'],
-  control: ['config', 'snapshot', 'identity', 'pki', 'telemetry', 'async'],
-  proxy: ['snapshot', 'identity', 'telemetry', 'async', 'pattern'],
-  runtime: ['config', 'async', 'telemetry'],
-  canary: ['config', 'async'],
-  api: ['config', 'snapshot', 'canary'],
-  daemon: ['async', 'snapshot', 'identity', 'telemetry', 'config', 'interop', 'pki', 'control', 'runtime', 'canary', 'api'],
-  cli: ['api', 'config', 'interop'],
-  dashboard: ['api'],
+  text: [],
+  async: ['text'],
+  pattern: ['text'],
+  snapshot: ['pattern', 'text'],
+  identity: ['text'],
+  telemetry: ['async', 'text'],
+  config: ['async', 'pattern', 'identity', 'snapshot', 'text'],
+  interop: ['config', 'text'],
+  pki: ['identity', 'async', 'text'],
+  control: ['config', 'snapshot', 'identity', 'pki', 'telemetry', 'async', 'text'],
+  proxy: ['snapshot', 'identity', 'telemetry', 'async', 'pattern', 'text'],
+  runtime: ['config', 'async', 'telemetry', 'text'],
+  canary: ['config', 'async', 'text'],
+  api: ['config', 'snapshot', 'canary', 'text'],
+  daemon: [
+    'async',
+    'snapshot',
+    'identity',
+    'telemetry',
+    'config',
+    'interop',
+    'pki',
+    'control',
+    'runtime',
+    'canary',
+    'api',
+    'text',
+  ],
+  cli: ['api', 'config', 'interop', 'text'],
+  dashboard: ['api', 'text'],
 };
 
 /** Crossings of the table where only types may be taken: nothing of the other folder runs. */
@@ -392,7 +406,7 @@ describe('the sidecar', () => {
     const { build } = await import('esbuild');
     const { metafile } = await build({ ...sidecarBundle, write: false });
     const allowed =
-      /^(src\/(snapshot|identity|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/)/;
+      /^(src\/(text|snapshot|identity|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/)/;
     const inputs = Object.keys(metafile?.inputs ?? {});
     assert.ok(inputs.length > 5, 'the bundle has hardly any input');
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import type { LogLine } from '../api/backend.ts';
-import { harmless, type Output } from './output.ts';
+import { escapeKeepingColours } from '../text/escape.ts';
+import type { Output } from './output.ts';
 
 const colours = ['cyan', 'yellow', 'green', 'magenta', 'blue'] as const;
 
@@ -19,23 +20,15 @@ export class LogPainter {
   }
 
   print({ workload, text }: LogLine): void {
+    // A terminal must not obey what an app prints; a pipe gets the bytes.
+    const safe = this.#output.dataIsTty ? escapeKeepingColours(text.replace(/\r$/, '')) : text;
     if (!this.#prefix) {
-      this.#output.data(text);
+      this.#output.raw(`${safe}\n`);
       return;
     }
     if (!this.#names.includes(workload)) this.#names.push(workload);
     this.#width = Math.max(this.#width, workload.length);
     const colour = colours[this.#names.indexOf(workload) % colours.length] ?? 'cyan';
-    // A terminal must not obey what an app prints into a shared view; a pipe gets the bytes.
-    const safe = this.#output.dataIsTty ? keepColours(text) : text;
-    this.#output.data(`${this.#output.paint(colour, `${workload.padEnd(this.#width)} |`)} ${safe}`);
+    this.#output.raw(`${this.#output.paint(colour, `${workload.padEnd(this.#width)} |`)} ${safe}\n`);
   }
-}
-
-/** Colours (SGR) of the app pass, everything else that moves a cursor or sets a title does not. */
-function keepColours(text: string): string {
-  return text
-    .split(/(\u001b\[[0-9;]*m)/)
-    .map((part, index) => (index % 2 === 1 ? part : harmless(part)))
-    .join('');
 }

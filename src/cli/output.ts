@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { escapeKeepingColours, escapeLines, jsonText } from '../text/escape.ts';
 
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'magenta' | 'blue' | 'bold' | 'dim';
 
@@ -36,10 +37,10 @@ export class Output {
 
   /** Writes one line of data. */
   data(line: string): void {
-    this.#stdout.write(`${line}\n`);
+    this.#stdout.write(`${shown(line, this.#colour.stdout)}\n`);
   }
 
-  /** Writes data without a newline. */
+  /** Writes data as it is, without a newline. */
   raw(text: string): void {
     this.#stdout.write(text);
   }
@@ -51,12 +52,12 @@ export class Output {
 
   /** Writes one JSON document, for people on a terminal with indentation. */
   json(value: unknown): void {
-    this.#stdout.write(`${JSON.stringify(value, null, this.#stdout.isTTY ? 2 : 0)}\n`);
+    this.#stdout.write(`${jsonText(value, this.#stdout.isTTY ? 2 : 0)}\n`);
   }
 
   /** Writes one line about the work. */
   note(line: string): void {
-    this.#stderr.write(`${line}\n`);
+    this.#stderr.write(`${shown(line, this.#colour.stderr)}\n`);
   }
 
   /** Writes control sequences and text of a live display. */
@@ -98,10 +99,7 @@ export function wantsColour(
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-/** Makes text from containers, paths and names harmless on a terminal: no escape sequences, no carriage tricks, no bidi overrides. */
-export function harmless(text: string): string {
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+/** The last line of defence: whatever a command prints, a terminal obeys nothing but our colours. Who takes in text of others escapes it first. */
+function shown(text: string, coloured: boolean): string {
+  return coloured ? escapeKeepingColours(text) : escapeLines(text);
 }

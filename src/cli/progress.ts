@@ -1,6 +1,7 @@
 import type { MeshEvent, PlannedOperation } from '../api/types.ts';
+import { escapeLines, jsonText } from '../text/escape.ts';
 import type { Invocation } from './invocation.ts';
-import { harmless, type Output } from './output.ts';
+import type { Output } from './output.ts';
 
 /** Shows the daemon's events while work goes on, and lets other lines pass between. */
 export interface Presenter {
@@ -13,7 +14,7 @@ export interface Presenter {
 
 /** The presenter for `--progress`. */
 export function createPresenter({ output, progress }: Pick<Invocation, 'output' | 'progress'>): Presenter {
-  if (progress === 'json') return { show: event => output.note(JSON.stringify(event)), between: print => print(), end() {} };
+  if (progress === 'json') return { show: event => output.note(jsonText(event)), between: print => print(), end() {} };
   if (progress === 'tty') return new LivePresenter(output);
   return {
     show(event) {
@@ -58,7 +59,7 @@ class LivePresenter implements Presenter {
     print();
     for (const line of this.#running.values()) {
       this.#output.draw(
-        `${this.#output.tint('cyan', '·')} ${harmless(line.replace(/\s+/g, ' ')).slice(0, this.#output.columns - 3)}\n`,
+        `${this.#output.tint('cyan', '·')} ${escapeLines(line.replace(/\s+/g, ' ')).slice(0, this.#output.columns - 3)}\n`,
       );
       this.#drawn += 1;
     }
@@ -81,7 +82,7 @@ export function describe(event: MeshEvent, output: Output): string | null {
   const bad = output.tint('red', '✘');
   switch (event.kind) {
     case 'operation': {
-      const detail = event.detail === '' ? '' : ` ${output.tint('dim', harmless(event.detail))}`;
+      const detail = event.detail === '' ? '' : ` ${output.tint('dim', escapeLines(event.detail))}`;
       if (event.phase === 'done') return `${good} ${title(event.operation)}${detail}`;
       if (event.phase === 'failed') return `${bad} ${title(event.operation)}${detail}`;
       return null;
@@ -91,21 +92,21 @@ export function describe(event: MeshEvent, output: Output): string | null {
         ? null
         : `${good} ${event.workloads} workloads ready in ${(event.durationMs / 1000).toFixed(1)} s`;
     case 'reload':
-      return `${event.result.ok ? good : bad} ${event.file}: ${output.addressed(harmless(event.result.summary))}`;
+      return `${event.result.ok ? good : bad} ${event.file}: ${output.addressed(escapeLines(event.result.summary))}`;
     case 'diagnostics':
       return event.diagnostics.length === 0 ? null : output.addressed(event.diagnostics.map(each => each.text).join('\n'));
     case 'engine':
       return event.state === 'lost'
-        ? `${output.tint('yellow', '!')} the Docker engine is lost (${harmless(event.reason)}); traffic goes on, waiting for it`
+        ? `${output.tint('yellow', '!')} the Docker engine is lost (${escapeLines(event.reason)}); traffic goes on, waiting for it`
         : `${good} the Docker engine is back`;
     case 'fault':
-      return `${output.tint('yellow', '!')} fault ${event.change}: ${harmless(event.text)}`;
+      return `${output.tint('yellow', '!')} fault ${event.change}: ${escapeLines(event.text)}`;
     case 'workload':
-      return `${output.tint('yellow', '!')} ${event.workload}: ${harmless(event.text)}`;
+      return `${output.tint('yellow', '!')} ${event.workload}: ${escapeLines(event.text)}`;
     case 'warning':
-      return `${output.tint('yellow', '!')} ${harmless(event.message)}${event.hint === '' ? '' : `\n  hint: ${output.addressed(event.hint)}`}`;
+      return `${output.tint('yellow', '!')} ${escapeLines(event.message)}${event.hint === '' ? '' : `\n  hint: ${output.addressed(event.hint)}`}`;
     case 'phase':
-      return event.phase === 'degraded' ? `${output.tint('yellow', '!')} ${harmless(event.reason)}` : null;
+      return event.phase === 'degraded' ? `${output.tint('yellow', '!')} ${escapeLines(event.reason)}` : null;
     case 'plan':
     case 'healthy':
       return null;

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
+import { escapeLine } from '../text/escape.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { printable } from './shown.ts';
 
 /** What the printing of diagnostics needs. */
 export interface PrintOptions {
@@ -29,12 +29,12 @@ export function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): 
   const severity = diagnostic.severity === 'error' ? paint('31;1', 'error') : paint('33;1', 'warning');
   // Some messages name the path themselves.
   const named = diagnostic.path === '' || diagnostic.message.includes(diagnostic.path);
-  const path = named ? '' : `${paint('1', printable(diagnostic.path))}: `;
+  const path = named ? '' : `${paint('1', escapeLine(diagnostic.path))}: `;
   const text = diagnostic.file === null ? undefined : options.sources.get(diagnostic.file);
   const frame = text === undefined || line === null ? [] : codeFrame(text, line, column ?? 1, paint);
-  const hint = diagnostic.hint === '' ? [] : [`  ${paint('36', 'hint')}: ${printable(diagnostic.hint)}`];
-  const head = `${paint('1', printable(place))}: ${severity} ${paint('2', `[${diagnostic.code}]`)}`;
-  return [head, `  ${path}${printable(diagnostic.message)}`, ...frame, ...hint].join('\n');
+  const hint = diagnostic.hint === '' ? [] : [`  ${paint('36', 'hint')}: ${escapeLine(diagnostic.hint)}`];
+  const head = `${paint('1', escapeLine(place))}: ${severity} ${paint('2', `[${diagnostic.code}]`)}`;
+  return [head, `  ${path}${escapeLine(diagnostic.message)}`, ...frame, ...hint].join('\n');
 }
 
 type Paint = (code: string, text: string) => string;
@@ -62,7 +62,7 @@ function codeFrame(text: string, line: number, column: number, paint: Paint): st
 
 /** As the terminal shows it: tabs as one arrow, control characters as escapes. */
 function visible(text: string): string {
-  return printable(text.replaceAll('\t', '→'));
+  return escapeLine(text.replaceAll('\t', '→'));
 }
 
 function short(file: string, cwd: string | undefined): string {

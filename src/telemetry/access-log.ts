@@ -1,5 +1,6 @@
 /** Access log lines in Istio's format. @see https://istio.io/latest/docs/tasks/observability/logs/access-log/ */
-import { jsonEscape } from './json-escape.ts';
+import { escapeCharacter, jsonText, unsafeCharacters } from '../text/escape.ts';
+import { maskTarget } from './mask.ts';
 import type { ResponseFlag } from './response-flag.ts';
 
 /** The facts of one finished exchange or connection. The empty string is "not known" and is written as `-`. */
@@ -34,7 +35,7 @@ export interface AccessEntry {
 /** One line of Istio's default text format, without the newline. */
 export function accessText(e: AccessEntry): string {
   return (
-    `[${time(e.startMs)}] "${text(e.method)} ${text(e.path)} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
+    `[${time(e.startMs)}] "${text(e.method)} ${text(maskTarget(e.path))} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
     `"${text(e.transportFailure)}" ${e.bytesReceived} ${e.bytesSent} ${Math.round(e.durationMs)} ${text(e.upstreamServiceTime)} ` +
     `"${text(e.forwardedFor)}" "${text(e.userAgent)}" "${text(e.requestId)}" "${text(e.authority)}" "${text(e.upstreamHost)}" ` +
     `${text(e.upstreamCluster)} ${text(e.upstreamLocalAddress)} ${text(e.downstreamLocalAddress)} ${text(e.downstreamRemoteAddress)} ` +
@@ -51,12 +52,13 @@ export function accessJson(e: AccessEntry): string {
 }
 
 /** What JSON, or a terminal, would not take as it is. */
-const dubious = /[\u0000-\u001f"\\\u007f-\u009f\ud800-\udfff]/;
+const dubious = new RegExp(`["\\\\\\ud800-\\udfff${unsafeCharacters}]`);
+const foreign = new RegExp(`["\\\\${unsafeCharacters}]`, 'g');
 
 /** Nothing has to be escaped, as in nearly all lines: put together without JSON.stringify, which is dearer. */
 function plainJson(e: AccessEntry): string {
   return (
-    `{"start_time":"${time(e.startMs)}","method":${quoted(e.method)},"path":${quoted(e.path)},"protocol":${quoted(e.protocol)},` +
+    `{"start_time":"${time(e.startMs)}","method":${quoted(e.method)},"path":${quoted(maskTarget(e.path))},"protocol":${quoted(e.protocol)},` +
     `"response_code":${e.status},"response_flags":"${e.flag}","response_code_details":${quoted(e.details)},` +
     `"connection_termination_details":null,"upstream_transport_failure_reason":${quoted(e.transportFailure)},` +
     `"bytes_received":${e.bytesReceived},"bytes_sent":${e.bytesSent},"duration":${Math.round(e.durationMs)},` +
@@ -84,10 +86,10 @@ function time(ms: number): string {
 }
 
 function escapedJson(e: AccessEntry): string {
-  const line = JSON.stringify({
+  return jsonText({
     start_time: time(e.startMs),
     method: known(e.method),
-    path: known(e.path),
+    path: known(maskTarget(e.path)),
     protocol: known(e.protocol),
     response_code: e.status,
     response_flags: e.flag,
@@ -110,13 +112,12 @@ function escapedJson(e: AccessEntry): string {
     requested_server_name: known(e.serverName),
     route_name: known(e.routeName),
   });
-  return line.replace(/[\u007f-\u009f]/g, jsonEscape);
 }
 
 const known = (value: string): string | null => (value === '' ? null : value);
 
-/** What a client sends ends in a terminal: control characters, quotes and backslashes are written as escapes. */
+/** What a client sends ends in a terminal: what steers it, quotes and backslashes are written as escapes. */
 function text(value: string): string {
   if (value === '') return '-';
-  return /[\u0000-\u001f"\\\u007f-\u009f]/.test(value) ? value.replace(/[\u0000-\u001f"\\\u007f-\u009f]/g, jsonEscape) : value;
+  return value.search(foreign) < 0 ? value : value.replace(foreign, escapeCharacter);
 }

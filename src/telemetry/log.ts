@@ -1,5 +1,5 @@
 /** Structured log: one JSON object per line. Not the access log, which has its own format. */
-import { jsonEscape } from './json-escape.ts';
+import { escapeLine } from '../text/escape.ts';
 
 /** Importance of a line; lines below the set level are not built. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -45,7 +45,6 @@ function toStderr(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** JSON escapes C0 controls itself; DEL and C1 are escaped here, because some terminals obey them (CSI is U+009B). */
 function toLine(value: unknown): string {
   let line: string;
   try {
@@ -53,7 +52,7 @@ function toLine(value: unknown): string {
   } catch {
     line = '{"level":"error","message":"log line could not be written"}';
   }
-  return line.replace(/[\u007f-\u009f\u2028\u2029]/g, jsonEscape);
+  return escapeLine(line);
 }
 
 function plain(_key: string, value: unknown): unknown {

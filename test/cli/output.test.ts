@@ -3,11 +3,12 @@ import { describe, test } from 'node:test';
 import type { MeshEvent, MeshEventBody } from '../../src/api/types.ts';
 import { resolve } from '../../src/cli/commands/proxy-config.ts';
 import { LogPainter } from '../../src/cli/log-painter.ts';
-import { harmless, Output, wantsColour } from '../../src/cli/output.ts';
+import { Output, wantsColour } from '../../src/cli/output.ts';
 import { policyText } from '../../src/cli/policy-text.ts';
 import { createPresenter, story } from '../../src/cli/progress.ts';
 import { commandFor } from '../../src/cli/project.ts';
 import { age, table } from '../../src/cli/table.ts';
+import { escapeLines } from '../../src/text/escape.ts';
 
 class Sink {
   text = '';
@@ -54,7 +55,22 @@ describe('colour', () => {
 
 describe('text of others', () => {
   test('cannot move a cursor, set a title or turn the direction', () => {
-    assert.equal(harmless('a\u001b]0;title\u0007\rb\u202ec'), 'a\\u001b]0;title\\u0007\\u000db\\u202ec');
+    assert.equal(escapeLines('a\u001b]0;title\u0007\rb\u202ec'), 'a\\u001b]0;title\\u0007\\u000db\\u202ec');
+  });
+
+  test('is escaped whoever prints it, and JSON too; colours pass where there are any', () => {
+    const name = 'a\u001b[31m\u001b[2J\u009b\u202e';
+    for (const colour of [false, true]) {
+      const [out, err] = [new Sink(true), new Sink(true)];
+      const to = new Output(out, err, { stdout: colour, stderr: colour });
+      to.data(name);
+      to.note(name);
+      to.json({ [name]: name });
+      const shown = `a${colour ? '\u001b' : '\\u001b'}[31m\\u001b[2J\\u009b\\u202e\n`;
+      assert.deepEqual([out.text.startsWith(shown), err.text], [true, shown]);
+      assert.doesNotMatch(out.text.slice(shown.length), /[\u001b\u009b\u202e]/);
+      assert.deepEqual(JSON.parse(out.text.slice(shown.length)), { [name]: name });
+    }
   });
 
   test('of an app keeps its colours on a terminal and nothing else', () => {

@@ -5,7 +5,7 @@ import { substitute } from '../../src/config/interpolate.ts';
 import { editDistance, nearest, suggest } from '../../src/config/nearest.ts';
 import { chooseProtocol } from '../../src/config/protocol.ts';
 import { regexProblem } from '../../src/config/regex.ts';
-import { hasControlCharacter, printable, shown } from '../../src/config/shown.ts';
+import { hasControlCharacter, shown } from '../../src/config/shown.ts';
 import { isProblem, parseDuration, parsePercent, parseSize } from '../../src/config/units.ts';
 
 const variables: Readonly<Record<string, string>> = { V: 'x', EMPTY: '', N: 'V' };
@@ -119,10 +119,9 @@ test('the nearest name: two edits, one for short names, swapped letters count on
 });
 
 test('values in messages: shortened, escaped, secrets masked', () => {
-  assert.equal(shown('\u001b[2J'), '`\\u{1b}[2J`');
+  assert.equal(shown('\u001b[2J'), '`\\u001b[2J`');
   assert.equal(shown('x'.repeat(100)), `\`${'x'.repeat(60)}…\``);
   assert.equal(shown('hunter2', 'DB_PASSWORD'), '`***`');
-  assert.equal(printable('a\u202eb'), 'a\\u{202e}b');
   assert.ok(hasControlCharacter('\u0007'));
   assert.ok(!hasControlCharacter('two\n\tlines'));
 });

@@ -54,6 +54,19 @@ test('every rule says why it is taken or not', () => {
   );
 });
 
+test('a secret that a rule looks at is not told', () => {
+  const secret = [
+    match({
+      headers: [{ name: 'x-api-key', kind: 'exact', value: 's3cret' }],
+      query: [{ name: 'token', kind: 'prefix', value: 's3cret' }],
+    }),
+  ];
+  const asked = { ...request, path: '/?token=t0ken', headers: [['x-api-key', 'k3y']] } as const;
+  const told = JSON.stringify(explainRoute(table([rule({ name: 'guarded', matches: secret })]), asked));
+  assert.doesNotMatch(told, /s3cret|t0ken|k3y/);
+  assert.match(told, /exactly/);
+});
+
 test('and the one that is taken, what it does', () => {
   assert.deepEqual(explainText(explainRoute(rules, request)), [
     '✖ beta',

@@ -1,49 +1,27 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
-import { type AccessEntry, accessJson, accessText } from '../../src/telemetry/access-log.ts';
+import { accessJson, accessText } from '../../src/telemetry/access-log.ts';
 import { Histogram } from '../../src/telemetry/histogram.ts';
 import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { type Edge, MeshMetrics } from '../../src/telemetry/mesh-metrics.ts';
 import { eventually } from '../support/eventually.ts';
+import { accessEntry as entry } from './access-entry.ts';
 
 const edge: Edge = {
   reporter: 'source',
   sourceWorkload: 'storefront',
+  sourceNamespace: 'default',
   sourceApp: 'storefront',
   sourceVersion: 'unknown',
   sourcePrincipal: 'spiffe://a/storefront',
+  destinationNamespace: 'default',
   destinationWorkload: 'reviews-v1',
   destinationService: 'reviews',
   destinationVersion: 'v1',
   destinationPrincipal: 'spiffe://a/reviews',
   security: 'unknown',
-};
-const entry: AccessEntry = {
-  startMs: 0,
-  method: 'GET',
-  path: '/a?b',
-  protocol: 'HTTP/1.1',
-  status: 200,
-  flag: '-',
-  details: 'via_upstream',
-  transportFailure: '',
-  bytesReceived: 1,
-  bytesSent: 2,
-  durationMs: 3.4,
-  upstreamServiceTime: '2',
-  forwardedFor: '',
-  userAgent: 'curl/8',
-  requestId: 'id',
-  authority: 'reviews:9080',
-  upstreamHost: '10.0.0.7:9080',
-  upstreamCluster: 'outbound|9080|v1|reviews',
-  upstreamLocalAddress: '',
-  downstreamLocalAddress: '240.240.0.1:9080',
-  downstreamRemoteAddress: '10.0.0.3:5000',
-  serverName: '',
-  routeName: 'default',
 };
 
 describe('metrics', () => {
@@ -105,9 +83,9 @@ describe('access log', () => {
   test('JSON is the same whether or not something in it has to be escaped', () => {
     const plain = JSON.parse(accessJson(entry)) as Record<string, unknown>;
     for (const key of ['path', 'method', 'userAgent', 'requestId', 'authority', 'forwardedFor', 'routeName', 'details'] as const)
-      for (const odd of ['"', '\\', '\u0000', '\u001b[2J', '\u007f', '\u009b', '\n', '\ud800']) {
+      for (const odd of ['"', '\\', '\u0000', '\u001b[2J', '\u007f', '\u009b', '\n', '\u202e', '\u2028', '\ud800']) {
         const line = accessJson({ ...entry, [key]: `a${odd}b` });
-        assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+        assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
         const parsed = JSON.parse(line) as Record<string, unknown>;
         assert.deepEqual(Object.keys(parsed), Object.keys(plain));
         const changed = Object.keys(parsed).filter(name => parsed[name] !== plain[name]);

@@ -14,6 +14,6 @@ export async function run(
   const { project } = invocation;
   const config = options.running ? (await connectApi(project.socket).config()).config : await loadConfig(invocation);
   if (options.json) invocation.output.json({ apiVersion, kind: 'ResolvedConfig', config });
-  else invocation.output.raw(renderConfig(config));
+  else invocation.output.data(renderConfig(config).trimEnd());
   return exitCodes.ok;
 }

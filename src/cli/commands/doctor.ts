@@ -1,7 +1,7 @@
 import { exitCodes } from '../../api/mesh-error.ts';
 import { apiVersion } from '../../api/types.ts';
+import { escapeLines } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
-import { harmless } from '../output.ts';
 
 /** `mesh doctor`: exit 1 when something must be mended before `mesh up` can work. */
 export async function run(
@@ -15,7 +15,7 @@ export async function run(
   else {
     const mark = { ok: output.paint('green', '✔'), warning: output.paint('yellow', '!'), failed: output.paint('red', '✘') };
     for (const { name, state, detail, hint } of checks) {
-      output.data(`${mark[state]} ${name.padEnd(10)} ${harmless(detail).replaceAll('\n', `\n${' '.repeat(13)}`)}`);
+      output.data(`${mark[state]} ${name.padEnd(10)} ${escapeLines(detail).replaceAll('\n', `\n${' '.repeat(13)}`)}`);
       if (hint !== '') output.data(`  ${''.padEnd(10)} hint: ${output.addressed(hint)}`);
     }
   }

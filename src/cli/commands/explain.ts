@@ -1,8 +1,8 @@
 import { connectApi } from '../../api/client.ts';
 import { readExplainRequest } from '../../api/explain-request.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import { escapeLines } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
-import { harmless } from '../output.ts';
 
 /** `mesh explain <from> <METHOD> <url> [-H 'name: value']`: asked of the caller's own sidecar. */
 export async function run(
@@ -18,8 +18,8 @@ export async function run(
     return exitCodes.ok;
   }
   output.data(`${document.workload}: ${request.method} ${request.url}`);
-  output.data(`listener ${harmless(document.listener)}`);
-  for (const line of document.lines) output.data(harmless(line));
+  output.data(`listener ${escapeLines(document.listener)}`);
+  for (const line of document.lines) output.data(escapeLines(line));
   return exitCodes.ok;
 }
 

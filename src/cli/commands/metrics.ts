@@ -4,6 +4,6 @@ import type { Invocation } from '../invocation.ts';
 
 /** `mesh metrics` */
 export async function run({ project, output }: Invocation): Promise<number> {
-  output.raw(await connectApi(project.socket).metrics());
+  output.data((await connectApi(project.socket).metrics()).trimEnd());
   return exitCodes.ok;
 }

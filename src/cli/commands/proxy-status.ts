@@ -1,8 +1,8 @@
 import { connectApi } from '../../api/client.ts';
 import { exitCodes } from '../../api/mesh-error.ts';
 import { apiVersion } from '../../api/types.ts';
+import { escapeLines } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
-import { harmless } from '../output.ts';
 import { table } from '../table.ts';
 
 /** `mesh proxy-status` */
@@ -24,7 +24,7 @@ export async function run(
     short(acked),
     connected ? 'yes' : 'no',
     svidExpiresAtMs ? new Date(svidExpiresAtMs).toISOString().replace('.000', '') : '-',
-    harmless(reason),
+    escapeLines(reason),
   ]);
   for (const line of table(['WORKLOAD', 'STATE', 'SENT', 'ACKED', 'CONNECTED', 'SVID EXPIRES', 'REASON'], rows))
     output.data(line);

@@ -1,9 +1,10 @@
 import { connectApi, isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import type { StatusDocument } from '../../api/types.ts';
+import { escapeLines } from '../../text/escape.ts';
 import { openEngine } from '../engine.ts';
 import type { Invocation } from '../invocation.ts';
-import { harmless, type Output } from '../output.ts';
+import type { Output } from '../output.ts';
 import { age, table } from '../table.ts';
 import { stateOf } from '../workload-text.ts';
 import { faultTable } from './fault.ts';
@@ -43,10 +44,12 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
   const errors = config.diagnostics.filter(each => each.severity === 'error').length;
   return [
     `mesh       ${status.project} (${status.trustDomain})`,
-    `daemon     ${phase}${daemon.reason === '' ? '' : `: ${harmless(daemon.reason)}`} (pid ${daemon.pid}, up ${age(daemon.uptimeMs)})`,
-    `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${harmless(engine.reason)}`)}`,
+    `daemon     ${phase}${daemon.reason === '' ? '' : `: ${escapeLines(daemon.reason)}`} (pid ${daemon.pid}, up ${age(daemon.uptimeMs)})`,
+    `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${escapeLines(engine.reason)}`)}`,
     `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} ${errors === 1 ? 'error' : 'errors'} in the file; the last good one serves)`) : ''}`,
-    ...(reload === null ? [] : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${harmless(reload.summary)}`]),
+    ...(reload === null
+      ? []
+      : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${escapeLines(reload.summary)}`]),
     `sidecars   ${synced} of ${status.workloads.length} in sync`,
     ...status.gateways.map(gateway => `gateway    ${gateway.name} ${output.paint('cyan', gateway.url)}`),
     '',

@@ -3,11 +3,11 @@ import type { LogLine, RunningDaemon } from '../../api/backend.ts';
 import { isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import type { MeshApi } from '../../api/types.ts';
+import { escapeLines } from '../../text/escape.ts';
 import { startDetached } from '../detached.ts';
 import type { Invocation } from '../invocation.ts';
 import { loadConfig } from '../load-config.ts';
 import { LogPainter } from '../log-painter.ts';
-import { harmless } from '../output.ts';
 import { printPlan } from '../plan-text.ts';
 import { createPresenter, type Presenter, story } from '../progress.ts';
 import { followSignals } from '../signals.ts';
@@ -187,7 +187,7 @@ async function missingIn(api: MeshApi): Promise<readonly string[]> {
   try {
     const { daemon, workloads } = await api.status();
     const [reason = ''] = daemon.reason.split('\n');
-    return [reason, ...workloads.map(missingOf)].flatMap(line => (line === null || line === '' ? [] : [harmless(line)]));
+    return [reason, ...workloads.map(missingOf)].flatMap(line => (line === null || line === '' ? [] : [escapeLines(line)]));
   } catch {
     return [];
   }

@@ -1,5 +1,5 @@
 import type { BuildConfig } from '../../config/mesh-config.ts';
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { absolutePath, type Context } from './context.ts';
 import { at, type Cursor, entriesOf, isNull, textNode } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -60,7 +60,7 @@ export function readBuild(cursor: Cursor | null, context: Context): BuildConfig 
     report.error(
       contextCursor ?? cursor,
       'compose-unsupported',
-      `build contexts are folders here, found \`${printable(folder)}\``,
+      `build contexts are folders here, found \`${escapeLine(folder)}\``,
       'check it out beside the compose file',
     );
     return null;

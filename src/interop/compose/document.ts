@@ -2,8 +2,8 @@ import { dirname, resolve } from 'node:path';
 import { parseEnvFile } from '../../config/env-file.ts';
 import { describeProblem, interpolateNode, type Lookup } from '../../config/interpolate.ts';
 import { parseYaml } from '../../config/parse.ts';
-import { printable } from '../../config/shown.ts';
 import type { Position, YamlMap, YamlNode } from '../../config/yaml-node.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { at, type Cursor, entriesOf, isNull, itemsOf, mapNode } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { resolveExtends } from './extends.ts';
@@ -136,7 +136,7 @@ export class DocumentReader {
       this.#report.error(
         item,
         'compose-include-conflict',
-        `${item.path} brings the service \`${printable(name)}\`, which this file defines too`,
+        `${item.path} brings the service \`${escapeLine(name)}\`, which this file defines too`,
         hint,
       );
     }
@@ -156,7 +156,7 @@ export class DocumentReader {
     }
     const text = this.#files.readSource(path, baseDir);
     if (text === null) {
-      const message = `the compose file \`${printable(file)}\` does not exist or cannot be read`;
+      const message = `the compose file \`${escapeLine(file)}\` does not exist or cannot be read`;
       if (from !== null)
         this.#report.error(from, 'compose-missing-file', message, 'correct the path; it starts at the folder of this file');
       else {

@@ -1,5 +1,5 @@
 import { parseEnvFile } from '../../config/env-file.ts';
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { absolutePath, type Context } from './context.ts';
 import { at, type Cursor, entriesOf, isNull, itemsOf } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -54,7 +54,7 @@ function readEnvFile(entry: Cursor, context: Context): ReadonlyMap<string, strin
     if (required) {
       const hint = 'create it, correct the path, or write {path: …, required: false}';
       const path = absolutePath(written, pathCursor, context);
-      const message = `the env file \`${printable(written)}\` was not found: ${path}`;
+      const message = `the env file \`${escapeLine(written)}\` was not found: ${path}`;
       report.errorOnce(`env_file ${path}`, pathCursor, 'compose-missing-file', message, hint);
     }
     return new Map();

@@ -1,5 +1,5 @@
-import { printable } from '../../config/shown.ts';
 import type { YamlMap, YamlNode } from '../../config/yaml-node.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { at, type Cursor, entriesOf, isNull } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { mergeServices } from './merge.ts';
@@ -70,7 +70,7 @@ function extended(service: Cursor, document: YamlMap, chain: readonly YamlNode[]
     report.error(
       clause,
       'compose-unknown-service',
-      `${clause.path}: there is no service \`${printable(name)}\` to extend`,
+      `${clause.path}: there is no service \`${escapeLine(name)}\` to extend`,
       didYouMean(name, known),
     );
     return own;

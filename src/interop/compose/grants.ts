@@ -1,6 +1,6 @@
 import type { MountConfig } from '../../config/mesh-config.ts';
 import type { Place } from '../../config/service-source.ts';
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import type { Context } from './context.ts';
 import { at, type Cursor, entriesOf, itemsOf, placeOf } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -72,7 +72,7 @@ function grants(
       report.error(
         item,
         `compose-unknown-${what}`,
-        `${item.path} uses the ${what} \`${printable(source)}\`, which is not declared`,
+        `${item.path} uses the ${what} \`${escapeLine(source)}\`, which is not declared`,
         hint,
       );
     } else found.push({ source, target: long ? readText(at(item, 'target'), report) : null, place: placeOf(item) });

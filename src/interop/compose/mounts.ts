@@ -1,6 +1,6 @@
 import type { MountConfig } from '../../config/mesh-config.ts';
 import type { Place } from '../../config/service-source.ts';
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { absolutePath, type Context } from './context.ts';
 import { at, type Cursor, entriesOf, itemsOf, placeOf } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -140,7 +140,7 @@ function declared(item: Cursor, name: string, context: Context): boolean {
   context.report.error(
     item,
     'compose-unknown-volume',
-    `${item.path} uses the volume \`${printable(name)}\`, which is not declared`,
+    `${item.path} uses the volume \`${escapeLine(name)}\`, which is not declared`,
     hint,
   );
   return false;

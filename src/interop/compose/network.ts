@@ -1,4 +1,4 @@
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { at, type Cursor, entriesOf, isNull, itemsOf } from './cursor.ts';
 import type { Report } from './report.ts';
 import { readText, readTexts } from './scalar.ts';
@@ -69,7 +69,7 @@ function networkMode(cursor: Cursor | null, report: Report): void {
       hint,
     );
   } else if (kind === 'service' || kind === 'container') {
-    const hint = `call \`${printable(target)}\` by its name instead of localhost; leave the service out (profiles) if it was a proxy, the mesh brings its own`;
+    const hint = `call \`${escapeLine(target)}\` by its name instead of localhost; leave the service out (profiles) if it was a proxy, the mesh brings its own`;
     report.warn(
       cursor,
       'compose-network-mode',

@@ -1,5 +1,5 @@
 import type { SecretConfig, VolumeConfig } from '../../config/mesh-config.ts';
-import { printable } from '../../config/shown.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { absolutePath, type ContentSource, type Context } from './context.ts';
 import { at, type Cursor, entriesOf, isNull } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -66,7 +66,7 @@ export function readContents(
       report.error(
         key,
         'compose-unsupported',
-        `the ${what} \`${printable(name)}\` ${found}`,
+        `the ${what} \`${escapeLine(name)}\` ${found}`,
         `write ${name}: {file: ./${name}.txt} or {environment: NAME}`,
       );
       // Known all the same, so that the services that use it are not blamed too.
@@ -122,7 +122,7 @@ export function checkNetworks(networks: Cursor | null, services: Cursor | null, 
       report.error(
         network,
         'compose-unknown-network',
-        `${network.path} names the network \`${printable(name)}\`, which is not declared`,
+        `${network.path} names the network \`${escapeLine(name)}\`, which is not declared`,
         hint,
       );
     }

@@ -1,4 +1,5 @@
 import type { NamedMatch, PathMatch } from '../../snapshot/route-rule.ts';
+import { isSecret, masked } from '../../telemetry/mask.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type Condition, headerReader, hostReader, queryReader } from './route-match.ts';
 
@@ -30,6 +31,9 @@ export function explainCondition(condition: Condition, head: RequestHead, path: 
   }
   function named(what: string, found: string | null): ConditionExplanation {
     const of = condition.of as NamedMatch;
+    // Rules on a key or a token can be understood without it.
+    if (isSecret(of.name))
+      return { held, part: `${what} ${of.name}`, wanted: wantedValue({ ...of, value: masked }), found: found && masked };
     return { held, part: `${what} ${of.name}`, wanted: wantedValue(of), found };
   }
 }
