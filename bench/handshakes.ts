@@ -75,7 +75,7 @@ try {
   const mesh = await localmeshChain(dir, 1, meshPorts);
   chains.push(mesh);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const id = serviceId(mesh.authority.trustDomain, 'client');
+  const id = serviceId(mesh.authority.trustDomain, 'default', 'client');
   const svid = await mesh.authority.issue(createCsr(privateKey, id), id);
   const written = (name: string, text: string): string => {
     const file = join(dir, name);

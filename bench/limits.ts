@@ -85,7 +85,7 @@ async function each(chain: LocalmeshChain, name: string, open: () => Promise<Hel
 
 const identityOf = async ({ authority }: LocalmeshChain): Promise<{ key: string; cert: string; ca: string }> => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const id = serviceId(authority.trustDomain, 'client');
+  const id = serviceId(authority.trustDomain, 'default', 'client');
   const { chainPem: cert } = await authority.issue(createCsr(privateKey, id), id);
   return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert, ca: authority.bundlePem };
 };

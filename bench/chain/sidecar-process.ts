@@ -7,6 +7,7 @@ import { openSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { systemClock } from '../../src/async/clock.ts';
 import { createRandom } from '../../src/async/random.ts';
+import { serviceId } from '../../src/identity/spiffe-id.ts';
 import { startSidecar } from '../../src/proxy/sidecar.ts';
 import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -45,6 +46,7 @@ async function start({ workload, service, outbound, inbound }: SidecarProcessOpt
     service,
     kind: 'sidecar',
     trustDomain: options.trustDomain,
+    spiffeId: serviceId(options.trustDomain, 'default', service),
     trustBundlePem: options.trustBundlePem,
     hosts: {
       outbound: [loopback],

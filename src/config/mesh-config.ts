@@ -22,6 +22,9 @@ export interface MeshConfig {
   readonly name: string;
   /** @default `<name>.local` */
   readonly trustDomain: string;
+  /** Of gateways, and of services that name none. @default `default` */
+  readonly namespace: string;
+  readonly identity: IdentityConfig;
   /** Absolute path of the folder that relative paths are resolved against (the folder of mesh.yaml). */
   readonly baseDir: string;
   /** Every file that was read (mesh.yaml, compose files, includes, env files): what the watcher watches. Absolute. */
@@ -41,9 +44,21 @@ export interface MeshConfig {
   readonly proxy: ProxyConfig;
 }
 
+/** What all identities have in common. */
+export interface IdentityConfig {
+  /** Life of an SVID, ms. */
+  readonly ttlMs: number;
+  /** Other names of the trust domain, as rules may write it. Sorted. */
+  readonly trustDomainAliases: readonly string[];
+}
+
 /** A service: one name, one or more versions behind it. */
 export interface ServiceConfig extends ServicePolicy {
   readonly name: string;
+  /** Part of the identity and of metrics, not of the DNS name. */
+  readonly namespace: string;
+  /** Last part of the identity; services may share one. @default the service's name */
+  readonly account: string;
   /** Other DNS names of the service (compose aliases, container_name, hostname). */
   readonly aliases: readonly string[];
   /** Empty for jobs and workers that nobody calls. */

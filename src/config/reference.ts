@@ -15,6 +15,7 @@ const external = ['properties', 'external', 'additionalProperties'] as const;
 
 const sections: readonly Section[] = [
   { title: 'Top level', steps: [] },
+  { title: '`identity`', steps: ['properties', 'identity'] },
   { title: '`services.<name>`', steps: service },
   {
     title: '`services.<name>.versions.<version>`, long form',

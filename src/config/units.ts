@@ -12,8 +12,8 @@ const maxDurationMs = 24 * 24 * 3_600_000;
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const sizeUnits: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** `500ms`, `2s`, `1m30s`, `1.5h` in milliseconds; between 1 ms and 24 days. */
-export function parseDuration(value: unknown): number | Problem {
+/** `500ms`, `2s`, `1m30s`, `1.5h` in milliseconds; between 1 ms and 24 days unless other bounds are given. */
+export function parseDuration(value: unknown, { minMs = 1, maxMs = maxDurationMs } = {}): number | Problem {
   const example = 'write a number with a unit, `5s` or `500ms` (ms, s, m, h)';
   if (typeof value === 'number')
     return { problem: `\`${value}\` has no unit`, hint: `write \`${Math.abs(value)}s\` or \`500ms\`` };
@@ -28,8 +28,14 @@ export function parseDuration(value: unknown): number | Problem {
   let total = 0;
   for (const [, number = '0', unit = 'ms'] of text.matchAll(/([\d.]+)(ms|s|m|h|d)/g))
     total += Number(number) * (durationUnits[unit] ?? 0);
-  if (total > maxDurationMs) return { problem: `\`${text}\` is too long`, hint: 'at most 24d (a timer cannot wait longer)' };
-  if (total < 1) return { problem: `\`${text}\` is too short`, hint: 'a duration is positive, at least 1ms' };
+  if (total > maxMs) {
+    const why = maxMs === maxDurationMs ? ' (a timer cannot wait longer)' : '';
+    return { problem: `\`${text}\` is too long`, hint: `at most ${maxMs / 86_400_000}d${why}` };
+  }
+  if (total < minMs) {
+    const hint = minMs === 1 ? 'a duration is positive, at least 1ms' : `at least ${minMs / 1000}s`;
+    return { problem: `\`${text}\` is too short`, hint };
+  }
   return Math.round(total);
 }
 

@@ -1,8 +1,8 @@
 /** The control plane of one mesh: configuration and observations in, snapshots and SVIDs out. The daemon composes it; it knows no engine. */
 import type { Clock } from '../async/clock.ts';
 import type { HoldOffLimits } from '../async/hold-off.ts';
+import { identityOf } from '../config/identity-of.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
-import { serviceId } from '../identity/spiffe-id.ts';
 import { type Authority, defaultTtlMs } from '../pki/authority.ts';
 import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
@@ -320,9 +320,10 @@ export class ControlPlane {
   async #issue(workload: string, csrPem: string): Promise<void> {
     const { authority } = this.#options;
     const registered = this.#registry.workloads.find(item => item.name === workload);
-    if (registered === undefined) return;
+    // Without a configuration nobody knows whose pod it is; the sidecar asks again.
+    if (registered === undefined || this.#config === null) return;
     try {
-      const issued = await this.#issuer.issue(workload, serviceId(authority.trustDomain, registered.service), csrPem);
+      const issued = await this.#issuer.issue(workload, identityOf(this.#config, registered.service), csrPem);
       const link = this.#links.get(workload);
       if (issued === null || link?.send({ kind: 'svid', chainPem: issued.chainPem, bundlePem: authority.bundlePem }) !== true)
         return;

@@ -23,6 +23,7 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     count('external service', changed(before.external ?? [], after.external ?? [])),
     ...(same(before.access, after.access) ? [] : ['access rules']),
     ...(before.mtls === after.mtls && staying(before, after).every(([was, is]) => was.mtls === is.mtls) ? [] : ['mTLS']),
+    ...(same(before.identity, after.identity) ? [] : ['identities']),
     ...(before.egress === after.egress ? [] : ['egress']),
     ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
   ].filter(part => part !== '');
@@ -55,6 +56,7 @@ function containers(config: MeshConfig): unknown {
   return {
     name: config.name,
     trustDomain: config.trustDomain,
+    namespace: config.namespace,
     services: config.services.map(containerPart),
     gateways: config.gateways.map(({ name, hostAddress, port }) => ({ name, hostAddress, port })),
     volumes: config.volumes,
@@ -63,8 +65,8 @@ function containers(config: MeshConfig): unknown {
   };
 }
 
-function containerPart({ name, aliases, ports, versions }: Service): { readonly name: string } {
-  return { name, ...{ aliases, ports: ports.map(({ port }) => port), versions } };
+function containerPart({ name, namespace, account, aliases, ports, versions }: Service): { readonly name: string } {
+  return { name, ...{ namespace, account, aliases, ports: ports.map(({ port }) => port), versions } };
 }
 
 function routes(config: MeshConfig): readonly { readonly name: string }[] {
@@ -83,7 +85,7 @@ function staying(before: MeshConfig, after: MeshConfig): readonly (readonly [was
 }
 
 /** What is left of a service without its containers, rules and mTLS. */
-function policyPart({ name, aliases, ports, versions, mtls, routes, ...policy }: Service): unknown {
+function policyPart({ name, namespace, account, aliases, ports, versions, mtls, routes, ...policy }: Service): unknown {
   return [policy, ports.map(({ port, exposed, ...speaks }) => speaks)];
 }
 

@@ -7,6 +7,7 @@ import { controlKeysIn } from '../control/control-key.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import type { PodView } from '../control/registry.ts';
 import type { WorkloadStatus } from '../control/workload-status.ts';
+import { serviceId } from '../identity/spiffe-id.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
 import { sidecarEnv } from '../snapshot/channel.ts';
@@ -62,11 +63,12 @@ export function createControlLink({ authority, clock, random, runtime, version }
       new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
     explain: (workload, request) => told(plane.explain(workload, request)),
     query: (workload, what) => told(plane.query(workload, what)),
-    sidecarEnvironment: ({ workload, service, kind }) => ({
+    sidecarEnvironment: ({ workload, service, kind, namespace, account }) => ({
       [sidecarEnv.workload]: workload,
       [sidecarEnv.service]: service,
       [sidecarEnv.kind]: kind === 'gateway' ? 'gateway' : 'sidecar',
       [sidecarEnv.trustDomain]: authority.trustDomain,
+      [sidecarEnv.identity]: serviceId(authority.trustDomain, namespace, account),
       [sidecarEnv.trustBundle]: Buffer.from(plane.bundlePem).toString('base64'),
     }),
     async [Symbol.asyncDispose]() {

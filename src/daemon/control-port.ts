@@ -1,7 +1,7 @@
 import type { ProxyQuery, ProxyStatus } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { LiveFault } from '../control/live-fault.ts';
-import type { ObservedPod } from '../runtime/runtime.ts';
+import type { ObservedPod, SidecarFacts } from '../runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
@@ -24,9 +24,5 @@ export interface ControlPort extends AsyncDisposable {
   /** What the sidecar would do with a request; `null` before its first snapshot. */
   explain(workload: string, request: ExplainRequest): Promise<Explanation | null>;
   /** Public environment of a sidecar. */
-  sidecarEnvironment(pod: {
-    readonly workload: string;
-    readonly service: string;
-    readonly kind: 'service' | 'gateway';
-  }): Readonly<Record<string, string>>;
+  sidecarEnvironment(pod: SidecarFacts): Readonly<Record<string, string>>;
 }

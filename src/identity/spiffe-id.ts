@@ -1,8 +1,14 @@
 /** SPIFFE IDs as this mesh writes them. @see https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md */
 
-/** `spiffe://<trust domain>/ns/default/sa/<service>` */
-export function serviceId(trustDomain: string, service: string): string {
-  return `spiffe://${trustDomain}/ns/default/sa/${service}`;
+/** `spiffe://<trust domain>/ns/<namespace>/sa/<account>` */
+export function serviceId(trustDomain: string, namespace: string, account: string): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${account}`;
+}
+
+/** Namespace and account of an id that `serviceId` made; `null` for another one. */
+export function accountOf(spiffeId: string): { readonly namespace: string; readonly account: string } | null {
+  const [, namespace, account] = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(spiffeId) ?? [];
+  return namespace === undefined || account === undefined ? null : { namespace, account };
 }
 
 /** Identity of the daemon on control channels. No service can have it: the path differs from every service's. */

@@ -1,7 +1,6 @@
 import type { Clock } from '../async/clock.ts';
 import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
-import { serviceId } from '../identity/spiffe-id.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
@@ -17,7 +16,7 @@ import { EgressRole } from './exchange/egress-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
 import { ServedConnections } from './exchange/served-connections.ts';
 import { explain } from './explain.ts';
-import { isConnectionAllowed } from './filters/access.ts';
+import { ruleName } from './filters/access.ts';
 import { Http2Pool } from './http2/http2-pool.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
@@ -25,7 +24,7 @@ import { Overload } from './overload.ts';
 import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
-import { buildTables, outboundKey, type Tables } from './tables.ts';
+import { buildTables, type InboundRuntime, outboundKey, type Tables } from './tables.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
@@ -206,14 +205,25 @@ class RunningDataPlane implements DataPlane {
     const { snapshot } = this.#tables;
     const edge = destinationEdge(snapshot, downstream.peer);
     const http = (d: Downstream): void => {
-      const own = serviceId(snapshot.trustDomain, snapshot.service);
-      this.#served.serve(d, new InboundRole(d, own, this.#metrics.requests(edge), this.#roles));
+      this.#served.serve(d, new InboundRole(d, snapshot.identity, this.#metrics.requests(edge), this.#roles));
     };
     this.#byProtocol(downstream, runtime.listener.protocol, http, () => {
-      const { access } = runtime.listener;
-      if (access !== null && !isConnectionAllowed(access, downstream.peer?.spiffeId ?? null)) return null;
+      if (!this.#admits(runtime, downstream)) return null;
       return createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts());
     });
+  }
+
+  /** Whether the rules of the port let a raw connection of this peer through. */
+  #admits({ access }: InboundRuntime, { peer, remoteAddress, localPort, serverName = '' }: Downstream): boolean {
+    if (access === null) return true;
+    const principal = peer?.spiffeId ?? null;
+    const verdict = access.of({ principal, address: remoteAddress, serverName }).connection();
+    verdict.counter.count++;
+    if (!verdict.allowed) {
+      const facts = { reason: 'rbac_access_denied', rule: ruleName(verdict), port: localPort, peer: principal ?? 'plaintext' };
+      this.#deps.log.info('refused a connection', facts);
+    }
+    return verdict.allowed;
   }
 
   async drain(graceMs: number, quiet: Promise<void> = Promise.resolve()): Promise<void> {
@@ -231,7 +241,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   metrics(): string {
-    return this.#metrics.text() + this.#overload.metrics();
+    return this.#metrics.text() + (this.#rules?.decisions.text() ?? '') + this.#overload.metrics();
   }
 
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. */
@@ -244,11 +254,7 @@ class RunningDataPlane implements DataPlane {
     const tcp = (d: Downstream, early: TcpUpstream | null): void => {
       const to = early ?? upstream();
       if (to !== null) this.#deps.tcp(d, to);
-      else {
-        const peer = d.peer?.spiffeId ?? 'plaintext';
-        this.#deps.log.info('refused a connection', { reason: 'rbac_access_denied', port: d.localPort, peer });
-        refuse(d);
-      }
+      else refuse(d);
     };
     if (protocol === 'http') http(downstream);
     else if (protocol !== 'auto') tcp(downstream, null);

@@ -1,4 +1,4 @@
-import { serviceId } from '../identity/spiffe-id.ts';
+import { accountOf } from '../identity/spiffe-id.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
 import type { Edge } from '../telemetry/mesh-metrics.ts';
 import type { PeerIdentity } from './data-plane.ts';
@@ -11,10 +11,12 @@ export function sourceEdge(snapshot: Snapshot, cluster: Cluster | null, endpoint
   return {
     reporter: 'source',
     sourceWorkload: deploymentOf(snapshot.workload),
+    sourceNamespace: namespaceOf(snapshot.identity),
     sourceApp: snapshot.service,
     sourceVersion: snapshot.serviceVersion === '' ? unknown : snapshot.serviceVersion,
-    sourcePrincipal: serviceId(snapshot.trustDomain, snapshot.service),
+    sourcePrincipal: snapshot.identity,
     destinationWorkload: endpoint === null ? unknown : deploymentOf(endpoint.workload),
+    destinationNamespace: namespaceOf(cluster?.identities[0]),
     destinationService: cluster?.service ?? unknown,
     destinationVersion: version,
     destinationPrincipal: cluster?.identities[0] ?? unknown,
@@ -24,19 +26,26 @@ export function sourceEdge(snapshot: Snapshot, cluster: Cluster | null, endpoint
 
 /** The edge that this sidecar counts as the server. */
 export function destinationEdge(snapshot: Snapshot, peer: PeerIdentity | null): Edge {
-  const service = peer === null ? unknown : (peer.spiffeId.split('/').at(-1) ?? unknown);
+  // All that a certificate says of who calls; services that share an account are one here.
+  const account = peer === null ? unknown : (peer.spiffeId.split('/').at(-1) ?? unknown);
   return {
     reporter: 'destination',
-    sourceWorkload: service,
-    sourceApp: service,
+    sourceWorkload: account,
+    sourceNamespace: namespaceOf(peer?.spiffeId),
+    sourceApp: account,
     sourceVersion: unknown,
     sourcePrincipal: peer?.spiffeId ?? unknown,
     destinationWorkload: deploymentOf(snapshot.workload),
+    destinationNamespace: namespaceOf(snapshot.identity),
     destinationService: snapshot.service,
     destinationVersion: snapshot.serviceVersion === '' ? unknown : snapshot.serviceVersion,
-    destinationPrincipal: serviceId(snapshot.trustDomain, snapshot.service),
+    destinationPrincipal: snapshot.identity,
     security: peer === null ? 'none' : 'mutual_tls',
   };
+}
+
+function namespaceOf(spiffeId: string | undefined): string {
+  return accountOf(spiffeId ?? '')?.namespace ?? unknown;
 }
 
 /** `reviews-v1` of `reviews-v1-2`: Istio's workload labels name the deployment, not the replica. */

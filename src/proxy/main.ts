@@ -20,7 +20,10 @@ const dnsPort = 53;
 const log = createLog('sidecar');
 const stdout = new LineWriter(process.stdout);
 
-function fromEnvironment(): Pick<SidecarOptions, 'workload' | 'service' | 'kind' | 'trustDomain' | 'trustBundlePem'> {
+function fromEnvironment(): Pick<
+  SidecarOptions,
+  'workload' | 'service' | 'kind' | 'trustDomain' | 'spiffeId' | 'trustBundlePem'
+> {
   const read = (key: keyof typeof sidecarEnv): string => {
     const value = process.env[sidecarEnv[key]];
     if (value === undefined || value === '') throw new Error(`${sidecarEnv[key]} is not set`);
@@ -33,6 +36,7 @@ function fromEnvironment(): Pick<SidecarOptions, 'workload' | 'service' | 'kind'
     service: read('service'),
     kind,
     trustDomain: read('trustDomain'),
+    spiffeId: read('identity'),
     trustBundlePem: Buffer.from(read('trustBundle'), 'base64').toString('latin1'),
   };
 }

@@ -2,7 +2,6 @@
 import type { Clock } from '../async/clock.ts';
 import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
-import { serviceId } from '../identity/spiffe-id.ts';
 import { ports as istioPorts } from '../snapshot/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { AdminServers } from './admin.ts';
@@ -42,6 +41,8 @@ export interface SidecarOptions {
   readonly service: string;
   readonly kind: 'sidecar' | 'gateway';
   readonly trustDomain: string;
+  /** SPIFFE ID that it asks for; a certificate for another one is refused. */
+  readonly spiffeId: string;
   /** PEM of the roots that a daemon's certificate must come from. */
   readonly trustBundlePem: string;
   readonly hosts: {
@@ -156,7 +157,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   // The daemon: it sends rules and certificates and hears of the app.
   const probe = new AppProbe(clock, options.listeningPorts, state => control.send({ kind: 'app', ...state }));
   const renewal = new Renewal({
-    spiffeId: serviceId(options.trustDomain, options.service),
+    spiffeId: options.spiffeId,
     identity,
     clock,
     random: random.next,

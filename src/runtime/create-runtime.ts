@@ -95,10 +95,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     }
     const { sidecarEnvironment } = options;
     const environmentHash =
-      sidecarEnvironment === undefined
-        ? null
-        : ({ identity }: DesiredPod) =>
-            hashOf(sidecarEnvironment({ workload: identity.workload, service: identity.service, kind: identity.kind }));
+      sidecarEnvironment === undefined ? null : ({ facts }: DesiredPod) => hashOf(sidecarEnvironment(facts));
     return reconcile(
       { project, config, pods, pauseImage: settings.pauseImage, sidecarImage: settings.sidecarImage },
       { pods: seen, images: present, networks: new Set(networks.map(one => one.name)), volumes: volumeNames },

@@ -6,6 +6,7 @@ import { appBody } from './app-body.ts';
 import type { ContainerBody } from './docker.ts';
 import { containerName, type PodIdentity } from './labels.ts';
 import { gatewayPause, servicePause, sidecarBody } from './pod-body.ts';
+import type { SidecarFacts } from './runtime.ts';
 
 /** A container to be; its hash covers all but labels and the image's content. */
 export interface DesiredContainer {
@@ -17,6 +18,8 @@ export interface DesiredContainer {
 /** A pod as the configuration wants it. */
 export interface DesiredPod {
   readonly identity: PodIdentity;
+  /** For the sidecar's environment. */
+  readonly facts: SidecarFacts;
   readonly pause: DesiredContainer;
   /** Without its environment, which is added when it is made. */
   readonly sidecar: DesiredContainer;
@@ -58,6 +61,7 @@ export function desiredPods(config: MeshConfig, settings: PodSettings): readonly
         const secrets = files.map(file => [file.path, settings.secretValues.get(file.secret) ?? '']);
         return {
           identity,
+          facts: factsOf(identity, service),
           pause: desired(containerName(identity, 'pause'), servicePause(version.container, pauseSettings(settings, identity))),
           sidecar: desired(containerName(identity, 'sidecar'), sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
           app: {
@@ -75,6 +79,7 @@ export function desiredPods(config: MeshConfig, settings: PodSettings): readonly
     const identity = identify(settings, gateway.name, '', 1, 'gateway', gateway.name);
     return {
       identity,
+      facts: factsOf(identity, { namespace: config.namespace, account: gateway.name }),
       pause: desired(containerName(identity, 'pause'), gatewayPause(gateway, pauseSettings(settings, identity))),
       sidecar: desired(containerName(identity, 'sidecar'), sidecarBody(settings.sidecarImage, config.proxy.memoryBytes, {})),
       app: null,
@@ -83,6 +88,13 @@ export function desiredPods(config: MeshConfig, settings: PodSettings): readonly
     };
   });
   return [...pods, ...gateways].sort((a, b) => (a.identity.workload < b.identity.workload ? -1 : 1));
+}
+
+function factsOf(
+  { workload, service, kind }: PodIdentity,
+  { namespace, account }: Pick<SidecarFacts, 'namespace' | 'account'>,
+): SidecarFacts {
+  return { workload, service, kind, namespace, account };
 }
 
 /** A short hash of plain data, blind to the order of keys. */

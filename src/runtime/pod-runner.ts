@@ -37,8 +37,8 @@ export async function bringUp(
   signal: AbortSignal,
 ): Promise<void> {
   const { docker } = runner;
-  const { workload, service, kind } = pod.identity;
-  const environment = hooks.sidecarEnvironment({ workload, service, kind });
+  const { workload } = pod.identity;
+  const environment = hooks.sidecarEnvironment(pod.facts);
   const pauseId = seen?.pause?.id ?? (await create(runner, pod, 'pause', pod.pause, null, {}));
   signal.throwIfAborted();
   const [sidecarId, appId] = await Promise.all([

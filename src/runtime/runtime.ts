@@ -75,10 +75,20 @@ export type Progress =
   | { readonly kind: 'progress'; readonly operation: Operation; readonly detail: string }
   | { readonly kind: 'failed'; readonly operation: Operation; readonly detail: string };
 
+/** What the public environment of a sidecar is made from. */
+export interface SidecarFacts {
+  readonly workload: string;
+  readonly service: string;
+  readonly kind: 'service' | 'gateway';
+  /** With `account`: whose certificate it asks for. */
+  readonly namespace: string;
+  readonly account: string;
+}
+
 /** Where the runtime has to wait for the planes. */
 export interface RuntimeHooks {
   /** Public environment for the sidecar of a workload (see snapshot/channel `sidecarEnv`). */
-  sidecarEnvironment(pod: { workload: string; service: string; kind: 'service' | 'gateway' }): Readonly<Record<string, string>>;
+  sidecarEnvironment(pod: SidecarFacts): Readonly<Record<string, string>>;
   /** Resolves when the sidecar of the pod serves (first snapshot acked). Called after its container started, before the app starts. */
   sidecarReady(pod: ObservedPod, signal: AbortSignal): Promise<void>;
   /** Called when all images are there, before any pod is made. */
@@ -102,7 +112,7 @@ export interface PlanOptions {
   readonly build?: boolean;
   /** A user asks (`mesh up`), not the daemon's loop: ended apps start again, moved tags count, `pull: always` pulls. @default false */
   readonly initial?: boolean;
-  /** When given, pods whose sidecar was made with another environment (a new CA) are recreated. */
+  /** When given, pods whose sidecar was made with another environment (a new CA, another account) are recreated. */
   readonly sidecarEnvironment?: RuntimeHooks['sidecarEnvironment'];
 }
 

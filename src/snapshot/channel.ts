@@ -24,6 +24,8 @@ export const sidecarEnv = {
   service: 'MESH_SERVICE',
   kind: 'MESH_KIND',
   trustDomain: 'MESH_TRUST_DOMAIN',
+  /** SPIFFE ID that the sidecar asks for, and takes no other. */
+  identity: 'MESH_IDENTITY',
   trustBundle: 'MESH_TRUST_BUNDLE',
 } as const;
 

@@ -1,13 +1,11 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
-import { authorizers, pathNormalization, tokens } from './access-shapes.ts';
+import { accessPolicy, authorizers, pathNormalization, tokens } from './access-shapes.ts';
 import { cluster } from './cluster-shapes.ts';
-import { anyText, dnsName, domain, ipv4, method, name, port, principal, protocol, upstreamProtocol } from './forms.ts';
+import { anyText, dnsName, domain, ipv4, name, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
 import { flag, list, nullable, object, oneOf, optional, SnapshotError, text, whole } from './shape.ts';
 import type {
-  AccessPolicy,
-  AccessRule,
   DnsRecord,
   GatewayClients,
   GatewayListener,
@@ -20,16 +18,6 @@ import type {
 } from './snapshot.ts';
 
 export { SnapshotError } from './shape.ts';
-
-const accessRule = object<AccessRule>({
-  name: anyText,
-  action: oneOf('allow', 'deny'),
-  principals: list(principal),
-  methods: list(method),
-  paths: list(name),
-  hosts: list(name),
-});
-const accessPolicy = object<AccessPolicy>({ default: oneOf('allow', 'deny'), rules: list(accessRule) });
 
 const inbound = object<InboundListener>({
   port,
@@ -94,6 +82,7 @@ const snapshotShape = object<Snapshot>({
   serviceVersion: anyText,
   kind: oneOf('sidecar', 'gateway'),
   trustDomain: text(/^[a-z0-9._-]+$/, 'a trust domain'),
+  identity: spiffe,
   inbound: list(inbound, listener => String(listener.port)),
   outbound: list(outbound, listener => `${listener.address}:${listener.port}`),
   gateway: list(gateway, listener => String(listener.port)),

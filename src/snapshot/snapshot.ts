@@ -4,7 +4,7 @@
  * every default filled, every list sorted. A consumer decides nothing that could have been decided at compile time.
  * An optional field that is absent is a feature that is not configured: it costs nothing on the request's way.
  */
-import type { ExternalAuthorizer, PathNormalization } from './access-policy.ts';
+import type { AccessPolicy, ExternalAuthorizer, PathNormalization } from './access-policy.ts';
 import type { ConnectionLimits, HashPolicy, HealthCheck, OutlierPolicy, TlsOrigination } from './cluster-policy.ts';
 import type { Fault, RateLimit, RouteTable, WeightedCluster } from './route-rule.ts';
 import type { TokenIssuer } from './token-policy.ts';
@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly kind: 'sidecar' | 'gateway';
   /** SPIFFE trust domain, e.g. `bookshop.local`. */
   readonly trustDomain: string;
+  /** SPIFFE ID of the workload: what it shows and what it is counted as. */
+  readonly identity: string;
   readonly inbound: readonly InboundListener[];
   readonly outbound: readonly OutboundListener[];
   readonly gateway: readonly GatewayListener[];
@@ -206,22 +208,4 @@ export interface DnsRecord {
   /** Lower case, no trailing dot. */
   readonly name: string;
   readonly address: string;
-}
-
-/** Deny rules first, then: no allow rule and default allow → allowed; an allow rule matches → allowed; else denied. */
-export interface AccessPolicy {
-  readonly default: 'allow' | 'deny';
-  readonly rules: readonly AccessRule[];
-}
-
-/** Fields AND, values of one field OR, an empty list = any. */
-export interface AccessRule {
-  readonly name: string;
-  readonly action: 'allow' | 'deny';
-  /** SPIFFE IDs of callers; `*` = any authenticated caller. Plaintext callers never match a non-empty list. */
-  readonly principals: readonly string[];
-  readonly methods: readonly string[];
-  /** `/a` exact, `/a*` prefix, `*.css` suffix; judged on the normalised path without query. */
-  readonly paths: readonly string[];
-  readonly hosts: readonly string[];
 }

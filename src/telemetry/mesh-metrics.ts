@@ -8,10 +8,12 @@ export interface Edge {
   /** Which sidecar counts. */
   readonly reporter: 'source' | 'destination';
   readonly sourceWorkload: string;
+  readonly sourceNamespace: string;
   readonly sourceApp: string;
   readonly sourceVersion: string;
   readonly sourcePrincipal: string;
   readonly destinationWorkload: string;
+  readonly destinationNamespace: string;
   readonly destinationService: string;
   readonly destinationVersion: string;
   readonly destinationPrincipal: string;
@@ -177,13 +179,16 @@ function edgeLabels(edge: Edge): string {
   return labels({
     reporter: edge.reporter,
     source_workload: edge.sourceWorkload,
+    source_workload_namespace: edge.sourceNamespace,
     source_app: edge.sourceApp,
     source_version: edge.sourceVersion,
     source_principal: edge.sourcePrincipal,
     destination_workload: edge.destinationWorkload,
+    destination_workload_namespace: edge.destinationNamespace,
     destination_app: edge.destinationService,
     destination_service: edge.destinationService,
     destination_service_name: edge.destinationService,
+    destination_service_namespace: edge.destinationNamespace,
     destination_version: edge.destinationVersion,
     destination_principal: edge.destinationPrincipal,
     connection_security_policy: edge.security,

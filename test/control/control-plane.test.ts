@@ -67,7 +67,7 @@ test('a sidecar is dialled, gets its SVID and its snapshot, and is ready', async
   await control.settled();
   assert.deepEqual(a.snapshots.at(-1), control.snapshot('a-1'));
   const leaf = await leafOf(a);
-  assert.equal(readLeaf(leaf.raw).spiffeId, serviceId(trustDomain, 'a'));
+  assert.equal(readLeaf(leaf.raw).spiffeId, serviceId(trustDomain, 'default', 'a'));
   assert.equal(a.svid?.bundlePem, control.bundlePem);
   const [status] = control.status();
   assert.equal(status?.sync, 'SYNCED');
@@ -81,7 +81,7 @@ test('a sidecar that asks for another service gets its own name', async () => {
   control.setConfig(mesh(two));
   control.setPods([pod('a', '', 2, { controlPort: a.port })]);
   await control.whenReady('a-1', soon());
-  assert.equal(readLeaf((await leafOf(a)).raw).spiffeId, serviceId(trustDomain, 'a'));
+  assert.equal(readLeaf((await leafOf(a)).raw).spiffeId, serviceId(trustDomain, 'default', 'a'));
 });
 
 test('nothing is sent to a listener whose key is not in the log', async () => {
@@ -334,7 +334,7 @@ test('of many CSRs at once only a few are signed, the newest among them', async 
   await eventually(() => assert.ok(events.some(event => event.kind === 'ack')));
   for (let i = 0; i < 50; i++) a.send({ kind: 'csr', pem: 'nonsense' });
   const key = newKey();
-  a.send({ kind: 'csr', pem: createCsr(key, serviceId(trustDomain, 'a')) });
+  a.send({ kind: 'csr', pem: createCsr(key, serviceId(trustDomain, 'default', 'a')) });
   await eventually(() => assert.ok(new X509Certificate(a.svid?.chainPem ?? '').checkPrivateKey(key)));
 });
 

@@ -69,6 +69,8 @@ export function mesh(short: MeshShort): MeshConfig {
   return {
     name: 'bookshop',
     trustDomain: 'bookshop.local',
+    namespace: 'default',
+    identity: { ttlMs: 86_400_000, trustDomainAliases: [] },
     baseDir: '/bookshop',
     files: [],
     volumes: [],
@@ -94,6 +96,8 @@ export function mesh(short: MeshShort): MeshConfig {
     services: Object.entries(short.services ?? {})
       .map(([name, { ports, versions, routes, publish, ...rest }]) => ({
         name,
+        namespace: 'default',
+        account: name,
         aliases: [],
         mtls: 'strict' as const,
         balancer: 'round-robin' as const,

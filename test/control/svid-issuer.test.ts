@@ -17,7 +17,7 @@ const clock = { ...systemClock, now: () => now };
 const directory = await mkdtemp(join(tmpdir(), 'mesh-issuer-'));
 after(() => rm(directory, { recursive: true, force: true }));
 const authority = await Authority.open({ directory, trustDomain: 'a.local', clock });
-const id = serviceId('a.local', 'a');
+const id = serviceId('a.local', 'default', 'a');
 const issuer = () => new SvidIssuer({ authority, clock, random: () => 0.5, ttlMs: 24 * hourMs });
 
 test("the daemon's SVID is shared until half of its life is over", async () => {

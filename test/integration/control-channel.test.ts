@@ -52,7 +52,7 @@ class SmallSidecar {
       onMessage: message => this.#take(message),
     });
     this.#renewal = new Renewal({
-      spiffeId: serviceId(trustDomain, service),
+      spiffeId: serviceId(trustDomain, 'default', service),
       identity: this.identity,
       clock: systemClock,
       random: Math.random,
@@ -109,7 +109,7 @@ test('the two ends know each other, and a daemon that comes back pushes nothing'
   first.control.setPods([pod('a', '', 2, { controlPort: port, app: 'absent' })]);
   await first.control.whenReady('a-1', AbortSignal.timeout(15_000));
   await eventually(() => assert.equal(sidecar.identity.gap, null));
-  assert.equal(sidecar.identity.svid?.spiffeId, serviceId(trustDomain, 'a'));
+  assert.equal(sidecar.identity.svid?.spiffeId, serviceId(trustDomain, 'default', 'a'));
   const running = sidecar.snapshot;
   first.control.close();
 

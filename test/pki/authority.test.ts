@@ -66,7 +66,7 @@ for (const umask of ['000', '022', '777']) {
 test('an SVID follows the rules and verifies against the root', async () => {
   const authority = await open(fresh());
   const key = newKey();
-  const id = serviceId(trustDomain, 'reviews');
+  const id = serviceId(trustDomain, 'default', 'reviews');
   const before = Date.now();
   const issued = await authority.issue(createCsr(key, id), id);
   const leaf = new X509Certificate(issued.chainPem);
@@ -86,7 +86,7 @@ test('an SVID follows the rules and verifies against the root', async () => {
 
 test('serial numbers are positive, random and never repeat', async () => {
   const authority = await open(fresh());
-  const id = serviceId(trustDomain, 'a');
+  const id = serviceId(trustDomain, 'default', 'a');
   const csr = createCsr(newKey(), id);
   const serials = await Promise.all(Array.from({ length: 20 }, async () => (await authority.issue(csr, id)).serialNumber));
   assert.equal(new Set(serials).size, 20);
@@ -95,8 +95,11 @@ test('serial numbers are positive, random and never repeat', async () => {
 
 test('identity comes from the caller, never from the CSR', async () => {
   const authority = await open(fresh());
-  const issued = await authority.issue(createCsr(newKey(), serviceId(trustDomain, 'ratings')), serviceId(trustDomain, 'reviews'));
-  assert.equal(readLeaf(new X509Certificate(issued.chainPem).raw).spiffeId, serviceId(trustDomain, 'reviews'));
+  const issued = await authority.issue(
+    createCsr(newKey(), serviceId(trustDomain, 'default', 'ratings')),
+    serviceId(trustDomain, 'default', 'reviews'),
+  );
+  assert.equal(readLeaf(new X509Certificate(issued.chainPem).raw).spiffeId, serviceId(trustDomain, 'default', 'reviews'));
 
   const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
   const greedy = await Pkcs10CertificateRequestGenerator.create({
@@ -110,13 +113,15 @@ test('identity comes from the caller, never from the CSR', async () => {
       ]),
     ],
   });
-  const leaf = new X509Certificate((await authority.issue(greedy.toString('pem'), serviceId(trustDomain, 'reviews'))).chainPem);
-  assert.equal(leaf.subjectAltName, `URI:${serviceId(trustDomain, 'reviews')}`);
+  const leaf = new X509Certificate(
+    (await authority.issue(greedy.toString('pem'), serviceId(trustDomain, 'default', 'reviews'))).chainPem,
+  );
+  assert.equal(leaf.subjectAltName, `URI:${serviceId(trustDomain, 'default', 'reviews')}`);
 });
 
 test('a CSR that is damaged, signed by another key, too large or not P-256 is refused', async () => {
   const authority = await open(fresh());
-  const id = serviceId(trustDomain, 'a');
+  const id = serviceId(trustDomain, 'default', 'a');
   const good = createCsr(newKey(), id);
   const der = Buffer.from(good.replace(/-----[^-]+-----|\s/g, ''), 'base64');
   der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
@@ -135,7 +140,7 @@ test('a CSR that is damaged, signed by another key, too large or not P-256 is re
 
 test('only identities of the own trust domain are signed', async () => {
   const authority = await open(fresh());
-  const csr = createCsr(newKey(), serviceId(trustDomain, 'a'));
+  const csr = createCsr(newKey(), serviceId(trustDomain, 'default', 'a'));
   for (const id of ['spiffe://other.local/ns/default/sa/a', `spiffe://${trustDomain}`, 'reviews', ''])
     await assert.rejects(authority.issue(csr, id), refused('request', null));
 });
@@ -179,7 +184,7 @@ test('a root past its end is refused by name; an SVID never outlives the root', 
   const tenYears = 3650 * 86_400_000;
   await assert.rejects(open(directory, start + tenYears), refused('expired', join(directory, `${trustDomain}.pem`)));
   const late = await open(directory, start + tenYears - 3_600_000);
-  const id = serviceId(trustDomain, 'a');
+  const id = serviceId(trustDomain, 'default', 'a');
   assert.equal((await late.issue(createCsr(newKey(), id), id)).expiresAtMs, start + tenYears);
 });
 
@@ -193,7 +198,7 @@ test('a directory that cannot be made is an error that names the file', async ()
 test('a short-lived SVID is not due for renewal when it is made', async () => {
   const now = Date.UTC(2026, 0, 1);
   const authority = await open(fresh(), now);
-  const id = serviceId(trustDomain, 'a');
+  const id = serviceId(trustDomain, 'default', 'a');
   const key = newKey();
   const issued = await authority.issue(createCsr(key, id), id, 10_000);
   const svid = createSvid(key, issued.chainPem, authority.bundlePem, id);

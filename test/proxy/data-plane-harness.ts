@@ -46,6 +46,7 @@ export const emptySnapshot: Snapshot = {
   serviceVersion: 'v1',
   kind: 'sidecar',
   trustDomain: 'test.local',
+  identity: 'spiffe://test.local/ns/default/sa/reviews',
   inbound: [],
   outbound: [],
   gateway: [],

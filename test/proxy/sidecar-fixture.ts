@@ -42,6 +42,7 @@ export async function startOnLoopback(
     service,
     kind: options.kind ?? 'sidecar',
     trustDomain: 'bookshop.local',
+    spiffeId: serviceId('bookshop.local', 'default', service),
     trustBundlePem: ca.bundlePem,
     hosts: {
       outbound: loopback,
@@ -75,6 +76,7 @@ export function snapshotOf(service: string, parts: Partial<Snapshot> & { readonl
     serviceVersion: '',
     kind: 'sidecar',
     trustDomain: 'bookshop.local',
+    identity: serviceId('bookshop.local', 'default', service),
     inbound: [],
     outbound: [],
     gateway: [],
@@ -105,7 +107,7 @@ export function towards(
   service: string,
   protocol: 'http' | 'tcp',
   inboundPort: number,
-  identities: readonly string[] = [serviceId('bookshop.local', service)],
+  identities: readonly string[] = [serviceId('bookshop.local', 'default', service)],
 ): Pick<Snapshot, 'outbound' | 'clusters' | 'routeTables'> {
   const name = `outbound|9080||${service}`;
   const split = [{ cluster: name, weight: 1 }];

@@ -54,6 +54,8 @@ export function versionConfig(name: string, container: ContainerConfig, more: Pa
 export function serviceConfig(name: string, versions: readonly VersionConfig[], port: number | null): ServiceConfig {
   return {
     name,
+    namespace: 'default',
+    account: name,
     aliases: [],
     ports: port === null ? [] : [{ port, name: '', protocol: 'http', protocolFrom: 'config' }],
     versions,
@@ -82,6 +84,8 @@ export function meshConfig(services: readonly ServiceConfig[], more: Partial<Mes
   return {
     name: 'shop',
     trustDomain: 'shop.local',
+    namespace: 'default',
+    identity: { ttlMs: 86_400_000, trustDomainAliases: [] },
     baseDir: '/shop',
     files: ['/shop/mesh.yaml'],
     services,

@@ -8,6 +8,7 @@ export const fixture: Snapshot = {
   serviceVersion: '',
   kind: 'sidecar',
   trustDomain: 'bookshop.local',
+  identity: 'spiffe://bookshop.local/ns/default/sa/storefront',
   inbound: [
     {
       port: 9080,

@@ -118,7 +118,7 @@ export class StandInSidecar {
     });
     const say = (message: ToDaemon) => socket.write(encodeFrame(message));
     say({ kind: 'hello', protocol, workload: helloWorkload, version: this.running, svidExpiresAtMs: null, apps: [] });
-    if (askFor !== undefined) say({ kind: 'csr', pem: createCsr(newKey(), serviceId(trustDomain, askFor)) });
+    if (askFor !== undefined) say({ kind: 'csr', pem: createCsr(newKey(), serviceId(trustDomain, 'default', askFor)) });
   }
 
   #take(message: ToSidecar, socket: TLSSocket): void {

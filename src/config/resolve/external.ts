@@ -6,7 +6,7 @@ import type { MeshSpec } from '../schema/mesh.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { checkPolicy, policyOf } from './policy.ts';
 import type { Report } from './report.ts';
-import { checkName } from './services.ts';
+import { checkName, namespaceOf } from './services.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** Services outside the mesh, without their routes. In the order of the file. */
@@ -60,7 +60,7 @@ export function resolveExternal(
     checkParts(external, path, report);
     const endpoints = external.addresses?.length ?? 0;
     checkPolicy(external, path, { endpoints, onlyTcp: (external.protocol ?? 'http') !== 'http' }, report);
-    return build(name, external, path, files);
+    return build(name, external, { path, files, namespace: namespaceOf(spec) });
   });
 }
 
@@ -145,11 +145,17 @@ function checkParts(external: ExternalSpec, path: YamlPath, report: Report): voi
     error('addresses', 'bad-value', '`addresses` with `resolution: dns`', 'remove one of the two');
 }
 
-function build(name: string, external: ExternalSpec, path: YamlPath, files: TlsFiles): ExternalConfig {
+function build(
+  name: string,
+  external: ExternalSpec,
+  { path, files, namespace }: { readonly path: YamlPath; readonly files: TlsFiles; readonly namespace: string },
+): ExternalConfig {
   const { hosts, port, protocol: speaks = 'http', tls } = external;
   const caPem = tls?.ca === undefined ? null : files.roots(tls.ca, [...path, 'tls', 'ca']);
   return {
     name,
+    namespace,
+    account: name,
     aliases: [],
     ports: [{ port, name: '', protocol: speaks === 'http' ? 'http' : 'tcp', protocolFrom: 'config' }],
     versions: [],

@@ -16,12 +16,14 @@ import { checkHostNamespaces } from './host-namespaces.ts';
 import { type PrivilegeFacts, privilegeDiagnostics } from './privilege.ts';
 import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
-import { resolveServices } from './services.ts';
+import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
 import { udpDiagnostics } from './udp.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
 const defaultProxyMemoryBytes = 128 * 1024 * 1024;
+/** As in Istio and SPIRE: a daemon may be away for hours. */
+const defaultSvidTtlMs = 24 * 3_600_000;
 
 /** Everything that was read, in its checked shape. */
 export interface ResolveInput {
@@ -74,6 +76,11 @@ export function resolve(input: ResolveInput): Resolved {
   const config: MeshConfig = {
     name: input.name,
     trustDomain: spec.trustDomain ?? `${input.name}.local`,
+    namespace: namespaceOf(spec),
+    identity: {
+      ttlMs: spec.identity?.ttl ?? defaultSvidTtlMs,
+      trustDomainAliases: [...new Set(spec.identity?.trustDomainAliases ?? [])].sort(compareText),
+    },
     baseDir: input.baseDir,
     files: [...new Set([...input.files, ...tlsFiles.looked])].sort(compareText),
     services,

@@ -183,6 +183,8 @@ function build(
   }
   return {
     name,
+    namespace: spec?.namespace ?? namespaceOf(mesh),
+    account: spec?.account ?? name,
     aliases: unique([...(spec?.aliases ?? []), ...parts.flatMap(part => part.source.aliases)].map(alias => alias.toLowerCase())),
     ports,
     ...(ports.length > 0 || protocol === undefined ? {} : { protocol }),
@@ -206,6 +208,11 @@ function withoutTakenAliases(services: readonly ServiceConfig[], homes: Readonly
     for (const alias of aliases) taken.add(alias);
     return { ...service, aliases };
   });
+}
+
+/** Of everything for which nothing else is said. */
+export function namespaceOf(mesh: MeshSpec): string {
+  return mesh.namespace ?? 'default';
 }
 
 /** Checks a name written in mesh.yaml. */

@@ -3,7 +3,7 @@ import { parseDuration, parsePercent, parseSize } from '../units.ts';
 import { field, integer } from './field.ts';
 
 /** Milliseconds from `2s`. */
-export const duration = field<number>(parseDuration, {
+export const duration = field<number>(value => parseDuration(value), {
   type: 'string',
   pattern: '^((\\d+(\\.\\d+)?(ms|s|m|h|d))+|.*\\$.*)$',
   examples: ['2s', '500ms'],
@@ -92,6 +92,24 @@ export const trustDomain = field<string>(
       ? value
       : { problem: `${shown(value)} is not a trust domain`, hint: 'lower case letters, digits, `.`, `-`, `_`: `bookshop.local`' },
   { type: 'string', examples: ['bookshop.local'] },
+);
+
+/** Part of identities: a DNS label, as everywhere where there are namespaces. */
+export const namespace = field<string>(
+  value =>
+    typeof value === 'string' && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
+      ? value
+      : { problem: `${shown(value)} is not a namespace`, hint: 'lower case letters, digits and `-`, at most 63: `shop`' },
+  { type: 'string', pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|.*\\$.*)$', examples: ['shop'] },
+);
+
+/** Last part of an identity: one segment of a SPIFFE ID. */
+export const account = field<string>(
+  value =>
+    typeof value === 'string' && /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/.test(value)
+      ? value
+      : { problem: `${shown(value)} is not an account`, hint: 'letters, digits, `.`, `-` and `_`: `bookinfo`' },
+  { type: 'string', examples: ['bookinfo'] },
 );
 
 /** An address on this machine to listen at. */

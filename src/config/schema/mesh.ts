@@ -4,7 +4,8 @@ import { access } from './access.ts';
 import { external } from './external.ts';
 import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { gateway } from './gateway.ts';
-import { size, trustDomain } from './leaves.ts';
+import { identity } from './identity.ts';
+import { namespace, size, trustDomain } from './leaves.ts';
 import { routes } from './route.ts';
 import { mtlsMode, service } from './service.ts';
 
@@ -55,6 +56,10 @@ export const meshSchema = fields(
         'Compose files whose services run in the mesh; later files override earlier ones. What mesh.yaml says goes on top.',
       ),
     trustDomain: trustDomain.optional().describe('Domain of the identities. Default `<name>.local`.'),
+    namespace: namespace
+      .optional()
+      .describe('Namespace of gateways and services: a part of their identity, not of their names. Default `default`.'),
+    identity: identity.optional().describe('How long identities last, and former names of the trust domain.'),
     services: namedMap(service, '`services: {web: {image: shop/web, port: 8080}}`, each service by name, `web: …`')
       .optional()
       .describe('Services by name: those of the compose files that need more said, and those written here.'),

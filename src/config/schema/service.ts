@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
-import { host, port } from './leaves.ts';
+import { account, host, namespace, port } from './leaves.ts';
 import { policyFields, rateLimits } from './policy.ts';
 
 type ComposeKey = (typeof composeServiceKeys)[number];
@@ -50,6 +50,12 @@ export const service = fields(
       .describe('Versions of the service: each a compose service by name, or a service written in place.'),
     replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
     mtls: mtlsMode.optional().describe('Overrides `mtls` of the mesh.'),
+    account: account
+      .optional()
+      .describe(
+        "Identity `spiffe://<trust domain>/ns/<namespace>/sa/<account>`; services may share one. Default: the service's name.",
+      ),
+    namespace: namespace.optional().describe('Overrides `namespace` of the mesh.'),
     ...policyFields,
     rateLimit: rateLimits.optional().describe('Token bucket at the sidecar of the service, beyond it 429: one, or a list.'),
     aliases: oneOrMany(host, '`[catalog]`').optional().describe('Other DNS names of the service.'),

@@ -1,21 +1,21 @@
 /** Access rules of one service. */
+import { identityOf } from '../../config/identity-of.ts';
 import type { AccessRuleConfig, MeshConfig } from '../../config/mesh-config.ts';
-import { serviceId } from '../../identity/spiffe-id.ts';
 import type { AccessPolicy, AccessRule, ListenerProtocol } from '../../snapshot/snapshot.ts';
 
 /** The rules that protect a service on a port of this protocol; `null` when nothing restricts it. */
 export function compileAccess(config: MeshConfig, service: string, protocol: ListenerProtocol): AccessPolicy | null {
   const rules = config.access.rules
     .filter(rule => rule.to.length === 0 || rule.to.includes(service))
-    .map(rule => compileRule(rule, config.trustDomain));
+    .map(rule => compileRule(rule, config));
   if (rules.length === 0 && config.access.default === 'allow') return null;
   const policy: AccessPolicy = { default: config.access.default, rules };
   return protocol === 'tcp' ? withoutHttp(policy) : policy;
 }
 
-function compileRule(rule: AccessRuleConfig, trustDomain: string): AccessRule {
+function compileRule(rule: AccessRuleConfig, config: MeshConfig): AccessRule {
   const principals = [
-    ...rule.from.map(name => (name === '*' ? name : serviceId(trustDomain, name))),
+    ...rule.from.map(name => (name === '*' ? name : identityOf(config, name))),
     ...rule.principals.map(id => (id === '*' || id.startsWith('spiffe://') ? id : `spiffe://${id}`)),
   ];
   return {

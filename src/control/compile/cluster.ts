@@ -1,6 +1,6 @@
 /** Clusters: the endpoints of one service, version and port, and the policy for reaching them. */
+import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
-import { serviceId } from '../../identity/spiffe-id.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { externalCluster, externalOf } from './external-cluster.ts';
@@ -34,7 +34,7 @@ export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: r
     endpoints: service === undefined ? [] : endpointsOf(key, service, workloads),
     balancer: 'round-robin',
     connectTimeoutMs,
-    identities: [serviceId(config.trustDomain, key.service)],
+    identities: [identityOf(config, key.service)],
     idleTimeoutMs,
     ...(service === undefined ? {} : clusterPolicy(service, key.port)),
     ...(external === undefined ? {} : externalCluster(key, external)),

@@ -2,6 +2,7 @@
  * `MeshConfig` + registry → one `Snapshot` per workload. Pure: reads no clock and does no I/O; the same input gives the same bytes.
  * Any change of input re-runs all of it; nobody patches a snapshot.
  */
+import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig, RouteRuleConfig } from '../../config/mesh-config.ts';
 import { contentHash } from '../../snapshot/content-hash.ts';
 import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
@@ -65,6 +66,7 @@ export function compile(input: CompileInput): Compiled {
       serviceVersion: workload.version,
       kind: workload.kind,
       trustDomain: config.trustDomain,
+      identity: identityOf(config, workload.service),
       inbound,
       egress: config.egress,
       accessLog: config.proxy.accessLog,

@@ -11,6 +11,7 @@ import { systemClock } from '../../../src/async/clock.ts';
 import { createRandom } from '../../../src/async/random.ts';
 import { compile } from '../../../src/control/compile/compile.ts';
 import { emptyRegistry, observe, type PodView, workloadsOf } from '../../../src/control/registry.ts';
+import { serviceId } from '../../../src/identity/spiffe-id.ts';
 import { loadMesh } from '../../../src/interop/load-mesh.ts';
 import type { MeshDocument } from '../../../src/interop/mesh-document.ts';
 import { type Sidecar, startSidecar } from '../../../src/proxy/sidecar.ts';
@@ -176,6 +177,7 @@ export class ConformanceMesh implements AsyncDisposable {
       service,
       kind,
       trustDomain: 'bookshop.local',
+      spiffeId: serviceId('bookshop.local', 'default', service),
       trustBundlePem: ca.bundlePem,
       hosts: {
         outbound: loopback,
