@@ -1,4 +1,4 @@
-import { colon, cr, lf, nameByte, space, tab, valueByte } from './chars.ts';
+import { colon, cr, foldedByte, lf, nameByte, space, tab, valueByte } from './chars.ts';
 import { bit, field, knownField } from './known-field.ts';
 
 /** More fields than this are refused with 431. Envoy allows 100, Node 2000. */
@@ -107,10 +107,10 @@ export class FieldSection {
     return i + 1 < this.count ? this.nameStart(i + 1) : this.end;
   }
 
-  /** Marks the fields of this (lower-case) name as meant for this hop only. */
-  nominate(text: string, base: number, name: string): void {
+  /** Marks the fields of this (lower-case) name as meant for this hop only. `lookalikes`: those too that CGI-like servers take for it. */
+  nominate(text: string, base: number, name: string, lookalikes = false): void {
     for (let i = 0; i < this.count; i++) {
-      if (!this.isNamed(i, text, base, name)) continue;
+      if (!(lookalikes ? this.#looksLike(i, text, base, name) : this.isNamed(i, text, base, name))) continue;
       this.#at[i * perField] = field.nominated;
       this.seen |= bit(field.nominated);
     }
@@ -125,6 +125,15 @@ export class FieldSection {
       const c = text.charCodeAt(start - base + k);
       if ((c >= 65 && c <= 90 ? c + 32 : c) !== name.charCodeAt(k)) return false;
     }
+    return true;
+  }
+
+  #looksLike(i: number, text: string, base: number, name: string): boolean {
+    const start = this.nameStart(i);
+    const length = this.nameEnd(i) - start;
+    if (length !== name.length) return false;
+    for (let k = 0; k < length; k++)
+      if (foldedByte[text.charCodeAt(start - base + k)] !== foldedByte[name.charCodeAt(k)]) return false;
     return true;
   }
 

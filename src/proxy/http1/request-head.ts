@@ -11,6 +11,7 @@ const expectationFailed = -417;
 /** RFC 9112 §2.2 asks to skip at least one empty line before a request. */
 const maxEmptyLines = 2;
 const maxMethodBytes = 24;
+const none: readonly string[] = [];
 
 /** A head as it came, to be read again when it is needed once more. */
 export interface KeptHead {
@@ -102,12 +103,27 @@ export class RequestHead {
 
   /** Value of all fields with this lower-case name, joined by a comma as RFC 9110 §5.3 allows; `null` where there is none. */
   named(name: string): string | null {
+    const written = this.#written?.get(name);
+    if (written !== undefined) return written;
     let joined: string | null = null;
     for (let i = 0; i < this.fields.count; i++) {
       if (!this.fields.isNamed(i, this.#text, this.#base, name)) continue;
       joined = joined === null ? this.#value(i) : `${joined},${this.#value(i)}`;
     }
     return joined;
+  }
+
+  /** Value of each field with this lower-case name, in order. */
+  values(name: string): readonly string[] {
+    const written = this.#written?.get(name);
+    if (written !== undefined) return written === null ? none : [written];
+    let found: string[] | null = null;
+    for (let i = 0; i < this.fields.count; i++) {
+      if (!this.fields.isNamed(i, this.#text, this.#base, name)) continue;
+      if (found === null) found = [this.#value(i)];
+      else found.push(this.#value(i));
+    }
+    return found ?? none;
   }
 
   /** The head to send upstream, but for the empty line that ends it: canonical, without the fields of `cut`, those of this hop and framing. `extra`: whole lines. */
@@ -117,10 +133,13 @@ export class RequestHead {
     if (this.#asItLies && (this.fields.seen & remove) === 0) out = this.#text.substring(0, this.fields.end - this.#base);
     else
       out = `${this.method} ${this.target} HTTP/1.1\r\n${this.#hostLine()}${this.fields.lines(this.#text, this.#base, remove | this.#hostCut())}`;
+    if (this.#written !== null) for (const [name, value] of this.#written) if (value !== null) out += `${name}: ${value}\r\n`;
     return out + extra;
   }
 
   #rewritten = false;
+  /** Fields that were set, by lower-case name; `null`: taken out. */
+  #written: Map<string, string | null> | null = null;
 
   #hostCut(): number {
     return this.#rewritten ? bit(field.host) : 0;
@@ -137,6 +156,17 @@ export class RequestHead {
   /** Leaves out every field of this lower-case name when the head is forwarded. */
   drop(name: string): void {
     this.fields.nominate(this.#text, this.#base, name);
+    if (this.#written?.has(name)) this.#written.set(name, null);
+  }
+
+  /**
+   * Puts one field in place of all of this lower-case name and of those that CGI-like servers take for it (`X_User`); `null`: none. Whoever asks for the field
+   * from now on gets this one. `value`: latin1, one line.
+   */
+  set(name: string, value: string | null): void {
+    this.fields.nominate(this.#text, this.#base, name, true);
+    this.#written ??= new Map();
+    this.#written.set(name, value);
   }
 
   /** Replaces the authority. */
@@ -153,11 +183,20 @@ export class RequestHead {
     this.#asItLies = false;
   }
 
+  /** Replaces the query; the empty string: none. */
+  setQuery(query: string): void {
+    const start = this.target.indexOf('?');
+    const path = start < 0 ? this.target : this.target.substring(0, start);
+    this.target = query === '' ? path : `${path}?${query}`;
+    this.#asItLies = false;
+  }
+
   /** What one field alone does not tell. Returns 0 or the negative status. */
   #judge(bytes: Buffer): number {
     const fields = this.fields;
     this.#asItLies = this.minor === 1;
     this.#rewritten = false;
+    this.#written = null;
     this.keepAlive = this.minor === 1;
     this.websocket = false;
     if (!fields.has(field.host) || (fields.repeated & bit(field.host)) !== 0) return badMessage;
