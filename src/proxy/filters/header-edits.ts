@@ -14,7 +14,7 @@ export interface ComposedEdits {
 }
 
 /** The connection's and the framing's: a rule that changed them would change where a message ends. `host` is rewritten, not edited. */
-const untouchable: ReadonlySet<string> = new Set([
+export const untouchable: ReadonlySet<string> = new Set([
   'host',
   'connection',
   'content-length',

@@ -1,0 +1,113 @@
+import type { CryptoKey, JWK } from 'jose';
+import type { TokenIssuer } from '../../snapshot/token-policy.ts';
+import { TokenCache } from './token-cache.ts';
+import type { ParsedToken } from './token-parse.ts';
+import type { TokenProblem } from './token-problem.ts';
+import type { VerifiedToken } from './verified-token.ts';
+
+/** A token whose signature is that of its issuer. Whether its time has come, or gone, is asked for each request. */
+export interface KnownToken {
+  readonly parsed: ParsedToken;
+  readonly issuer: TokenIssuer;
+  readonly token: VerifiedToken;
+}
+
+type Jwk = TokenIssuer['keys'][number];
+
+/** Checks signatures with the issuers' keys, and remembers which were good. Outlives a swap that leaves the issuers as they are. */
+export class TokenVerifier {
+  readonly #issuers: ReadonlyMap<string, TokenIssuer>;
+  readonly #known = new TokenCache<KnownToken>();
+  readonly #asked = new Map<string, Promise<TokenProblem | null>>();
+  readonly #imported = new Map<string, Promise<CryptoKey>>();
+
+  constructor(issuers: readonly TokenIssuer[]) {
+    this.#issuers = new Map(issuers.map(issuer => [issuer.issuer, issuer]));
+  }
+
+  /** By `iss`; `null` for somebody who is not configured. */
+  issuer(name: string): TokenIssuer | null {
+    return this.#issuers.get(name) ?? null;
+  }
+
+  /** A token that was verified before, by its text. */
+  known(text: string): KnownToken | null {
+    return this.#known.get(text);
+  }
+
+  /** Verifies a token, once for all who ask at the same time; a good one is known afterwards. Never rejects. */
+  verify(parsed: ParsedToken, issuer: TokenIssuer): Promise<TokenProblem | null> {
+    const { text } = parsed;
+    const before = this.#asked.get(text);
+    if (before !== undefined) return before;
+    const verdict = this.#verify(parsed, issuer).finally(() => this.#asked.delete(text));
+    this.#asked.set(text, verdict);
+    return verdict;
+  }
+
+  async #verify(parsed: ParsedToken, issuer: TokenIssuer): Promise<TokenProblem | null> {
+    const { text, alg, kid } = parsed;
+    if (issuer.keys.length === 0) return 'Jwks remote fetch is failed';
+    const keys = issuer.keys.filter(key => fits(key, alg, kid));
+    if (keys.length === 0) return "Jwks doesn't have key to match kid or alg from Jwt";
+    for (const key of keys) {
+      try {
+        const { compactVerify } = await import('jose');
+        await compactVerify(text, await this.#import(key, alg), { algorithms: [alg] });
+        this.#known.put({ parsed, issuer, token: whatItSays(parsed, issuer) });
+        return null;
+      } catch {
+        // Another key of the issuer may be the one; a key that cannot be used is none.
+      }
+    }
+    return 'Jwt verification fails';
+  }
+
+  /** With nothing but the numbers that the key is made of. */
+  #import(key: Jwk, alg: string): Promise<CryptoKey> {
+    const { kty, n, e, crv, x, y } = key;
+    const numbers = JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) as JWK;
+    const id = JSON.stringify([alg, numbers]);
+    const before = this.#imported.get(id);
+    if (before !== undefined) return before;
+    const imported = import('jose').then(async ({ importJWK }) => (await importJWK(numbers, alg)) as CryptoKey);
+    // One that cannot be imported is asked for again; whoever waits for it hears of it.
+    imported.catch(() => undefined);
+    this.#imported.set(id, imported);
+    return imported;
+  }
+}
+
+/** Whether a key may have signed with the algorithm: its type decides, never the token. A key without `kid` fits any. */
+function fits(key: Jwk, alg: string, kid: string): boolean {
+  if (kid !== '' && typeof key['kid'] === 'string' && key['kid'] !== '' && key['kid'] !== kid) return false;
+  if (typeof key['alg'] === 'string' && key['alg'] !== alg && !(isEdwards(key['alg']) && isEdwards(alg))) return false;
+  if (typeof key['use'] === 'string' && key['use'] !== 'sig') return false;
+  switch (key['kty']) {
+    case 'RSA':
+      return /^[RP]S/.test(alg);
+    case 'EC':
+      return alg === { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }[String(key['crv'])];
+    case 'OKP':
+      return key['crv'] === 'Ed25519' && isEdwards(alg);
+    default:
+      return false;
+  }
+}
+
+/** Two names of one algorithm. @see RFC 9864 */
+function isEdwards(alg: string): boolean {
+  return alg === 'EdDSA' || alg === 'Ed25519';
+}
+
+function whatItSays({ subject, audiences, claims }: ParsedToken, { issuer, spaceDelimited }: TokenIssuer): VerifiedToken {
+  const { azp } = claims;
+  return {
+    issuer,
+    principal: subject === '' ? '' : `${issuer}/${subject}`,
+    audiences,
+    presenter: typeof azp === 'string' ? azp : '',
+    claims,
+    spaceDelimited,
+  };
+}

@@ -1,0 +1,103 @@
+import type { ClaimHeader, TokenIssuer } from '../../snapshot/token-policy.ts';
+import type { Decision } from '../exchange/exchange-role.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { RuleParts } from '../route/rule-parts.ts';
+import type { RequestFilter, Wait } from './filter.ts';
+import { untouchable } from './header-edits.ts';
+import { outOfPlace, type ParsedToken, parseToken } from './token-parse.ts';
+import { TokenPlaces } from './token-places.ts';
+import { type TokenProblem, tokenRefusal } from './token-problem.ts';
+import { type KnownToken, TokenVerifier } from './token-verifier.ts';
+import { type Claims, claimAt, textOf } from './verified-token.ts';
+
+/**
+ * Answers 401 when the request's token is bad, tells the app what a good one says, and takes it out unless it is to be forwarded. Who has none passes: to ask
+ * for one is the access rules' part. The first request with a token waits until its signature is checked.
+ * @see Istio RequestAuthentication; Envoy's JWT filter
+ */
+export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): RequestFilter {
+  const { clock } = parts;
+  const verifier = parts.kept.keep(`tokens ${JSON.stringify(issuers)}`, () => new TokenVerifier(issuers));
+  const places = new TokenPlaces(issuers);
+  const ours = fieldsOf(issuers);
+  return (head, { scheme }, decision) => {
+    // Whoever fills them in, it is not the client: also where there is no token.
+    for (const name of ours) head.set(name, null);
+    if (isPreflight(head)) return null;
+    const refuse = (problem: TokenProblem) => tokenRefusal(problem, head, scheme);
+    if (decision.tokenProblem !== null) return refuse(decision.tokenProblem);
+    const found = places.find(head);
+    if (found === null) return null;
+    if (found === 'several') return refuse('Several Jwts in one request');
+    const known = verifier.known(found.text);
+    const parsed = known?.parsed ?? parseToken(found.text);
+    if (typeof parsed === 'string') return refuse(parsed);
+    const issuer = found.issuers.includes(parsed.issuer) ? verifier.issuer(parsed.issuer) : null;
+    if (issuer === null) return refuse('Jwt issuer is not configured');
+    const problem = outOfPlace(parsed, issuer.audiences, clock.now());
+    if (problem !== null) return refuse(problem);
+    if (known === null) return verification(verifier, parsed, issuer, decision);
+    decision.token = known.token;
+    if (!issuer.forward) places.strip(head);
+    tell(known, head);
+    return null;
+  };
+}
+
+/** Checks the signature; then the request is judged anew, and the token is known or its problem stands in the decision. */
+function verification(verifier: TokenVerifier, parsed: ParsedToken, issuer: TokenIssuer, decision: Decision): Wait {
+  return {
+    kind: 'wait',
+    begin(resume) {
+      let over = false;
+      void verifier.verify(parsed, issuer).then(problem => {
+        // The decision may be another request's by now.
+        if (over) return;
+        decision.tokenProblem = problem;
+        resume();
+      });
+      return () => {
+        over = true;
+      };
+    },
+  };
+}
+
+/** Fields that the app gets from the mesh alone. */
+function fieldsOf(issuers: readonly TokenIssuer[]): readonly string[] {
+  const names = issuers.flatMap(({ payloadHeader, claimHeaders }) => [
+    ...(payloadHeader === undefined ? [] : [payloadHeader]),
+    ...claimHeaders.map(({ header }) => header),
+  ]);
+  return [...new Set(names)].filter(name => !untouchable.has(name));
+}
+
+function tell({ parsed, issuer }: KnownToken, head: RequestHead): void {
+  const { payloadHeader, claimHeaders } = issuer;
+  if (payloadHeader !== undefined && !untouchable.has(payloadHeader)) head.set(payloadHeader, parsed.payload);
+  for (const { header, claim } of claimHeaders) {
+    const value = untouchable.has(header) ? null : fieldValue(parsed.claims, claim);
+    if (value !== null) head.set(header, value);
+  }
+}
+
+/**
+ * A claim as the value of a field, in the bytes of UTF-8; lists and objects as base64 of their JSON. `null`: there is none, or one that no field can hold as
+ * it is. Nothing is taken out of it: what is left could be somebody else's name.
+ */
+function fieldValue(claims: Claims, path: ClaimHeader['claim']): string | null {
+  const claim = claimAt(claims, path);
+  if (claim === undefined || claim === null) return null;
+  if (typeof claim === 'object') return Buffer.from(JSON.stringify(claim)).toString('base64');
+  const value = Buffer.from(textOf(claim) ?? '').toString('latin1');
+  return value === '' || value !== value.trim() || /[\0-\x1f\x7f]/.test(value) ? null : value;
+}
+
+/** A browser's question whether it may ask: it carries no token of its own making. @see https://fetch.spec.whatwg.org/#cors-preflight-request */
+function isPreflight(head: RequestHead): boolean {
+  return head.method === 'OPTIONS' && filled(head.named('origin')) && filled(head.named('access-control-request-method'));
+}
+
+function filled(value: string | null): boolean {
+  return value !== null && value !== '';
+}
