@@ -5,102 +5,21 @@
  *
  * Needs what bench/two-hop-chain.ts needs, and h2load (Debian: nghttp2-client). Load and backend run on core 0, the proxies on core 1.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBackend } from './chain/backend.ts';
 import { makeCertificates } from './chain/certificates.ts';
 import type { Chain } from './chain/chain.ts';
-import { type HaproxyOptions, haproxyChain } from './chain/haproxy.ts';
-import { type LoadResult, load, loadHttp2 } from './chain/load.ts';
-import { appAddress, type LocalmeshOptions, localmeshChain } from './chain/localmesh.ts';
-import { listening, type Spawned, spawnOn } from './chain/spawned.ts';
+import { haproxyChain } from './chain/haproxy.ts';
+import { appAddress, localmeshChain } from './chain/localmesh.ts';
+import { mebibyte, proxyCore, type Suite, suitesIn } from './chain/suites.ts';
 import { type Cost, interleave } from './interleave.ts';
 import { writeTable } from './table.ts';
 
-const loadCore = 0;
-const proxyCore = 1;
 const dir = mkdtempSync(join(tmpdir(), 'mesh-bench-'));
 const certs = makeCertificates(dir);
-const mebibyte = 1024 * 1024;
-
-/** One table. */
-interface Suite {
-  /** What is said below the table. */
-  readonly note: string;
-  readonly haproxy: readonly HaproxyOptions[];
-  readonly localmesh: readonly LocalmeshOptions[];
-  readonly backend: (at: readonly string[]) => Promise<Spawned>;
-  readonly load: (chain: Chain, seconds: number) => Promise<LoadResult>;
-  /** A request carries this much, and what counts is MiB per CPU second. */
-  readonly bytes?: number;
-}
-
-async function nodeBackend(program: string, args: readonly string[], at: readonly string[]): Promise<Spawned> {
-  const backend = spawnOn(loadCore, process.execPath, [join(import.meta.dirname, 'chain', program), ...args, ...at]);
-  await listening(Number(at[0]?.split(':')[1]));
-  return backend;
-}
-
-function written(name: string, content: string | Buffer): string {
-  const file = join(dir, name);
-  writeFileSync(file, content);
-  return file;
-}
-
-const message = Buffer.alloc(5 + 128, 120);
-message.writeUIntBE(0, 0, 1);
-message.writeUInt32BE(message.length - 5, 1);
-const grpcCall = ['-d', written('message', message), '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
-const upload = written('upload.lua', `wrk.method = "POST"\nwrk.body = string.rep("x", ${mebibyte})\n`);
-const streams = [8, 16] as const;
-const plain = { haproxy: [{}], localmesh: [{}] };
-
-const suites: Readonly<Record<string, Suite>> = {
-  http2: {
-    note: 'HTTP/2 without TLS from client and to backend (nginx), 1 KiB answers, 8 connections with 16 streams each.',
-    haproxy: [{ spoken: 'HTTP/2' }],
-    localmesh: [{ spoken: 'HTTP/2' }],
-    backend: at => startBackend(dir, loadCore, at, 1024, true),
-    load: (chain, seconds) => loadHttp2(loadCore, chain.url, streams, seconds),
-  },
-  grpc: {
-    note: 'gRPC unary calls of 128 B answered with 1 KiB by a server of grpc-js, 8 connections with 16 streams each.',
-    haproxy: [{ spoken: 'HTTP/2' }],
-    localmesh: [{ spoken: 'HTTP/2' }],
-    backend: at => nodeBackend('grpc-backend.ts', ['1024'], at),
-    load: (chain, seconds) => loadHttp2(loadCore, `${chain.url}bench.Echo/Get`, streams, seconds, grpcCall),
-  },
-  tcp: {
-    note: 'Raw TCP, 64 connections that carry requests with 1 KiB answers; HAProxy in `mode tcp`.',
-    haproxy: [{ spoken: 'TCP' }],
-    localmesh: [{ spoken: 'TCP' }],
-    backend: at => startBackend(dir, loadCore, at, 1024),
-    load: (chain, seconds) => load(loadCore, chain.url, 64, seconds),
-  },
-  answers: {
-    note: 'HTTP/1.1, answers of 1 MiB, 16 connections.',
-    ...plain,
-    bytes: mebibyte,
-    backend: at => nodeBackend('raw-backend.ts', [], at),
-    load: (chain, seconds) => load(loadCore, `${chain.url}${mebibyte}`, 16, seconds),
-  },
-  uploads: {
-    note: 'HTTP/1.1, uploads of 1 MiB, 16 connections.',
-    ...plain,
-    bytes: mebibyte,
-    backend: at => nodeBackend('raw-backend.ts', [], at),
-    load: (chain, seconds) => load(loadCore, `${chain.url}0`, 16, seconds, upload),
-  },
-  everything: {
-    note: 'HTTP/1.1, 1 KiB answers, 64 connections. Everything on: retries armed with their copy of the request, three kinds of timeouts, an authorization rule, header edits both ways, access log as JSON to /dev/null.',
-    haproxy: [{}],
-    localmesh: [{}, { everything: true }],
-    backend: at => startBackend(dir, loadCore, at, 1024),
-    load: (chain, seconds) => load(loadCore, chain.url, 64, seconds),
-  },
-};
+const suites = suitesIn(dir);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -26,6 +26,17 @@ export async function load(
   return { requests, errors };
 }
 
+/** h2load with HTTP/1.1: `connections` with `rate` requests per second together for `seconds`. @throws when h2load prints something unknown */
+export async function loadAtRate(
+  core: number,
+  url: string,
+  connections: number,
+  rate: number,
+  seconds: number,
+): Promise<LoadResult> {
+  return h2load(core, ['--h1', '-t1', `-c${connections}`, `--rps=${rate / connections}`, '-D', String(seconds), url]);
+}
+
 /** h2load without TLS: `connections` with `streams` each for `seconds`. `more`: further arguments. @throws when h2load prints something unknown */
 export async function loadHttp2(
   core: number,
@@ -34,7 +45,10 @@ export async function loadHttp2(
   seconds: number,
   more: readonly string[] = [],
 ): Promise<LoadResult> {
-  const args = ['-t1', `-c${connections}`, `-m${streams}`, '-D', String(seconds), ...more, url];
+  return h2load(core, ['-t1', `-c${connections}`, `-m${streams}`, '-D', String(seconds), ...more, url]);
+}
+
+async function h2load(core: number, args: readonly string[]): Promise<LoadResult> {
   const { stdout } = await run('taskset', ['-c', String(core), 'h2load', ...args], { maxBuffer: 1 << 26 });
   const found = /(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
   const ok = /status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx/.exec(stdout);

@@ -26,6 +26,8 @@ export interface LocalmeshOptions {
   readonly everything?: boolean;
   /** Folder for CPU profiles of both processes, written as they are stopped. */
   readonly profiles?: string;
+  /** Arguments of Node for both processes. @default none */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** A chain of sidecars, and the CA that a client of the server's sidecar needs. */
@@ -38,7 +40,7 @@ export async function localmeshChain(
   dir: string,
   core: number,
   ports: ChainPorts,
-  { hop = 'tunnel', spoken = 'HTTP/1.1', everything = false, profiles }: LocalmeshOptions = {},
+  { hop = 'tunnel', spoken = 'HTTP/1.1', everything = false, profiles, nodeArgs = [] }: LocalmeshOptions = {},
 ): Promise<LocalmeshChain> {
   const built = mesh({
     services: {
@@ -85,7 +87,7 @@ export async function localmeshChain(
       hop,
     };
     const profile = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
-    const args = [...profile, program, JSON.stringify(options)];
+    const args = [...nodeArgs, ...profile, program, JSON.stringify(options)];
     return spawnOn(core, process.execPath, args, line => {
       const [workload = '', text = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
       logs.set(workload, `${logs.get(workload) ?? ''}${text}\n`);
