@@ -55,7 +55,7 @@ test('the first rule of the list that matches, and which of its matches', () =>
           for (const [i, matches] of all.entries()) {
             if (matches.length === 0) return [String(i), -1];
             for (const [m, one] of matches.entries())
-              if (compileConditions(one).every(({ test }) => test(head, path))) return [String(i), m];
+              if (compileConditions(one).every(({ test }) => test(head, path, null))) return [String(i), m];
           }
           return null;
         }

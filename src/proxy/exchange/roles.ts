@@ -68,7 +68,7 @@ export abstract class RoutingRole implements ExchangeRole {
     this.#last = routing;
     const refused = passFilters(routing.filters, head, this.caller, decision);
     if (refused !== null) return refused;
-    const found = routing.table?.find(head, pathOf(head.target)) ?? null;
+    const found = routing.table?.find(head, pathOf(head.target), decision.token) ?? null;
     if (found === null) return 'no-route';
     decision.route = found.route;
     decision.matched = found.matched;

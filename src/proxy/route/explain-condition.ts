@@ -1,12 +1,13 @@
 import type { NamedMatch, PathMatch } from '../../snapshot/route-rule.ts';
 import { isSecret, masked } from '../../telemetry/mask.ts';
+import { claimValues, type VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { type Condition, headerReader, hostReader, queryReader } from './route-match.ts';
 
 /** A condition in words. */
 export interface ConditionExplanation {
   readonly held: boolean;
-  /** What it looks at: `path`, `method`, `host`, `header x-user`, `query page`. */
+  /** What it looks at: `path`, `method`, `host`, `header x-user`, `query page`, `claim realm.groups`. */
   readonly part: string;
   /** What that has to be: `exactly "jason"`. */
   readonly wanted: string;
@@ -15,8 +16,13 @@ export interface ConditionExplanation {
 }
 
 /** Says what a condition asks for and what the request has. */
-export function explainCondition(condition: Condition, head: RequestHead, path: string): ConditionExplanation {
-  const held = condition.test(head, path);
+export function explainCondition(
+  condition: Condition,
+  head: RequestHead,
+  path: string,
+  token: VerifiedToken | null,
+): ConditionExplanation {
+  const held = condition.test(head, path, token);
   switch (condition.kind) {
     case 'methods':
       return { held, part: 'method', wanted: condition.of.join(' or '), found: head.method };
@@ -28,6 +34,11 @@ export function explainCondition(condition: Condition, head: RequestHead, path: 
       return named('header', headerReader(condition.of.name)(head));
     case 'query':
       return named('query', queryReader(condition.of.name)(head));
+    case 'claim': {
+      const { claim } = condition.of;
+      const found = claimValues(token, claim)?.join(', ') ?? null;
+      return { held, part: `claim ${claim.join('.')}`, wanted: wantedValue(condition.of), found };
+    }
   }
   function named(what: string, found: string | null): ConditionExplanation {
     const of = condition.of as NamedMatch;
@@ -51,7 +62,7 @@ function wantedPath({ kind, value }: PathMatch): string {
   }
 }
 
-function wantedValue({ kind, value, not }: NamedMatch): string {
+function wantedValue({ kind, value, not }: Pick<NamedMatch, 'kind' | 'value' | 'not'>): string {
   const no = not === true ? 'not ' : '';
   switch (kind) {
     case 'exact':

@@ -1,6 +1,7 @@
 import type { Fault, Mirror, RateLimit, RetryPolicy, RouteRule } from '../../snapshot/route-rule.ts';
 import { hostOfEdits } from '../filters/header-edits.ts';
 import { location } from '../filters/redirect.ts';
+import type { VerifiedToken } from '../filters/verified-token.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { type ConditionExplanation, explainCondition } from './explain-condition.ts';
 import { pathOf } from './path.ts';
@@ -77,14 +78,18 @@ export type ActionExplanation =
 
 /**
  * Says which rule of a running table takes a request and why the others do not. It asks the very conditions and index that requests are found with, and
- * changes nothing: nothing is drawn, no token is taken, no fault counts.
+ * changes nothing: nothing is drawn, no bucket is touched, no fault counts. `token`: what the request's would say, were its signature good.
  * @throws TypeError where the parts do not make a request
  */
-export function explainRoute(table: RouteTableRuntime, request: ExplainedRequest): RouteExplanation {
+export function explainRoute(
+  table: RouteTableRuntime,
+  request: ExplainedRequest,
+  token: VerifiedToken | null = null,
+): RouteExplanation {
   const head = headOf(request);
   const path = table.judgedPath(pathOf(head.target));
   const host = table.hostFor(head.authority);
-  const taken = table.find(head, path);
+  const taken = table.find(head, path, token);
   const rules = new Map<RouteRule, RouteCandidate[]>();
   for (const candidate of host?.candidates ?? []) {
     const { rule } = candidate.route;
@@ -93,12 +98,13 @@ export function explainRoute(table: RouteTableRuntime, request: ExplainedRequest
   return {
     table: table.name,
     virtualHost: host?.name ?? null,
-    rules: [...rules].map(([rule, candidates]) => explainRule(rule, candidates, taken, head, path)),
+    rules: [...rules].map(([rule, candidates]) => explainRule(rule, candidates, taken, head, path, token)),
     outcome: taken === null ? null : explainOutcome(taken, head, request.scheme ?? 'http'),
   };
 }
 
-function headOf({ method, authority, path, headers }: ExplainedRequest): RequestHead {
+/** The head that a client would send. @throws TypeError where the parts do not make a request */
+export function headOf({ method, authority, path, headers }: ExplainedRequest): RequestHead {
   const others = headers.filter(([name]) => name.toLowerCase() !== 'host');
   const lines = [`${method} ${path} HTTP/1.1`, `host: ${authority}`, ...others.map(([name, value]) => `${name}: ${value}`)];
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
@@ -114,11 +120,12 @@ function explainRule(
   taken: RouteCandidate | null,
   head: RequestHead,
   path: string,
+  token: VerifiedToken | null,
 ): RuleExplanation {
   const matches = candidates
     .filter(({ matched }) => matched >= 0)
     .map(({ conditions }): MatchExplanation => {
-      const explained = conditions.map(condition => explainCondition(condition, head, path));
+      const explained = conditions.map(condition => explainCondition(condition, head, path, token));
       const failed = explained.find(({ held }) => !held) ?? null;
       return { held: failed === null, failed, conditions: explained };
     });

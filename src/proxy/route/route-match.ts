@@ -1,26 +1,30 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/route-rule.ts';
+import type { ClaimMatch } from '../../snapshot/token-policy.ts';
+import { claimValues, type VerifiedToken } from '../filters/verified-token.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
-/** Judges a request whose head was just read. */
-export type Matcher = (head: RequestHead, path: string) => boolean;
+/** Judges a request whose head was just read. `token`: its verified one. */
+export type Matcher = (head: RequestHead, path: string, token: VerifiedToken | null) => boolean;
 
 /** One condition of a match, with what it was made from. */
 export type Condition = { readonly test: Matcher } & (
   | { readonly kind: 'methods' | 'hosts'; readonly of: readonly string[] }
   | { readonly kind: 'path'; readonly of: PathMatch }
   | { readonly kind: 'header' | 'query'; readonly of: NamedMatch }
+  | { readonly kind: 'claim'; readonly of: ClaimMatch }
 );
 
 /** The conditions of a match, cheapest first. Patterns are compiled once. @throws SyntaxError for one that cannot be compiled */
-export function compileConditions({ path, methods, headers, query, hosts }: RouteMatch): readonly Condition[] {
+export function compileConditions({ path, methods, headers, query, hosts, claims = [] }: RouteMatch): readonly Condition[] {
   const conditions: Condition[] = [];
   if (methods.length > 0) conditions.push({ kind: 'methods', of: methods, test: head => methods.includes(head.method) });
   if (path !== null) conditions.push({ kind: 'path', of: path, test: compilePath(path) });
   if (hosts !== undefined && hosts.length > 0) conditions.push({ kind: 'hosts', of: hosts, test: compileHosts(hosts) });
   for (const of of headers) conditions.push({ kind: 'header', of, test: compileNamed(of, headerReader(of.name)) });
   for (const of of query) conditions.push({ kind: 'query', of, test: compileNamed(of, queryReader(of.name)) });
+  for (const of of claims) conditions.push({ kind: 'claim', of, test: compileClaim(of) });
   return conditions;
 }
 
@@ -29,8 +33,8 @@ export function allOf(conditions: readonly Condition[]): Matcher {
   const tests = conditions.map(({ test }) => test);
   const [only] = tests;
   if (only !== undefined && tests.length === 1) return only;
-  return (head, path) => {
-    for (const test of tests) if (!test(head, path)) return false;
+  return (head, path, token) => {
+    for (const test of tests) if (!test(head, path, token)) return false;
     return true;
   };
 }
@@ -93,7 +97,16 @@ function compileNamed(match: NamedMatch, read: Reader): Matcher {
   return head => !test(read(head) ?? '');
 }
 
-function compileValue({ kind, value }: NamedMatch): (found: string | null) => boolean {
+/** A list matches when one of its items does; turned round, when none does. */
+function compileClaim(match: ClaimMatch): Matcher {
+  const { kind, claim, not = false } = match;
+  const test = compileValue(match);
+  const holds = (values: readonly string[] | null): boolean =>
+    kind === 'present' || kind === 'absent' ? (values === null) === (kind === 'absent') : (values?.some(test) ?? false);
+  return (_head, _path, token) => holds(claimValues(token, claim)) !== not;
+}
+
+function compileValue({ kind, value }: Pick<NamedMatch, 'kind' | 'value'>): (found: string | null) => boolean {
   switch (kind) {
     case 'exact':
       return found => found === value;

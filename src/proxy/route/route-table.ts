@@ -1,6 +1,7 @@
 import type { RetryPolicy, RouteRule, RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
 import type { RequestFilter } from '../filters/filter.ts';
 import { routeFilters } from '../filters/order.ts';
+import type { VerifiedToken } from '../filters/verified-token.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { judgedMatch, routedPath } from './path.ts';
@@ -68,12 +69,12 @@ export class RouteTableRuntime {
 
   /**
    * The first rule that matches the head just read, and which of its matches does; `null` for none. `path`: that of its target. Where rules judge paths the
-   * head gets the form that they judge: the service must not take it for another path than they did.
+   * head gets the form that they judge: the service must not take it for another path than they did. `token`: the request's verified one.
    */
-  find(head: RequestHead, path: string): RouteCandidate | null {
+  find(head: RequestHead, path: string, token: VerifiedToken | null = null): RouteCandidate | null {
     const judged = this.judgedPath(path);
     if (judged !== path) head.setPath(judged);
-    return this.hostFor(head.authority)?.index.find(head, judged) ?? null;
+    return this.hostFor(head.authority)?.index.find(head, judged, token) ?? null;
   }
 
   /** The form of a path that rules judge. */

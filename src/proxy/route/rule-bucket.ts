@@ -1,3 +1,4 @@
+import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { allOf, type Condition, headerReader, hostReader, type Matcher, queryReader, type Reader } from './route-match.ts';
 
@@ -54,12 +55,12 @@ export class Bucket<C extends Candidate> {
   }
 
   /** The first that matches and comes before `best`; `best` where there is none. */
-  find(head: RequestHead, path: string, best: C | null): C | null {
-    const among = this.#rest.length === 0 ? best : first(this.#rest, head, path, best);
+  find(head: RequestHead, path: string, token: VerifiedToken | null, best: C | null): C | null {
+    const among = this.#rest.length === 0 ? best : first(this.#rest, head, path, token, best);
     if (this.#read === null) return among;
     const value = this.#read(head);
     const some = value === null ? undefined : this.#byValue.get(value);
-    return some === undefined ? among : first(some, head, path, among);
+    return some === undefined ? among : first(some, head, path, token, among);
   }
 }
 
@@ -70,11 +71,17 @@ function isKnown(condition: Condition): boolean {
   return kind === 'exact' || (kind === 'prefix' && value !== '/');
 }
 
-function first<C extends Candidate>(entries: readonly Entry<C>[], head: RequestHead, path: string, best: C | null): C | null {
+function first<C extends Candidate>(
+  entries: readonly Entry<C>[],
+  head: RequestHead,
+  path: string,
+  token: VerifiedToken | null,
+  best: C | null,
+): C | null {
   const before = best === null ? Number.POSITIVE_INFINITY : best.order;
   for (const { order, test, candidate } of entries) {
     if (order >= before) break;
-    if (test === null || test(head, path)) return candidate;
+    if (test === null || test(head, path, token)) return candidate;
   }
   return best;
 }

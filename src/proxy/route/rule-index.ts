@@ -1,5 +1,6 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import type { PathMatch } from '../../snapshot/route-rule.ts';
+import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { PrefixTrie } from './prefix-trie.ts';
 import { segmentsOf } from './route-match.ts';
@@ -41,23 +42,23 @@ export class RuleIndex<C extends Candidate> {
   }
 
   /** The first candidate of the list that matches the head just read. */
-  find(head: RequestHead, path: string): C | null {
-    let best = this.#exact.get(path)?.find(head, path, null) ?? null;
-    if (this.#depths.length > 0) best = this.#findSegments(head, path, best);
+  find(head: RequestHead, path: string, token: VerifiedToken | null): C | null {
+    let best = this.#exact.get(path)?.find(head, path, token, null) ?? null;
+    if (this.#depths.length > 0) best = this.#findSegments(head, path, token, best);
     if (this.#hasTexts) {
       const count = this.#texts.find(path, this.#found);
-      for (let i = 0; i < count; i++) best = this.#found[i]?.find(head, path, best) ?? best;
+      for (let i = 0; i < count; i++) best = this.#found[i]?.find(head, path, token, best) ?? best;
     }
-    return this.#others.find(head, path, best);
+    return this.#others.find(head, path, token, best);
   }
 
-  #findSegments(head: RequestHead, path: string, before: C | null): C | null {
+  #findSegments(head: RequestHead, path: string, token: VerifiedToken | null, before: C | null): C | null {
     let best = before;
     let end = 0;
     for (let depth = 1; depth < this.#depths.length && end < path.length; depth++) {
       const slash = path.indexOf('/', end + 1);
       end = slash < 0 ? path.length : slash;
-      if (this.#depths[depth] === true) best = this.#segments.get(path.substring(0, end))?.find(head, path, best) ?? best;
+      if (this.#depths[depth] === true) best = this.#segments.get(path.substring(0, end))?.find(head, path, token, best) ?? best;
     }
     return best;
   }
