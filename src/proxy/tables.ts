@@ -1,7 +1,8 @@
 import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
+import type { AccessJudge } from './access/access-judge.ts';
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
-import { gatewayFilters, inboundFilters } from './filters/order.ts';
+import { gatewayFilters, inboundFilters, inboundJudge } from './filters/order.ts';
 import { buildEgress, type EgressTables } from './route/egress-tables.ts';
 import { RouteTableRuntime } from './route/route-table.ts';
 import type { RuleParts } from './route/rule-parts.ts';
@@ -16,6 +17,8 @@ export interface InboundRuntime {
   readonly cluster: ClusterRuntime;
   /** For HTTP, in order. */
   readonly filters: readonly RequestFilter[];
+  /** Who may call. */
+  readonly access: AccessJudge | null;
 }
 
 /** How requests of a port are routed. */
@@ -88,10 +91,10 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
     snapshot,
     outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener, [])])),
     inbound: new Map(
-      snapshot.inbound.map(listener => [
-        listener.port,
-        { listener, cluster: app(listener), filters: inboundFilters(listener, parts) },
-      ]),
+      snapshot.inbound.map(listener => {
+        const access = inboundJudge(listener, parts);
+        return [listener.port, { listener, access, cluster: app(listener), filters: inboundFilters(listener, parts, access) }];
+      }),
     ),
     gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener, gatewayFilters(listener))])),
     egress: buildEgress(snapshot, parts),

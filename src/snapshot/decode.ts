@@ -1,5 +1,7 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
-import { accessPolicy, authorizers, pathNormalization, tokens } from './access-shapes.ts';
+import type { AccessPolicy } from './access-policy.ts';
+import { accessPolicy } from './access-policy-shape.ts';
+import { authorizers, pathNormalization, tokens } from './access-shapes.ts';
 import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, name, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
@@ -138,12 +140,23 @@ export function decodeSnapshot(value: unknown): Snapshot {
     for (const [s, route] of (listener.sni ?? []).entries()) checkClusters(route.split, `${path}.sni[${s}].split`, known);
   }
   checkClusters(snapshot.authorizers ?? [], 'authorizers', known);
+  for (const [index, listener] of snapshot.inbound.entries())
+    checkAuthorizers(listener.access, `inbound[${index}].access`, snapshot);
+  for (const [index, { access }] of snapshot.gateway.entries())
+    checkAuthorizers(access ?? null, `gateway[${index}].access`, snapshot);
   for (const [t, table] of snapshot.routeTables.entries()) {
     for (const [h, host] of table.virtualHosts.entries()) {
       for (const [r, rule] of host.rules.entries()) checkRule(rule, `routeTables[${t}].virtualHosts[${h}].rules[${r}]`, known);
     }
   }
   return snapshot;
+}
+
+function checkAuthorizers(access: AccessPolicy | null, path: string, { authorizers: known = [] }: Snapshot): void {
+  for (const [index, { authorizer }] of (access?.rules ?? []).entries()) {
+    if (authorizer !== undefined && !known.some(one => one.name === authorizer))
+      throw new SnapshotError(`${path}.rules[${index}].authorizer`, `no authorizer "${authorizer}"`);
+  }
 }
 
 /** HTTP needs a route table; elsewhere it may be empty. */

@@ -25,8 +25,6 @@ export const finalStatus = whole(200, 599);
 export const ipv4 = text(new RegExp(`^${octet}(?:\\.${octet}){3}$`), 'an IPv4 address');
 /** A SPIFFE ID. */
 export const spiffe = text(/^spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/, 'a SPIFFE ID');
-/** A SPIFFE ID, or any. */
-export const principal = text(/^(?:\*|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/, 'a SPIFFE ID or *');
 /** A method as it is compared. */
 export const method = text(new RegExp(`^[${tokenCharacters}A-Z-]+$`), 'a method in upper case');
 /** A header name as it is compared. */

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isAllowed } from '../../src/proxy/filters/access.ts';
 import { decodedPath, normalPath } from '../../src/proxy/route/path.ts';
 import type { RouteMatch } from '../../src/snapshot/route-rule.ts';
+import { accessRequest, rule as accessRule, isAllowed } from '../proxy/access/rules.ts';
 import { match, rule, send, table } from '../proxy/rule-harness.ts';
 
 const on = (kind: 'exact' | 'prefix' | 'starts-with', value: string): readonly RouteMatch[] => [match({ path: { kind, value } })];
@@ -45,9 +45,10 @@ describe('an access rule', () => {
   const allowed = (pattern: string, path: string): boolean => {
     const normal = normalPath(path);
     if (normal === null) return false;
-    const deny = { name: 'no', action: 'deny', principals: [], methods: [], paths: [pattern], hosts: [] } as const;
-    const request = { principal: null, method: 'GET', path: decodedPath(normal), authority: 'a' };
-    return isAllowed({ default: 'allow', rules: [deny] }, request);
+    return isAllowed(
+      { default: 'allow', rules: [accessRule('deny', { path: [pattern] })] },
+      accessRequest({ path: decodedPath(normal) }),
+    );
   };
   // Servers decode what normalisation has to leave encoded: `:`, `!`, `(`, letters beyond ASCII. These passed.
   for (const [pattern, path] of [

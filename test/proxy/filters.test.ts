@@ -4,12 +4,14 @@ import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
 import { isWait } from '../../src/proxy/filters/filter.ts';
 import { inboundFilters } from '../../src/proxy/filters/order.ts';
 import { RequestHead } from '../../src/proxy/http1/request-head.ts';
-import type { AccessPolicy, InboundListener } from '../../src/snapshot/snapshot.ts';
+import type { AccessPolicy } from '../../src/snapshot/access-policy.ts';
+import type { InboundListener } from '../../src/snapshot/snapshot.ts';
+import { rule } from './access/rules.ts';
 import { ruleParts } from './rule-harness.ts';
 
 const noAdmin: AccessPolicy = {
   default: 'allow',
-  rules: [{ name: 'no admin', action: 'deny', principals: [], methods: [], paths: ['/admin*'], hosts: [] }],
+  rules: [rule('deny', { path: ['/admin*'] }, { name: 'no admin' })],
 };
 
 function listener(access: AccessPolicy | null): InboundListener {
@@ -51,6 +53,6 @@ describe('filters of inbound requests', () => {
 
   test('OPTIONS * has no path to judge; rules about everything hold for it too', () => {
     assert.deepEqual(pass(noAdmin, '*', 'OPTIONS'), [null, '*']);
-    assert.deepEqual(pass({ default: 'deny', rules: [] }, '*', 'OPTIONS'), ['access-denied', '*']);
+    assert.deepEqual(pass({ default: 'deny', rules: [] }, '*', 'OPTIONS'), ['rbac_access_denied_matched_policy[none]', '*']);
   });
 });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AccessRule } from '../../src/snapshot/snapshot.ts';
+import { rule } from './access/rules.ts';
 import { bodyOf, exchangeRaw, get, startHttp, statusOf } from './backend.ts';
 import { clusterTo, emptySnapshot, freePort, inboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';
 
 const peer = { spiffeId: 'spiffe://test.local/ns/default/sa/storefront', certificateHash: 'ab12' };
-const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };
 
 describe('inbound', () => {
   test('the app learns the peer from its certificate and from nothing else', async () => {
@@ -27,10 +26,7 @@ describe('inbound', () => {
     await using app = await startHttp((req, res) => res.end(req.url));
     const access = {
       default: 'deny' as const,
-      rules: [
-        { ...rule, action: 'deny' as const, paths: ['/admin*'] },
-        { ...rule, principals: [peer.spiffeId], methods: ['GET'], paths: ['/*'] },
-      ],
+      rules: [rule('deny', { path: ['/admin*'] }), rule('allow', { principal: [peer.spiffeId], method: ['GET'], path: ['/*'] })],
     };
     await using plane = await startPlane('inbound', inboundSnapshot(app.port, { access }), { localPort: app.port, peer });
     const results = [];

@@ -2,37 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Failure } from '../../src/proxy/exchange/failure.ts';
 import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/exchange/retry.ts';
-import { isAllowed, isConnectionAllowed } from '../../src/proxy/filters/access.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
 import { looksLikeHttp } from '../../src/proxy/listener/sniff.ts';
 import { normalPath } from '../../src/proxy/route/path.ts';
 import type { RetryCondition, RetryPolicy } from '../../src/snapshot/route-rule.ts';
-import type { AccessRule } from '../../src/snapshot/snapshot.ts';
-
-const rule: AccessRule = { name: 'r', action: 'allow', principals: [], methods: [], paths: [], hosts: [] };
-const request = { principal: 'spiffe://a/x', method: 'GET', path: '/a', authority: 'Reviews:9080' };
-
-describe('access', () => {
-  test('deny beats allow, an allow rule closes the rest, the default decides without one', () => {
-    assert.equal(isAllowed({ default: 'allow', rules: [] }, request), true);
-    assert.equal(isAllowed({ default: 'deny', rules: [] }, request), false);
-    assert.equal(isAllowed({ default: 'allow', rules: [rule, { ...rule, action: 'deny' }] }, request), false);
-    assert.equal(isAllowed({ default: 'allow', rules: [{ ...rule, methods: ['POST'] }] }, request), false);
-    assert.equal(isAllowed({ default: 'deny', rules: [{ ...rule, hosts: ['reviews'] }] }, request), true);
-    assert.equal(isAllowed({ default: 'deny', rules: [{ ...rule, principals: ['*'] }] }, { ...request, principal: null }), false);
-    assert.equal(
-      isAllowed({ default: 'deny', rules: [{ ...rule, paths: ['*.css', '/b*'] }] }, { ...request, path: '/x.css' }),
-      true,
-    );
-  });
-
-  test('raw TCP: an HTTP-only allow rule never matches, a deny rule is judged without its HTTP part', () => {
-    assert.equal(isConnectionAllowed({ default: 'allow', rules: [{ ...rule, paths: ['/a'] }] }, 'x'), false);
-    assert.equal(isConnectionAllowed({ default: 'allow', rules: [{ ...rule, action: 'deny', paths: ['/a'] }] }, 'x'), false);
-    assert.equal(isConnectionAllowed({ default: 'deny', rules: [{ ...rule, principals: ['x'] }] }, 'x'), true);
-    assert.equal(isConnectionAllowed({ default: 'deny', rules: [{ ...rule, principals: ['x'] }] }, null), false);
-  });
-});
 
 describe('paths', () => {
   for (const [path, normal] of [

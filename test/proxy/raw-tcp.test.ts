@@ -7,6 +7,7 @@ import { TcpSessions } from '../../src/proxy/tcp/tcp-proxy.ts';
 import type { ByteStream } from '../../src/proxy/transport/byte-stream.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
+import { rule } from './access/rules.ts';
 import { exchangeRaw, get, startHttp, startRaw, statusOf } from './backend.ts';
 import {
   clusterTo,
@@ -179,15 +180,10 @@ describe('raw TCP', () => {
       },
     };
     await using db = await startRaw(socket => socket.end('secret'));
-    const rule = {
-      name: 'r',
-      action: 'allow' as const,
-      principals: ['spiffe://test.local/a'],
-      methods: [],
-      paths: [],
-      hosts: [],
-    };
-    const snapshot = inboundSnapshot(db.port, { protocol: 'tcp', access: { default: 'deny', rules: [rule] } });
+    const snapshot = inboundSnapshot(db.port, {
+      protocol: 'tcp',
+      access: { default: 'deny', rules: [rule('allow', { principal: ['spiffe://test.local/a'] })] },
+    });
     const options = { localPort: db.port, tcp: pipes, connector };
     await using stranger = await startPlane('inbound', snapshot, options);
     assert.equal(await exchangeRaw(stranger.port, ''), '');

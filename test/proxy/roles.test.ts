@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import type { RouteRule } from '../../src/snapshot/route-rule.ts';
 import type { GatewayListener, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
+import { rule } from './access/rules.ts';
 import { type Backend, bodyOf, exchangeRaw, get, headerOf, startHttp, statusOf } from './backend.ts';
 import { clusterTo, emptySnapshot, inboundSnapshot, outboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';
 
@@ -110,7 +111,7 @@ describe('a sidecar', () => {
   });
 
   test('does not tell a caller which rule denies it; its log does', async () => {
-    const rules = [{ name: 'no admin', action: 'deny', principals: [], methods: [], paths: ['/admin*'], hosts: [] }] as const;
+    const rules = [rule('deny', { path: ['/admin*'] }, { name: 'no admin' })];
     const snapshot = inboundSnapshot(80, { access: { default: 'allow', rules } });
     await using plane = await startPlane('inbound', { ...snapshot, accessLog: 'json' });
     const answer = await exchangeRaw(plane.port, get('/admin'));

@@ -23,6 +23,10 @@ test('a snapshot survives the wire', () => {
 
 const first = (key: 'inbound' | 'outbound' | 'clusters' | 'dns') => fixture[key][0];
 const rule = ['routeTables', 0, 'virtualHosts', 0, 'rules', 0] as const;
+const accessPath = ['inbound', 0, 'access', 'rules', 0] as const;
+const accessText = 'inbound[0].access.rules[0]';
+const accessConditions = [...accessPath, 'conditions'] as const;
+const accessValues = [...accessConditions, 0, 'values'] as const;
 
 const refused: readonly [string, readonly (string | number)[], unknown, string][] = [
   ['missing field', ['egress'], undefined, 'egress'],
@@ -84,11 +88,22 @@ const refused: readonly [string, readonly (string | number)[], unknown, string][
   ],
   ['upper-case host', ['routeTables', 0, 'virtualHosts', 0, 'domains'], ['Reviews'], 'routeTables[0].virtualHosts[0].domains[0]'],
   ['identity that is no SPIFFE ID', ['clusters', 0, 'identities'], ['reviews'], 'clusters[0].identities[0]'],
+  ['a star inside of a value', [...accessValues, 0], 'spiffe://*/x', `${accessText}.conditions[0].values[0]`],
+  ['a condition without values', accessValues, [], `${accessText}.conditions[0].values`],
+  ['an unknown fact', [...accessConditions, 0, 'on'], 'weather', `${accessText}.conditions[0].on`],
+  ['a header without name', [...accessConditions, 2, 'name'], [], `${accessText}.conditions[2].name`],
+  ['a name that nobody asks for', [...accessConditions, 0, 'name'], ['x'], `${accessText}.conditions[0].name`],
+  ['a header in upper case', [...accessConditions, 2, 'name', 0], 'X-Role', `${accessText}.conditions[2].name[0]`],
+  ['a star inside of a path', [...accessConditions, 1, 'values', 0], '/a*/b', `${accessText}.conditions[1].values[0]`],
+  ['a template with a star', [...accessConditions, 1, 'values', 0], '/{*}/a*', `${accessText}.conditions[1].values[0]`],
+  ['a bad block', [...accessConditions, 0], { on: 'ip', values: ['10.0.0.0/33'] }, `${accessText}.conditions[0].values[0]`],
+  ['a bad port', [...accessConditions, 0], { on: 'port', values: ['http'] }, `${accessText}.conditions[0].values[0]`],
+  ['an authorizer that nobody asks', [...accessPath, 'authorizer'], 'opa', `${accessText}.authorizer`],
   [
-    'pattern as a principal',
-    ['inbound', 0, 'access', 'rules', 0, 'principals'],
-    ['spiffe://*'],
-    'inbound[0].access.rules[0].principals[0]',
+    'an authorizer that is not there',
+    accessPath,
+    { name: 'a', action: 'custom', authorizer: 'opa', conditions: [] },
+    `${accessText}.authorizer`,
   ],
 ];
 

@@ -18,7 +18,17 @@ export const fixture: Snapshot = {
       cluster: 'inbound|9080||storefront',
       access: {
         default: 'deny',
-        rules: [{ name: 'web', action: 'allow', principals: ['*'], methods: ['GET'], paths: ['/a*'], hosts: [] }],
+        rules: [
+          {
+            name: 'web',
+            action: 'allow',
+            conditions: [
+              { on: 'principal', values: ['*'] },
+              { on: 'path', values: ['/a*', '/b/{*}'] },
+              { on: 'header', name: ['x-role'], values: ['admin'], not: true },
+            ],
+          },
+        ],
       },
     },
   ],

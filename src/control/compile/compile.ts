@@ -176,13 +176,13 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
   return service.ports
     .map(written => [written, inboundPolicy(service, written)] as const)
-    .map(([{ port, protocol: speaks }, { protocol, ...policy }]) => ({
+    .map(([{ port }, { protocol, ...policy }]) => ({
       port,
       protocol,
       mtls: service.mtls,
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
-      access: compileAccess(config, service.name, speaks),
+      access: compileAccess(config, service.name),
       ...policy,
     }))
     .sort((a, b) => a.port - b.port);

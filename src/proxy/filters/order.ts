@@ -32,6 +32,7 @@
  */
 import type { RouteRule } from '../../snapshot/route-rule.ts';
 import type { GatewayListener, InboundListener } from '../../snapshot/snapshot.ts';
+import { AccessJudge } from '../access/access-judge.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
 import { corsFilter } from './cors.ts';
@@ -76,9 +77,18 @@ export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): re
   return chain.filter(filter => filter !== null);
 }
 
-/** What a request from a peer passes on its way to the app, in this order. */
-export function inboundFilters(listener: InboundListener, parts: RuleParts): readonly RequestFilter[] {
-  const { access, port, rateLimits = [] } = listener;
+/** Judges by the rules of a port; `null`: it has none. */
+export function inboundJudge({ access, port }: InboundListener, { decisions }: RuleParts): AccessJudge | null {
+  return access === null ? null : new AccessJudge(access, { port, direct: true }, decisions);
+}
+
+/** What a request from a peer passes on its way to the app, in this order. `access`: the listener's rules. */
+export function inboundFilters(
+  listener: InboundListener,
+  parts: RuleParts,
+  access: AccessJudge | null = inboundJudge(listener, parts),
+): readonly RequestFilter[] {
+  const { port, rateLimits = [] } = listener;
   const chain: readonly (RequestFilter | null)[] = [
     // Before everything that judges a path. Without rules the app gets the path as it was sent, as without a mesh.
     access === null ? null : normalisePath,

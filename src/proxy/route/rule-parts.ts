@@ -1,6 +1,7 @@
 import type { Clock } from '../../async/clock.ts';
 import { type RandomSource, seededDraws } from '../../async/random.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
+import { AccessDecisions } from '../../telemetry/access-decisions.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { KeptState } from './kept-state.ts';
 
@@ -15,6 +16,8 @@ export class RuleParts {
   readonly clock: Clock;
   readonly cluster: FindCluster;
   readonly kept: KeptState;
+  /** Counts what access rules decide. */
+  readonly decisions: AccessDecisions;
   readonly #random: RandomSource;
   readonly #seed: number | undefined;
   readonly #workload: string;
@@ -30,6 +33,7 @@ export class RuleParts {
     this.clock = clock;
     this.cluster = cluster;
     this.kept = new KeptState(before?.kept);
+    this.decisions = before?.decisions ?? new AccessDecisions();
     this.#random = random;
     this.#seed = seed;
     this.#workload = workload;

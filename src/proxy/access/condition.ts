@@ -1,0 +1,63 @@
+import type { AccessCondition } from '../../snapshot/access-policy.ts';
+import {
+  type AccessCaller,
+  type AccessRequest,
+  callerFact,
+  type FactReader,
+  type FactValues,
+  requestFact,
+} from './access-request.ts';
+import { compileAddresses } from './address-set.ts';
+import { compileValue, type ValuePattern } from './value-pattern.ts';
+
+/** A condition that the connection answers. */
+export type CallerTest = (caller: AccessCaller) => boolean;
+
+/** Compiles a condition on the connection to `port`. */
+export function compileCallerTest({ on, values, not }: AccessCondition, port: number): CallerTest {
+  const matches =
+    on === 'ip' || on === 'remote-ip' ? compileAddresses(values) : anyOf(values.map(value => compileValue(on, value)));
+  return caller => matches(callerFact(on, caller, port)) !== (not === true);
+}
+
+/** A condition that each request answers anew. */
+export interface RequestTest {
+  /** Equal for conditions that ask for the same fact. */
+  readonly fact: string;
+  readonly read: FactReader;
+  /** What the fact is compared with; `null`: nothing that could be looked up (addresses, `not`). */
+  readonly patterns: readonly ValuePattern[] | null;
+  readonly holds: (request: AccessRequest) => boolean;
+}
+
+/** Compiles a condition on requests. */
+export function compileRequestTest({ on, name, values, not }: AccessCondition): RequestTest {
+  const read = requestFact(on, name);
+  const fact = `${on} ${name?.join('\0') ?? ''}`;
+  if (on === 'remote-ip') {
+    const matches = compileAddresses(values);
+    return { fact, read, patterns: null, holds: request => some(read(request), matches) !== (not === true) };
+  }
+  const patterns = values.map(value => compileValue(on, value));
+  const matches = anyOf(patterns);
+  if (not === true) return { fact, read, patterns: null, holds: request => !some(read(request), matches) };
+  return { fact, read, patterns, holds: request => some(read(request), matches) };
+}
+
+function some(values: FactValues, matches: (value: string) => boolean): boolean {
+  if (typeof values === 'string') return matches(values);
+  // What is not there is the empty string.
+  if (values.length === 0) return matches('');
+  for (const value of values) if (matches(value)) return true;
+  return false;
+}
+
+function anyOf(patterns: readonly ValuePattern[]): (value: string) => boolean {
+  const exact = new Set(patterns.filter(({ kind }) => kind === 'exact').map(({ text }) => text));
+  const others = patterns.filter(({ kind }) => kind !== 'exact').map(({ test }) => test);
+  return value => {
+    if (exact.has(value)) return true;
+    for (const test of others) if (test(value)) return true;
+    return false;
+  };
+}
