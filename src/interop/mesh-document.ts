@@ -3,7 +3,13 @@
  * loading and checking as a file that somebody wrote. A field that is `undefined` is not written.
  */
 export interface MeshDocument {
-  readonly mtls?: 'strict' | 'permissive' | 'disabled' | undefined;
+  readonly trustDomain?: string | undefined;
+  readonly identity?: { readonly trustDomainAliases?: readonly string[] | undefined } | undefined;
+  readonly mtls?: MtlsDocument | undefined;
+  readonly pathNormalization?: 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes' | undefined;
+  readonly access?: AccessDocument | undefined;
+  readonly authorizers?: Readonly<Record<string, AuthorizerDocument>> | undefined;
+  readonly tokens?: readonly TokensDocument[] | undefined;
   readonly services?: Readonly<Record<string, ServiceDocument>> | undefined;
   readonly gateways?: Readonly<Record<string, GatewayDocument>> | undefined;
   readonly external?: Readonly<Record<string, ExternalDocument>> | undefined;
@@ -47,6 +53,7 @@ export interface MatchDocument {
   readonly hosts?: readonly string[] | undefined;
   readonly ports?: readonly number[] | undefined;
   readonly from?: readonly string[] | undefined;
+  readonly claims?: Readonly<Record<string, ValueDocument>> | undefined;
 }
 /** A share of a split. */
 export interface ShareDocument {
@@ -116,8 +123,84 @@ export interface GatewayDocument {
   readonly redirectTo?: string | undefined;
   readonly routes?: readonly RuleDocument[] | undefined;
 }
-/** How a service is reached. What runs as the service is not said here. */
+/** How traffic is protected. */
+export type MtlsDocument = 'strict' | 'permissive' | 'disabled';
+/** Who may call whom. */
+export interface AccessDocument {
+  readonly default?: 'allow' | 'deny' | undefined;
+  readonly rules?: readonly AccessRuleDocument[] | undefined;
+}
+/** A rule of it: all of its lists have to hold, one value of each; `not…`: none of the values. */
+export interface AccessRuleDocument extends AccessLists {
+  readonly name?: string | undefined;
+  readonly action?: 'allow' | 'deny' | 'audit' | undefined;
+  /** Who is asked, instead of an action. */
+  readonly authorizer?: string | undefined;
+  readonly dryRun?: true | undefined;
+  readonly to?: readonly string[] | undefined;
+  readonly ports?: readonly number[] | undefined;
+  readonly notPorts?: readonly number[] | undefined;
+  readonly headers?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly notHeaders?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly claims?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly notClaims?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+/** Conditions that are lists of texts. */
+export type AccessList =
+  | 'principals'
+  | 'namespaces'
+  | 'accounts'
+  | 'trustDomains'
+  | 'ips'
+  | 'remoteIps'
+  | 'destinationIps'
+  | 'methods'
+  | 'paths'
+  | 'hosts'
+  | 'serverNames'
+  | 'tokenPrincipals'
+  | 'audiences'
+  | 'presenters';
+type AccessLists = { readonly [L in AccessList | `not${Capitalize<AccessList>}`]?: readonly string[] | undefined };
+/** A service that is asked whether a request may pass. */
+export interface AuthorizerDocument {
+  readonly service: string;
+  readonly port: number;
+  readonly path?: string | undefined;
+  readonly timeout?: Quantity | undefined;
+  readonly failOpen?: boolean | undefined;
+  readonly statusOnError?: number | undefined;
+  readonly headers?: readonly string[] | undefined;
+  readonly addsToRequest?: readonly string[] | undefined;
+  readonly addsToAnswer?: readonly string[] | undefined;
+}
+/** Tokens of one issuer. */
+export interface TokensDocument {
+  readonly issuer: string;
+  /** A URL, or the keys themselves. */
+  readonly jwks: string | { readonly keys: readonly unknown[] };
+  readonly audiences?: readonly string[] | undefined;
+  readonly from?:
+    | {
+        readonly headers?: readonly { readonly name: string; readonly prefix?: string | undefined }[] | undefined;
+        readonly query?: readonly string[] | undefined;
+        readonly cookies?: readonly string[] | undefined;
+      }
+    | undefined;
+  readonly to?: readonly string[] | undefined;
+  readonly forward?: boolean | undefined;
+  readonly payloadHeader?: string | undefined;
+  readonly claimsToHeaders?: Readonly<Record<string, string>> | undefined;
+  readonly spaceDelimited?: readonly string[] | undefined;
+}
+/** How a service is reached, and protected. What runs as the service is not said here. */
 export interface ServiceDocument {
+  readonly mtls?:
+    | MtlsDocument
+    | { readonly mode: MtlsDocument; readonly ports: Readonly<Record<number, MtlsDocument>> }
+    | undefined;
+  /** For what no rule speaks of. */
+  readonly access?: 'allow' | 'deny' | undefined;
   readonly balancer?: string | Readonly<Record<string, unknown>> | undefined;
   readonly slowStart?: Quantity | undefined;
   readonly connectTimeout?: Quantity | undefined;

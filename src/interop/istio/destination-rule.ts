@@ -21,10 +21,10 @@ export function translateDestinationRule(
   if (trafficPolicy.portLevelSettings !== undefined) note('policies of single ports are left out: a service has one');
   const { connectionPool: { tcp = {}, http = {} } = {}, loadBalancer } = trafficPolicy;
   const warmup = loadBalancer?.warmup?.duration ?? loadBalancer?.warmupDurationSecs;
-  if (!outside && trafficPolicy.tls !== undefined && trafficPolicy.tls.mode !== 'ISTIO_MUTUAL')
-    note(
-      `tls mode ${trafficPolicy.tls.mode ?? 'DISABLE'} is left out: the mesh secures its own services, \`external\` has \`tls\``,
-    );
+  // DISABLE is told of who is called. @see plaintextCallers
+  const { mode = 'DISABLE' } = trafficPolicy.tls ?? {};
+  if (!outside && mode !== 'DISABLE' && mode !== 'ISTIO_MUTUAL')
+    note(`tls mode ${mode} is left out: the mesh secures its own services, \`external\` has \`tls\``);
   return {
     balancer: balancerOf(loadBalancer, note),
     slowStart: warmup,

@@ -1,24 +1,27 @@
 /** Conditions of a VirtualService's rule. */
 import type { MatchDocument, PathDocument, ValueDocument } from '../mesh-document.ts';
+import { claimName } from './claim-name.ts';
 import type { HttpMatchSpec, StringMatch } from './objects.ts';
 
 /** What a condition looks up and reports. */
 export interface MatchContext {
   /** Services whose workloads carry the labels; `null`: that is not known. */
   readonly withLabels: (labels: Readonly<Record<string, string>>) => readonly string[] | null;
+  /** Some object has tokens checked: there are claims. */
+  readonly tokensChecked: boolean;
   readonly note: (message: string) => void;
 }
+
+const claims = '@request.auth.claims';
 
 /** One alternative in the words of mesh.yaml; `null`: no request can match it. */
 export function translateMatch(spec: HttpMatchSpec, context: MatchContext): MatchDocument | null {
   const { uri, method, authority, headers = {}, withoutHeaders = {}, queryParams = {}, port, sourceLabels } = spec;
-  const names = [...Object.keys(headers), ...Object.keys(withoutHeaders)];
-  // Claims are read from a token that was checked; nobody checks one here.
-  if (Object.keys(headers).some(isClaim)) {
+  // Claims are read from a token that was checked.
+  if (!context.tokensChecked && Object.keys(headers).some(isClaim)) {
     context.note('conditions on token claims never match without a RequestAuthentication');
     return null;
   }
-  if (names.some(isClaim)) context.note('`withoutHeaders` on a token claim holds for every request');
   const pseudo = (name: string): StringMatch | undefined => headers[`:${name}`];
   const methods = listOf(method ?? pseudo('method'), 'method', context);
   const hosts = listOf(authority ?? pseudo('authority') ?? pseudo('host'), 'authority', context);
@@ -30,15 +33,20 @@ export function translateMatch(spec: HttpMatchSpec, context: MatchContext): Matc
     path: pathOf(uri ?? pseudo('path'), spec.ignoreUriCase === true),
     methods,
     hosts,
-    headers: valuesOf(headers, withoutHeaders),
-    query: valuesOf(queryParams, {}),
+    headers: valuesOf(headers, withoutHeaders, isHeader),
+    query: valuesOf(queryParams, {}, () => true),
+    claims: claimsOf(headers, withoutHeaders),
     ports: port === undefined ? undefined : [port],
     from: from ?? undefined,
   };
 }
 
 function isClaim(name: string): boolean {
-  return name.startsWith('@request.auth.claims');
+  return name.startsWith(claims);
+}
+
+function isHeader(name: string): boolean {
+  return !name.startsWith(':') && !isClaim(name);
 }
 
 /** Istio's `prefix` is about text, not segments: `/foo` takes `/foobar` as well. */
@@ -66,17 +74,24 @@ function listOf(match: StringMatch | undefined, what: string, context: MatchCont
   return null;
 }
 
-function valuesOf(
-  having: Readonly<Record<string, StringMatch>>,
-  lacking: Readonly<Record<string, StringMatch>>,
-): Record<string, ValueDocument> | undefined {
-  const kept = (values: Readonly<Record<string, StringMatch>>) =>
-    Object.entries(values).filter(([name]) => !name.startsWith(':') && !isClaim(name));
+type Values = Readonly<Record<string, StringMatch>>;
+
+function valuesOf(having: Values, lacking: Values, wanted: (name: string) => boolean): Record<string, ValueDocument> | undefined {
+  const kept = (values: Values) => Object.entries(values).filter(([name]) => wanted(name));
   const found: [string, ValueDocument][] = [
     ...kept(having).map(([name, match]): [string, ValueDocument] => [name, positive(match)]),
     ...kept(lacking).map(([name, match]): [string, ValueDocument] => [name, negative(match)]),
   ];
   return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+/** `@request.auth.claims.realm.groups`, or with brackets. */
+function claimsOf(having: Values, lacking: Values): Record<string, ValueDocument> | undefined {
+  const found = valuesOf(having, lacking, isClaim);
+  if (found === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(found).map(([name, value]) => [claimName(name.slice(claims.length).replace(/^\./, '')), value]),
+  );
 }
 
 type Comparison = { readonly exact: string } | { readonly prefix: string } | { readonly regex: string };

@@ -1,7 +1,13 @@
 /** The parts of Istio objects that a translation reads. @see https://istio.io/latest/docs/reference/config/networking/ */
 export interface IstioObject {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    /** RFC 3339. */
+    readonly creationTimestamp?: string;
+  };
   readonly spec?: unknown;
 }
 
@@ -182,6 +188,7 @@ export interface ServiceEntrySpec {
 }
 /** A Gateway's spec. */
 export interface GatewaySpec {
+  readonly selector?: Readonly<Record<string, string>>;
   readonly servers?: readonly {
     readonly port: { readonly number: number; readonly protocol: string; readonly name?: string };
     readonly hosts: readonly string[];

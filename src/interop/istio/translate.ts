@@ -1,6 +1,6 @@
 /**
- * Istio's networking objects as mesh.yaml: VirtualService becomes `routes` and rules of `gateways`, Gateway `gateways`, DestinationRule the policy
- * of a service, ServiceEntry `external`. Lists keep their order, as ours are tried in order too. Pure: the same objects give the same document.
+ * Istio's objects as mesh.yaml: VirtualService becomes `routes` and rules of `gateways`, Gateway `gateways`, DestinationRule the policy
+ * of a service, ServiceEntry `external`; those of security are in security.ts. Lists keep their order, as ours are tried in order too. Pure: the same objects give the same document.
  */
 import type {
   ExternalDocument,
@@ -20,7 +20,9 @@ import {
   type ServiceEntrySpec,
   type VirtualServiceSpec,
 } from './objects.ts';
+import { isEveryHost } from './peer-authentication.ts';
 import { type RuleContext, translateHttpRule, translateSplit } from './rule.ts';
+import { securityKinds, translateSecurity } from './security.ts';
 
 /** What the objects alone do not say. */
 export interface IstioOptions {
@@ -37,9 +39,11 @@ export interface IstioOptions {
   readonly hostPort?: (gateway: string, port: number) => number;
   /** Services whose workloads carry the labels. @default the one that `app` names */
   readonly withLabels?: (labels: Readonly<Record<string, string>>) => readonly string[] | null;
+  /** Services of a namespace; `null`: all. @default all */
+  readonly inNamespace?: (namespace: string) => readonly string[] | null;
 }
 
-const known = new Set(['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway']);
+const known = new Set(['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway', ...securityKinds]);
 
 /** Translates all objects together: they refer to each other. */
 export function translateIstio(objects: readonly IstioObject[], options: IstioOptions = {}): Translation {
@@ -53,10 +57,13 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
     const outside = Object.entries(external).find(([, entry]) => entry.hosts.includes(host));
     return outside?.[0] ?? (options.service ?? firstLabel)(host);
   };
+  const withLabels = options.withLabels ?? (labels => (labels.app === undefined ? null : [labels.app]));
+  const tokensChecked = objects.some(({ kind }) => kind === 'RequestAuthentication');
   const contextOf: ContextOf = (object, dialled) => ({
     destination: destination =>
       destinationOf(destination, dialled, service, options, message => note(object, message, 'unknown-reference')),
-    withLabels: options.withLabels ?? (labels => (labels.app === undefined ? null : [labels.app])),
+    withLabels,
+    tokensChecked,
     note: message => note(object, message),
   });
 
@@ -66,7 +73,8 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
     if (object.kind === 'DestinationRule') {
       const spec = object.spec as DestinationRuleSpec;
       const name = service(spec.host);
-      if (name === null) note(object, `host ${spec.host} is not there`, 'unknown-reference');
+      if (isEveryHost(spec.host)) notesOfEveryHost(spec, message => note(object, message));
+      else if (name === null) note(object, `host ${spec.host} is not there`, 'unknown-reference');
       else {
         const outside = external[name];
         const policy = translateDestinationRule(spec, outside !== undefined, message => note(object, message));
@@ -84,7 +92,21 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
       else routes[name] = rulesOf(object, 'mesh', contextOf(object));
     }
   }
-  return { document: { services, external, routes, gateways: gateways(objects, options, contextOf, note) }, notes };
+  const edges = gateways(objects, options, contextOf, note);
+  const inNamespace = options.inNamespace ?? (() => null);
+  const ours = new Map(objects.map(object => [object.metadata.name, gatewaysOf(object, options).map(([name]) => name)]));
+  const security = translateSecurity(objects, { inNamespace, withLabels, service, gateways: ours }, note);
+  for (const [name, policy] of Object.entries(security.services ?? {})) services[name] = { ...services[name], ...policy };
+  return { document: { ...security, services, external, routes, gateways: edges }, notes };
+}
+
+/** A service has a policy of its own; what every service has is told elsewhere. */
+function notesOfEveryHost({ trafficPolicy = {} }: DestinationRuleSpec, note: (message: string) => void): void {
+  const { tls, loadBalancer, ...others } = trafficPolicy;
+  const balanced = loadBalancer !== undefined && loadBalancer.simple !== 'PASSTHROUGH';
+  if (balanced || Object.keys(others).length > 0) note('a policy for all services is left out: write it for each');
+  if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
+    note(`tls mode ${tls.mode} is left out: the mesh secures its own services`);
 }
 
 function firstLabel(host: string): string {
@@ -131,19 +153,16 @@ function gateways(
 ): Record<string, GatewayDocument> {
   const found: Record<string, GatewayDocument> = {};
   for (const object of objects) {
-    if (object.kind !== 'Gateway') continue;
-    const { servers = [] } = object.spec as GatewaySpec;
-    for (const { port, hosts, tls } of servers) {
+    const named = gatewaysOf(object, options);
+    for (const [ours, { port, hosts, tls }] of named) {
       const { name } = object.metadata;
-      const named = (options.gatewayName ?? gatewayName)(name);
-      const ours = servers.length === 1 ? named : `${named}-${port.number}`;
       const at: ContextOf = one => contextOf(one, port.number);
       const listens = { port: options.hostPort?.(name, port.number) ?? port.number };
       const mine = objects.filter(one => one.kind === 'VirtualService' && boundTo(one, object));
       if (tls?.httpsRedirect === true) {
-        const secure = servers.find(server => server.port.protocol === 'HTTPS');
+        const secure = named.find(([, server]) => server.port.protocol === 'HTTPS');
         if (secure !== undefined) {
-          found[ours] = { ...listens, redirectTo: `${named}-${secure.port.number}` };
+          found[ours] = { ...listens, redirectTo: secure[0] };
           continue;
         }
       }
@@ -158,6 +177,17 @@ function gateways(
     }
   }
   return found;
+}
+
+/** The servers of a Gateway with our names for them; none: it is no Gateway. */
+function gatewaysOf(
+  { kind, metadata, spec }: IstioObject,
+  { gatewayName: name = gatewayName }: IstioOptions,
+): readonly (readonly [string, NonNullable<GatewaySpec['servers']>[number]])[] {
+  if (kind !== 'Gateway') return [];
+  const { servers = [] } = spec as GatewaySpec;
+  const named = name(metadata.name);
+  return servers.map(server => [servers.length === 1 ? named : `${named}-${server.port.number}`, server]);
 }
 
 function gatewayName(name: string): string {

@@ -138,7 +138,7 @@ describe('Istio objects as mesh.yaml', () => {
             { delegate: { name: 'other' } },
           ],
         }),
-        object('PeerAuthentication', { mtls: { mode: 'STRICT' } }),
+        object('Telemetry', {}),
         object('VirtualService', { hosts: ['nobody'], http: [] }),
       ],
       { service: host => (host.startsWith('web') ? 'web' : null) },
