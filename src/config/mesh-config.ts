@@ -68,6 +68,8 @@ export interface ServiceConfig extends ServicePolicy {
   /** One entry named `''` where a service has no versions. Sorted by name. */
   readonly versions: readonly VersionConfig[];
   readonly mtls: MtlsMode;
+  /** Ports with a mode of their own, ascending; also such that are not among `ports`. */
+  readonly mtlsPorts?: readonly PortMtls[];
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
   readonly routes: readonly RouteRuleConfig[];
 }
@@ -84,6 +86,12 @@ export interface PortConfig {
   readonly http2?: true;
   /** Known only from the image's EXPOSE: the app may never listen there, so nobody waits for it. */
   readonly exposed?: true;
+}
+
+/** The mTLS mode of one port. */
+export interface PortMtls {
+  readonly port: number;
+  readonly mode: MtlsMode;
 }
 
 /** A version of a service: what its pods run, and how many there are. */

@@ -17,6 +17,7 @@ const sections: readonly Section[] = [
   { title: 'Top level', steps: [] },
   { title: '`identity`', steps: ['properties', 'identity'] },
   { title: '`services.<name>`', steps: service },
+  { title: '`services.<name>.mtls`, long form', steps: [...service, 'properties', 'mtls', 'anyOf', 1] },
   {
     title: '`services.<name>.versions.<version>`, long form',
     steps: [...service, 'properties', 'versions', 'additionalProperties', 'anyOf', 1],

@@ -22,7 +22,10 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     count('gateway', changed(before.gateways, after.gateways)),
     count('external service', changed(before.external ?? [], after.external ?? [])),
     ...(same(before.access, after.access) ? [] : ['access rules']),
-    ...(before.mtls === after.mtls && staying(before, after).every(([was, is]) => was.mtls === is.mtls) ? [] : ['mTLS']),
+    ...(before.mtls === after.mtls &&
+    staying(before, after).every(([was, is]) => same([was.mtls, was.mtlsPorts], [is.mtls, is.mtlsPorts]))
+      ? []
+      : ['mTLS']),
     ...(same(before.identity, after.identity) ? [] : ['identities']),
     ...(before.egress === after.egress ? [] : ['egress']),
     ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
@@ -85,7 +88,18 @@ function staying(before: MeshConfig, after: MeshConfig): readonly (readonly [was
 }
 
 /** What is left of a service without its containers, rules and mTLS. */
-function policyPart({ name, namespace, account, aliases, ports, versions, mtls, routes, ...policy }: Service): unknown {
+function policyPart({
+  name,
+  namespace,
+  account,
+  aliases,
+  ports,
+  versions,
+  mtls,
+  mtlsPorts,
+  routes,
+  ...policy
+}: Service): unknown {
   return [policy, ports.map(({ port, exposed, ...speaks }) => speaks)];
 }
 

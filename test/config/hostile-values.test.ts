@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { sidecarPorts } from '../../src/config/resolve/services.ts';
+import { sidecarPorts } from '../../src/config/resolve/sidecar-ports.ts';
 import { loadMesh } from '../../src/interop/load-mesh.ts';
 import { ports } from '../../src/snapshot/ports.ts';
 

@@ -7,11 +7,10 @@ import { nameProblem } from '../schema/names.ts';
 import type { ServiceSpec } from '../schema/service.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import type { YamlPath } from '../yaml-node.ts';
+import { resolveMtls } from './mtls.ts';
 import { checkPolicy, policyOf, serviceRateLimits } from './policy.ts';
 import type { Report } from './report.ts';
-
-/** Where sidecars listen themselves. */
-export const sidecarPorts: readonly number[] = [15001, 15006, 15012, 15020, 15021, 15053];
+import { sidecarPorts } from './sidecar-ports.ts';
 
 /** Where a compose service ended up. */
 export interface Home {
@@ -189,7 +188,7 @@ function build(
     ports,
     ...(ports.length > 0 || protocol === undefined ? {} : { protocol }),
     versions,
-    mtls: spec?.mtls ?? mesh.mtls ?? 'strict',
+    ...resolveMtls(spec?.mtls, mesh.mtls ?? 'strict', ['services', name], report),
     ...policyOf(spec ?? {}),
     ...(spec?.upstreamProtocol === undefined && isHttp2(spec?.protocol) ? { upstreamProtocol: 'http2' as const } : {}),
     ...(spec?.rateLimit === undefined ? {} : { rateLimits: serviceRateLimits(name, spec.rateLimit) }),

@@ -6,8 +6,9 @@ import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './fiel
 import { gateway } from './gateway.ts';
 import { identity } from './identity.ts';
 import { namespace, size, trustDomain } from './leaves.ts';
+import { mtlsMode } from './mtls.ts';
 import { routes } from './route.ts';
-import { mtlsMode, service } from './service.ts';
+import { service } from './service.ts';
 
 const version = field<1>(
   value =>
@@ -83,7 +84,9 @@ export const meshSchema = fields(
       .describe('Makes splits, faults, mirrors and jitter repeatable, as tests need it. Default: drawn anew.'),
     mtls: mtlsMode
       .optional()
-      .describe('`strict` (default) refuses plaintext, `permissive` takes both, `disabled` sends plaintext.'),
+      .describe(
+        'Connections between sidecars: `strict` (default) refuses plaintext, `permissive` takes both, `disabled` is plaintext.',
+      ),
     proxy: proxy.optional().describe('The sidecars.'),
     volumes: composeSection('volumes'),
     secrets: composeSection('secrets'),

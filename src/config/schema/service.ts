@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { account, host, namespace, port } from './leaves.ts';
+import { serviceMtls } from './mtls.ts';
 import { policyFields, rateLimits } from './policy.ts';
 
 type ComposeKey = (typeof composeServiceKeys)[number];
@@ -33,9 +34,6 @@ const version = z.union([
   ),
 ]);
 
-/** How traffic is protected: `strict` refuses plaintext. */
-export const mtlsMode = oneOf(['strict', 'permissive', 'disabled']);
-
 /** One service of mesh.yaml: our keys, then compose's. */
 export const service = fields(
   {
@@ -49,7 +47,7 @@ export const service = fields(
       .optional()
       .describe('Versions of the service: each a compose service by name, or a service written in place.'),
     replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
-    mtls: mtlsMode.optional().describe('Overrides `mtls` of the mesh.'),
+    mtls: serviceMtls.optional().describe('Overrides `mtls` of the mesh: a mode, or `{mode, ports}`.'),
     account: account
       .optional()
       .describe(

@@ -1,6 +1,7 @@
 /** Clusters: the endpoints of one service, version and port, and the policy for reaching them. */
 import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
+import { mtlsOf } from '../../config/mtls-of.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { externalCluster, externalOf } from './external-cluster.ts';
@@ -60,7 +61,7 @@ function endpointsOf(key: ClusterKey, service: ServiceConfig, workloads: readonl
       workload: workload.name,
       address: workload.address ?? '',
       port: key.port,
-      tls: service.mtls === 'disabled' ? ('plain' as const) : ('mtls' as const),
+      tls: mtlsOf(service, key.port) === 'disabled' ? ('plain' as const) : ('mtls' as const),
     }))
     .sort((a, b) => (a.workload < b.workload ? -1 : 1));
 }

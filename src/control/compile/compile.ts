@@ -3,7 +3,8 @@
  * Any change of input re-runs all of it; nobody patches a snapshot.
  */
 import { identityOf } from '../../config/identity-of.ts';
-import type { MeshConfig, RouteRuleConfig } from '../../config/mesh-config.ts';
+import type { MeshConfig, PortConfig, RouteRuleConfig, ServiceConfig } from '../../config/mesh-config.ts';
+import { mtlsOf } from '../../config/mtls-of.ts';
 import { contentHash } from '../../snapshot/content-hash.ts';
 import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { LiveFault } from '../live-fault.ts';
@@ -174,18 +175,28 @@ function compileInbound(workload: RegisteredWorkload, config: MeshConfig): reado
   const service = config.services.find(item => item.name === workload.service);
   if (service === undefined) return null;
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
-  return service.ports
+  return inboundPorts(service)
     .map(written => [written, inboundPolicy(service, written)] as const)
     .map(([{ port }, { protocol, ...policy }]) => ({
       port,
       protocol,
-      mtls: service.mtls,
+      mtls: mtlsOf(service, port),
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: compileAccess(config, service.name),
       ...policy,
     }))
     .sort((a, b) => a.port - b.port);
+}
+
+/** Ports of the service, and such that only its mTLS modes name: nobody dials them by name, what comes to them is told by its bytes. */
+function inboundPorts({ ports, mtlsPorts = [] }: ServiceConfig): readonly PortConfig[] {
+  const known = new Set(ports.map(({ port }) => port));
+  const others = mtlsPorts.filter(({ port }) => !known.has(port));
+  return [
+    ...ports,
+    ...others.map(({ port }): PortConfig => ({ port, name: '', protocol: 'auto', protocolFrom: 'unknown', exposed: true })),
+  ];
 }
 
 type ClusterCache = (key: ClusterKey) => { readonly cluster: Cluster; readonly hash: string };
