@@ -113,21 +113,20 @@ describe('Istio', { skip: missing }, () => {
 
   for (const config of new Set(mine.map(one => one.config ?? 'none'))) {
     const objects = (configs[config] ?? []).map(({ kind, name, spec }): IstioObject => ({ kind, metadata: { name }, spec }));
+    const kinds = objects.map(object => object.kind);
     describe(config, () => {
-      before(() => {
+      before(async () => {
+        if (kinds.includes('RequestAuthentication')) return;
         const { document } = translateIstio(objects, {
           service: host => (services[host.split('.')[0] ?? ''] === undefined ? null : (host.split('.')[0] ?? null)),
           destinationPort: (_service, written, dialled) => (written === 80 || dialled === 80 ? 8080 : written),
           hostPort: (_gateway, port) => (port === 80 ? 8080 : port),
         });
-        return mesh.use({ ...document, mtls: 'permissive' });
+        await mesh.use({ ...document, mtls: 'permissive' });
       });
       for (const one of mine.filter(({ config: used = 'none' }) => used === config)) {
         const outcome = { group: one.group, id: one.id };
-        const reason = inapplicable(
-          one,
-          objects.map(object => object.kind),
-        );
+        const reason = inapplicable(one, kinds);
         if (reason !== null) outcomes.push({ ...outcome, result: 'skipped', reason });
         const name = one.title === undefined ? one.id : `${one.id}: ${one.title}`;
         test(name, { skip: reason ?? false }, async () => {
