@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
 import type {
@@ -39,15 +40,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     async stop(options) {
       await post('/v1/stop', options);
     },
-    async *events(after, signal) {
-      const response = await call('GET', `/v1/events?after=${after}`, undefined, signal);
-      try {
-        for await (const line of linesOf(response)) yield parse<MeshEvent>(line);
-      } catch (error) {
-        // The end of the daemon ends the stream; who follows it sees that from the last phase.
-        if (!signal.aborted && !isGone(error)) throw error;
-      }
-    },
+    events: (after, signal) => stream<MeshEvent>(call, `/v1/events?after=${after}`, signal),
     async down(options, onLine) {
       const response = await call('POST', '/v1/down', options);
       let ended = false;
@@ -60,6 +53,9 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
       if (!ended) throw new MeshError('daemon-gone', 'the daemon went away while it removed the mesh', 'run `mesh down` again');
     },
     explain: (from, request) => post<ExplanationDocument>('/v1/explain', { from, ...request }),
+    accessMatrix: () => get<AccessMatrixDocument>('/v1/access'),
+    seenCalls: (forMs, signal) => stream<SeenCallsDocument>(call, `/v1/access/calls?forMs=${forMs}`, signal),
+    checkAccess: (from, request) => post<AccessCheckDocument>('/v1/access/check', { from, ...request }),
     faults: () => get<FaultsDocument>('/v1/faults'),
     addFault: request => post<FaultStatus>('/v1/faults', request),
     removeFaults: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
@@ -104,6 +100,16 @@ function send(socket: string, limitMs: number, ...[method, path, body, signal]: 
     );
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** One document a line, until the signal. The end of the daemon ends it too; who follows events sees that from the last phase. */
+async function* stream<T>(call: Call, path: string, signal: AbortSignal): AsyncGenerator<T, void, void> {
+  const response = await call('GET', path, undefined, signal);
+  try {
+    for await (const line of linesOf(response)) yield parse<T>(line);
+  } catch (error) {
+    if (!signal.aborted && !isGone(error)) throw error;
+  }
 }
 
 function isGone(error: unknown): boolean {

@@ -5,8 +5,8 @@ import { asMeshError, MeshError } from './mesh-error.ts';
 import { apiVersion, type ErrorDocument, type MeshApi, type ProxyQuery } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
-/** Requests carry a few options at most; more is not ours. */
-const maxBodyBytes = 64 * 1024;
+/** A daemon, or one that is still being put together: whoever asks it meanwhile waits. */
+export type ApiSource = MeshApi | Promise<MeshApi>;
 
 type Handler = (api: MeshApi, exchange: Exchange) => Promise<void>;
 
@@ -20,7 +20,6 @@ interface Exchange {
 
 /** The whole API on one screen; the client mirrors it line by line. */
 const routes: readonly (readonly [method: string, path: string, handler: Handler])[] = [
-  ['GET', '/v1/ping', async (_, e) => json(e, {})],
   ['GET', '/v1/status', async (api, e) => json(e, await api.status())],
   ['GET', '/v1/plan', async (api, e) => json(e, await api.plan())],
   ['GET', '/v1/config', async (api, e) => json(e, await api.config())],
@@ -36,6 +35,13 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ],
   ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
   [
+  ['GET', '/v1/access', async (api, e) => json(e, await api.accessMatrix())],
+  ['GET', '/v1/access/calls', streamCalls],
+  [
+    'POST',
+    '/v1/access/check',
+    async (api, e) => json(e, await api.checkAccess(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
+  ],
     'POST',
     '/v1/faults',
     async (api, e) => json(e, await api.addFault(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
@@ -48,8 +54,16 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
  * HTTP server of the admin API, not yet listening. It belongs on a unix socket of mode 0600: whoever can open it may do
  * everything, so there is no token, and no browser can reach it.
  */
-export function createApiServer(api: MeshApi, onBug: (error: unknown) => void): Server {
-  const server = createServer((request, response) => {
+export function createApiServer(api: ApiSource, onBug: (error: unknown) => void): Server {
+  const server = createServer(createApiHandler(api, onBug));
+  // Streams live as long as somebody looks at them.
+  server.requestTimeout = 0;
+  return server;
+}
+
+/** The API without a server: its callers may do everything. */
+export function createApiHandler(api: ApiSource, onBug: (error: unknown) => void): RequestListener {
+  return (request, response) => {
     serve(api, request, response).catch(error => {
       const known = asMeshError(error);
       if (known === null) onBug(error);
@@ -61,11 +75,16 @@ export function createApiServer(api: MeshApi, onBug: (error: unknown) => void): 
   return server;
 }
 
-async function serve(api: MeshApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(api: ApiSource, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = URL.parse(request.url ?? '/', 'http://mesh');
   if (url === null) {
     fail(response, new MeshError('unknown-path', 'no path of the API'), 404);
     return;
+  if (request.method === 'GET' && url.pathname === '/v1/ping') {
+    // Answered also while the daemon is not put together yet.
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    return;
+  }
   }
   const atPath = routes.filter(([, path]) => path === url.pathname);
   const route = atPath.find(([method]) => method === request.method);
@@ -90,6 +109,13 @@ async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): 
   for await (const event of api.events(Number.isFinite(after) ? after : 0, signal)) await line(response, event);
   response.end();
 }
+async function streamCalls(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
+  const forMs = Number(url.searchParams.get('forMs') ?? 0);
+  startStream(response);
+  for await (const document of api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal)) await line(response, document);
+  response.end();
+}
+
 
 async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<void> {
   const volumes = flag(body, 'volumes');

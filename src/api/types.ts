@@ -7,6 +7,7 @@ import type { MeshConfig } from '../config/mesh-config.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
@@ -91,6 +92,8 @@ export interface StatusDocument {
     readonly phase: Phase;
     /** Why the phase is what it is, for `degraded` and `failed`; else empty. */
     readonly reason: string;
+    /** Of the admin API on loopback; `null` where there is only the unix socket. */
+    readonly adminUrl: string | null;
   };
   readonly engine: { readonly state: 'connected' | 'lost'; readonly reason: string };
   readonly config: {
@@ -212,6 +215,12 @@ export interface MeshApi {
   down(options: { readonly volumes: boolean }, onLine: (line: string) => void): Promise<void>;
   /** What the sidecar of a service or gateway, or a workload, would do with a request. @throws MeshError `unknown-workload`, `no-config` */
   explain(from: string, request: ExplainRequest): Promise<ExplanationDocument>;
+  /** Who may call whom by the rules in force. */
+  accessMatrix(): Promise<AccessMatrixDocument>;
+  /** All calls seen since the watch began, again every second for so long or until the signal, and once more at the end. The first question begins it. */
+  seenCalls(forMs: number, signal: AbortSignal): AsyncIterable<SeenCallsDocument>;
+  /** Whether a request would be let in where it leads. @throws MeshError `unknown-workload`, `no-config` */
+  checkAccess(from: string, request: ExplainRequest): Promise<AccessCheckDocument>;
   faults(): Promise<FaultsDocument>;
   /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
   addFault(request: FaultRequest): Promise<FaultStatus>;

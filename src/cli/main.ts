@@ -100,6 +100,16 @@ export function build(): Command {
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/explain.ts')));
   add('fault [action] [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list (default)')
+  add(
+    'access [action] [words...]',
+    'who may call whom: list (default), check <from> <METHOD> <url>, learn: the rules that allow just what is called',
+  )
+    .option('-H, --header <line>', "check: a header of the request: 'end-user: jason'", collect)
+    .option('--for <duration>', 'learn: watch for so long; default `1m`')
+    .option('--requests', 'learn: rules for methods and paths, not for services only')
+    .option('--denied', 'learn: allow also what was called and refused')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/access.ts')));
     .option('--route <rule>', 'add: only this rule')
     .option('--delay <duration>', 'add: wait before the call')
     .option('--jitter <duration>', 'add: up to so much longer')

@@ -6,6 +6,7 @@ import type { DaemonSvid } from '../pki/authority.ts';
 import { protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../snapshot/channel.ts';
 import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { encodeFrame, FrameReader } from '../snapshot/frame.ts';
+import type { JudgedCall } from '../snapshot/judgement.ts';
 import { ControlError } from './control-error.ts';
 import { isExpectedKey, keyHashOf } from './control-key.ts';
 import { decodeToDaemon } from './message.ts';
@@ -100,6 +101,11 @@ export class SidecarLink {
   /** Asks what the sidecar would do with a request. @throws as `query` */
   explain(request: ExplainRequest, timeoutMs: number): Promise<unknown> {
     return this.#ask(id => ({ kind: 'explain', id, request }), timeoutMs);
+  }
+
+  /** Asks whether the sidecar would let a call in. @throws as `query` */
+  judge(call: JudgedCall, timeoutMs: number): Promise<unknown> {
+    return this.#ask(id => ({ kind: 'judge', id, call }), timeoutMs);
   }
 
   #ask(message: (id: number) => ToSidecar, timeoutMs: number): Promise<unknown> {

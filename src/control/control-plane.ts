@@ -7,6 +7,8 @@ import { type Authority, defaultTtlMs } from '../pki/authority.ts';
 import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { FrameError } from '../snapshot/frame.ts';
+import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
@@ -178,6 +180,11 @@ export class ControlPlane {
     return this.#publisher.wanted(workload);
   }
 
+  /** All that sidecars should run, by workload. */
+  snapshots(): readonly Snapshot[] {
+    return this.#registry.workloads.flatMap(({ name }) => this.#publisher.wanted(name) ?? []);
+  }
+
   /**
    * Resolves when the sidecar is connected, has an SVID and runs a snapshot.
    * @throws ControlError `rejected` when it refuses its first snapshot, `closed`; the signal's reason when that aborts
@@ -215,6 +222,16 @@ export class ControlPlane {
   /** Asks what a sidecar would do with a request; `null` before its first snapshot. @throws as `query` */
   async explain(workload: string, request: ExplainRequest): Promise<Explanation | null> {
     return (await this.#link(workload).explain(request, queryTimeoutMs)) as Explanation | null;
+  }
+
+  /** Asks whether a sidecar would let a call in; `null` before its first snapshot. @throws as `query` */
+  async judge(workload: string, call: JudgedCall): Promise<Judgement | null> {
+    return (await this.#link(workload).judge(call, queryTimeoutMs)) as Judgement | null;
+  }
+
+  /** Who called the app beside a sidecar since it was first asked. @throws as `query` */
+  async calls(workload: string): Promise<ObservedCalls> {
+    return (await this.query(workload, 'calls')) as ObservedCalls;
   }
 
   /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */

@@ -29,7 +29,8 @@ export const backend: Backend = {
     // The API answers from the first moment: a second start must see that somebody is here.
     const started = Promise.withResolvers<Daemon>();
     started.promise.catch(() => undefined);
-    const server = createApiServer(lateApi(started.promise), error => setImmediate(() => Promise.reject(error)));
+    const onBug = (error: unknown): void => void setImmediate(() => Promise.reject(error));
+    const server = createApiServer(started.promise, onBug);
     if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
     const release = async (removed: boolean): Promise<void> => {
       // The socket and its file go at once. Answers under way, that to `stop` among them, end after it: the process waits for them, we may not.
@@ -38,7 +39,10 @@ export const backend: Backend = {
       if (removed) await forgetRun(project.stateDir);
     };
     try {
-      const daemon = await compose(project, options, release);
+      const { adminPort: port } = options;
+      const handle = createApiHandler(started.promise, onBug);
+      web = port === null ? null : await openWebFace(handle, { stateDir: project.stateDir, port, clock: systemClock });
+      const daemon = await compose(project, options, web?.url ?? null, release);
       started.resolve(daemon);
       return daemon;
     } catch (error) {
@@ -143,27 +147,6 @@ async function refuseTwin(project: Project, name: string): Promise<void> {
       ? `it was started with -p: \`mesh -p ${name} down\` ends it`
       : 'it was started without -p: "mesh down" without it ends it';
   throw alreadyRunning({ dir: project.dir, socket: twin.socket }, { name, pid: twin.pid }, hint);
-}
-
-/** Calls that come before the daemon is put together wait for it. */
-function lateApi(daemon: Promise<Daemon>): Parameters<typeof createApiServer>[0] {
-  return {
-    status: async () => (await daemon).status(),
-    plan: async () => (await daemon).plan(),
-    config: async () => (await daemon).config(),
-    query: async (workload, what) => (await daemon).query(workload, what),
-    reload: async () => (await daemon).reload(),
-    stop: async options => (await daemon).stop(options),
-    down: async (options, onLine) => (await daemon).down(options, onLine),
-    explain: async (from, request) => (await daemon).explain(from, request),
-    faults: async () => (await daemon).faults(),
-    addFault: async request => (await daemon).addFault(request),
-    removeFaults: async ids => (await daemon).removeFaults(ids),
-    metrics: async () => (await daemon).metrics(),
-    async *events(after, signal) {
-      yield* (await daemon).events(after, signal);
-    },
-  };
 }
 
 async function secondStart(project: Project): Promise<MeshError> {

@@ -62,6 +62,9 @@ export function createControlLink({ authority, clock, random, runtime, version }
     status: () =>
       new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
     explain: (workload, request) => told(plane.explain(workload, request)),
+    snapshots: () => plane.snapshots(),
+    judge: (workload, call) => told(plane.judge(workload, call)),
+    calls: workload => told(plane.calls(workload)),
     query: (workload, what) => told(plane.query(workload, what)),
     sidecarEnvironment: ({ workload, service, kind, namespace, account }) => ({
       [sidecarEnv.workload]: workload,

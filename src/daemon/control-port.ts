@@ -3,6 +3,9 @@ import type { MeshConfig } from '../config/mesh-config.ts';
 import type { LiveFault } from '../control/live-fault.ts';
 import type { ObservedPod, SidecarFacts } from '../runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { ObservedCalls } from '../snapshot/observed-call.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
 export interface ControlPort extends AsyncDisposable {
@@ -21,6 +24,12 @@ export interface ControlPort extends AsyncDisposable {
   /** By workload. */
   status(): ReadonlyMap<string, ProxyStatus>;
   query(workload: string, what: ProxyQuery): Promise<unknown>;
+  /** All that sidecars should run. */
+  snapshots(): readonly Snapshot[];
+  /** Whether the sidecar would let a call in; `null` before its first snapshot. */
+  judge(workload: string, call: JudgedCall): Promise<Judgement | null>;
+  /** Who called the app beside a sidecar since it was first asked. */
+  calls(workload: string): Promise<ObservedCalls>;
   /** What the sidecar would do with a request; `null` before its first snapshot. */
   explain(workload: string, request: ExplainRequest): Promise<Explanation | null>;
   /** Public environment of a sidecar. */

@@ -1,3 +1,4 @@
+import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from '../api/access.ts';
 import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { asMeshError } from '../api/mesh-error.ts';
@@ -18,6 +19,8 @@ import type { MeshConfig } from '../config/mesh-config.ts';
 import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ExplainRequest } from '../snapshot/explanation.ts';
+import { checkAccess } from './access-check.ts';
+import { matrixDocument, watchCalls } from './access-view.ts';
 import { waitForAcks } from './acks.ts';
 import { configVersion } from './config-change.ts';
 import type { ReadConfig } from './config-source.ts';
@@ -245,6 +248,18 @@ export class Daemon implements RunningDaemon {
   async faults(): Promise<FaultsDocument> {
     return this.#faults.document;
   }
+  async accessMatrix(): Promise<AccessMatrixDocument> {
+    return matrixDocument(this.#parts.control);
+  }
+
+  checkAccess(from: string, request: ExplainRequest): Promise<AccessCheckDocument> {
+    return checkAccess(from, request, this.#convergence.pods, this.#parts.control);
+  }
+
+  seenCalls(forMs: number, signal: AbortSignal): AsyncIterable<SeenCallsDocument> {
+    return watchCalls(this.#parts, () => this.#convergence.pods, forMs, AbortSignal.any([signal, this.#ending.signal]));
+  }
+
 
   addFault(request: FaultRequest): Promise<FaultStatus> {
     return this.#faults.add(request);

@@ -3,10 +3,13 @@ import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { CallRecord } from './call-record.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
@@ -18,6 +21,7 @@ import { ServedConnections } from './exchange/served-connections.ts';
 import { explain } from './explain.ts';
 import { ruleName } from './filters/access.ts';
 import { Http2Pool } from './http2/http2-pool.ts';
+import { judge } from './judge.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
 import { Overload } from './overload.ts';
@@ -69,7 +73,7 @@ class RunningDataPlane implements DataPlane {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
-    this.#roles = { tables: () => this.#tables, random: deps.random };
+    this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock) };
     this.#served = new ServedConnections({
       clock: deps.clock,
       // Back-off of retries; ids stay unguessable with a seed too.
@@ -207,9 +211,13 @@ class RunningDataPlane implements DataPlane {
     const http = (d: Downstream): void => {
       this.#served.serve(d, new InboundRole(d, snapshot.identity, this.#metrics.requests(edge), this.#roles));
     };
-    this.#byProtocol(downstream, runtime.listener.protocol, http, () => {
-      if (!this.#admits(runtime, downstream)) return null;
-      return createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts());
+    const upstream = (): TcpUpstream | null =>
+      this.#admits(runtime, downstream)
+        ? createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts())
+        : null;
+    this.#byProtocol(downstream, runtime.listener.protocol, http, upstream, allowed => {
+      const { peer, localPort } = downstream;
+      this.#roles.calls.connection(peer?.spiffeId ?? null, localPort, allowed);
     });
   }
 
@@ -240,11 +248,19 @@ class RunningDataPlane implements DataPlane {
     return this.#tables === null ? null : explain(this.#tables, request);
   }
 
+  judge(call: JudgedCall): Judgement | null {
+    return this.#tables === null ? null : judge(this.#tables, call);
+  }
+
+  calls(): ObservedCalls {
+    return this.#roles.calls.read();
+  }
+
   metrics(): string {
     return this.#metrics.text() + (this.#rules?.decisions.text() ?? '') + this.#overload.metrics();
   }
 
-  /** `upstream`: where raw TCP goes; `null` where the caller is not let through. */
+  /** `upstream`: where raw TCP goes; `null` where the caller is not let through. `seen`: it was raw TCP. */
   #byProtocol(
     downstream: Downstream,
     protocol: ListenerProtocol | 'tls',
@@ -254,9 +270,11 @@ class RunningDataPlane implements DataPlane {
     const tcp = (d: Downstream, early: TcpUpstream | null): void => {
       const to = early ?? upstream();
       if (to !== null) this.#deps.tcp(d, to);
+    seen: (allowed: boolean) => void = () => {},
       else refuse(d);
     };
     if (protocol === 'http') http(downstream);
+      seen(to !== null);
     else if (protocol !== 'auto') tcp(downstream, null);
     else {
       const guarded = { abort: () => refuse(downstream) };

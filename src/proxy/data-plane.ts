@@ -4,6 +4,8 @@
  */
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
 import type { ByteStream } from './transport/byte-stream.ts';
 
@@ -72,6 +74,10 @@ export interface DataPlane {
   explain(request: ExplainRequest): Explanation | null;
   /** Counters as Prometheus text exposition. */
   metrics(): string;
+  /** Whether a call to the app would be let in; `null` before the first snapshot. */
+  judge(call: JudgedCall): Judgement | null;
+  /** Who called the app since somebody first asked. */
+  calls(): ObservedCalls;
 }
 
 /**

@@ -11,6 +11,7 @@
  */
 import type { ExplainRequest } from './explanation.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { JudgedCall } from './judgement.ts';
 
 /** Raised when a message changes its meaning; both ends refuse another one. */
 export const protocolVersion = 1;
@@ -45,8 +46,10 @@ export type ToSidecar =
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
-/** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
-export type QueryKind = 'config' | 'stats' | 'state';
+  /** Answered with `reply`, whose body is a `Judgement`. */
+  | { readonly kind: 'judge'; readonly id: number; readonly call: JudgedCall }
+/** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools; `calls`: who called what (`ObservedCalls`), which is noted from the first question on. */
+export type QueryKind = 'config' | 'stats' | 'state' | 'calls';
 
 /** A gateway's certificate with its private key, held in memory only. Sent before the first snapshot that names it, again on every hello, and when it changes. */
 export interface Certificate {

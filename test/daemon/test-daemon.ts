@@ -8,6 +8,9 @@ import type { ControlPort } from '../../src/daemon/control-port.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../../src/snapshot/explanation.ts';
+import type { Judgement } from '../../src/snapshot/judgement.ts';
+import type { ObservedCalls } from '../../src/snapshot/observed-call.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 
 /** A control plane without sidecars: everything is acked at once. `configs` and `pods` are what it was told. */
 export class FakeControl implements ControlPort {
@@ -42,6 +45,15 @@ export class FakeControl implements ControlPort {
   }
   async query(workload: string): Promise<unknown> {
     return { workload };
+  }
+  snapshots(): readonly Snapshot[] {
+    return [];
+  }
+  async calls(): Promise<ObservedCalls> {
+    return { more: false, calls: [] };
+  }
+  async judge(): Promise<Judgement | null> {
+    return null;
   }
   async explain(workload: string, request: ExplainRequest): Promise<Explanation> {
     return { listener: workload, lines: [request.url], route: null };

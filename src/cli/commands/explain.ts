@@ -1,7 +1,8 @@
 import { connectApi } from '../../api/client.ts';
 import { readExplainRequest } from '../../api/explain-request.ts';
-import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import { exitCodes } from '../../api/mesh-error.ts';
 import { escapeLines } from '../../text/escape.ts';
+import { readHeader } from '../header-option.ts';
 import type { Invocation } from '../invocation.ts';
 
 /** `mesh explain <from> <METHOD> <url> [-H 'name: value']`: asked of the caller's own sidecar. */
@@ -21,10 +22,4 @@ export async function run(
   output.data(`listener ${escapeLines(document.listener)}`);
   for (const line of document.lines) output.data(escapeLines(line));
   return exitCodes.ok;
-}
-
-function readHeader(text: string): readonly [string, string] {
-  const colon = text.indexOf(':');
-  if (colon <= 0) throw new MeshError('usage', `"${text}" is no header`, "-H 'end-user: jason'", exitCodes.usage);
-  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
 }

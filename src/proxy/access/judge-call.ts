@@ -30,7 +30,8 @@ export function judgeCall(
   return { verdict: verdict.allowed ? 'allowed' : 'denied', rule, reason: reasonOf(verdict.allowed, rule, access), rules };
 }
 
-function closed(reason: string): Judgement {
+/** Refused before any rule is asked. */
+export function closed(reason: string): Judgement {
   return { verdict: 'denied', rule: null, reason, rules: [] };
 }
 

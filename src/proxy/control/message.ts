@@ -2,7 +2,8 @@
 
 import type { ToSidecar } from '../../snapshot/channel.ts';
 import type { ExplainRequest } from '../../snapshot/explanation.ts';
-import { list, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
+import type { JudgedCall } from '../../snapshot/judgement.ts';
+import { list, nullable, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
 
 /** `ToSidecar` with its snapshot not looked at yet. */
 export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonly kind: 'snapshot'; readonly snapshot: unknown };
@@ -22,13 +23,24 @@ const message = tagged<DaemonMessage>({
   svid: { chainPem: text(), bundlePem: text() },
   certificate: { name: text(), chainPem: text(), keyPem: text() },
   ping: { id: whole(0) },
-  query: { id: whole(0), what: oneOf('config', 'stats', 'state') },
+  query: { id: whole(0), what: oneOf('config', 'stats', 'state', 'calls') },
   explain: {
     id: whole(0),
     request: object<ExplainRequest>({ method: text(), url: text(), headers: list(pair) }),
   },
   probe: {},
   drain: { graceMs: whole(0, maxGraceMs) },
+  judge: {
+    id: whole(0),
+    call: object<JudgedCall>({
+      principal: nullable(text()),
+      port: whole(1, 65535),
+      method: text(),
+      authority: text(),
+      path: text(),
+      headers: list(pair),
+    }),
+  },
 });
 
 /** Reads a message. @throws SnapshotError for anything that is no message */

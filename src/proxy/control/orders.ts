@@ -104,6 +104,9 @@ export class Orders {
   async #applyNext(): Promise<void> {
     const { send, log } = this.#deps;
     const value = this.#next;
+      case 'judge':
+        send({ kind: 'reply', id: message.id, body: this.#deps.dataPlane.judge(message.call) });
+        return;
     this.#next = null;
     try {
       const version = await this.#apply(value);
@@ -188,6 +191,8 @@ export class Orders {
           clusters: dataPlane.clusters(),
         };
       }
+      case 'calls':
+        return dataPlane.calls();
     }
   }
 }

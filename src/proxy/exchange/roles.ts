@@ -1,10 +1,11 @@
 import type { RandomSource } from '../../async/random.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { CallRecord } from '../call-record.ts';
 import type { Downstream } from '../data-plane.ts';
 import { type Caller, passFilters, type Verdict } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { pathOf } from '../route/path.ts';
+import { decodedPath, pathOf } from '../route/path.ts';
 import type { InboundRuntime, Routing, Tables } from '../tables.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 
@@ -22,6 +23,8 @@ export interface RoleParts {
   /** The tables of this moment. */
   readonly tables: () => Tables | null;
   readonly random: RandomSource;
+  /** Who calls the app, while somebody watches. */
+  readonly calls: CallRecord;
 }
 
 /** A line that the sidecar adds to requests by itself, unless a rule puts its own in its place. */
@@ -162,11 +165,19 @@ export class InboundRole implements ExchangeRole {
     decision.requests = this.unrouted;
     decision.cluster = inbound.cluster;
     const end = passFilters(inbound.filters, head, this.#caller, decision);
+    if (this.#parts.calls.watched) this.#note(head, end);
     if (end !== null) return end;
     decision.head = head.forward(
       claims,
       known ? this.#identityLine : `${this.#identityLine}x-request-id: ${decision.requestId}\r\n`,
     );
     return null;
+  }
+
+  /** For whoever watches who calls: what the access rules let through or refused, and nothing else. */
+  #note({ method, target }: RequestHead, end: Verdict): void {
+    const refused = end !== null && typeof end === 'object' && 'details' in end && end.details.startsWith('rbac_');
+    if ((end === null || refused) && target !== '*')
+      this.#parts.calls.request(this.#caller.principal, this.#port, method, decodedPath(pathOf(target)), !refused);
   }
 }

@@ -1,0 +1,70 @@
+import type { Clock } from '../async/clock.ts';
+import type { ObservedCall, ObservedCalls } from '../snapshot/observed-call.ts';
+
+/** Kinds of calls that are kept; an app with more of them has ids in its paths that are not told from words. */
+const maxKinds = 5_000;
+/** Nobody has asked for so long: nobody is interested any more. */
+const interestMs = 30_000;
+
+interface Count {
+  readonly kind: Omit<ObservedCall, 'calls'>;
+  calls: number;
+}
+
+/** What callers called, while somebody wants to know: the first question begins it. Costs nothing else. */
+export class CallRecord {
+  readonly #clock: Clock;
+  #counts: Map<string, Count> | null = null;
+  #more = false;
+  #stop: () => void = () => {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether anybody wants to know; `request` and `connection` need not be called before. */
+  get watched(): boolean {
+    return this.#counts !== null;
+  }
+
+  /** All that was noted since the first question. Who asks again within half a minute keeps it going. */
+  read(): ObservedCalls {
+    this.#stop();
+    this.#stop = this.#clock.after(interestMs, () => {
+      this.#counts = null;
+      this.#more = false;
+    });
+    this.#counts ??= new Map();
+    return { more: this.#more, calls: [...this.#counts.values()].map(({ kind, calls }) => ({ ...kind, calls })) };
+  }
+
+  /** `path`: normalised and decoded, as bytes. */
+  request(principal: string | null, port: number, method: string, path: string, allowed: boolean): void {
+    this.#count({ principal, port, method, path: Buffer.from(pathTemplate(path), 'latin1').toString(), allowed });
+  }
+
+  /** A raw TCP connection. */
+  connection(principal: string | null, port: number, allowed: boolean): void {
+    this.#count({ principal, port, method: '', path: '', allowed });
+  }
+
+  #count(kind: Omit<ObservedCall, 'calls'>): void {
+    if (this.#counts === null) return;
+    const key = JSON.stringify([kind.principal, kind.port, kind.method, kind.path, kind.allowed]);
+    const known = this.#counts.get(key);
+    if (known !== undefined) known.calls++;
+    else if (this.#counts.size < maxKinds) this.#counts.set(key, { kind, calls: 1 });
+    else this.#more = true;
+  }
+}
+
+/** Numbers, UUIDs, hashes and what is too long for a word; and what would be a pattern itself in a rule. */
+const looksLikeId = /^\d+$|^[0-9a-f]{8}-[0-9a-f]{4}-|^(?=.*\d)[0-9A-Fa-f]{8,}$|^(?=.*\d)(?=.*[A-Za-z]).{20,}$|^.{41,}$|[*{}]/i;
+
+/** The path with `{*}` for every segment that looks like an id. */
+export function pathTemplate(path: string): string {
+  return path
+    .split('/')
+    .map(segment => (looksLikeId.test(segment) ? '{*}' : segment))
+    .join('/');
+}
