@@ -28,6 +28,8 @@ export interface Project {
 export interface StartOptions {
   /** Build images even when the tag exists. */
   readonly build: boolean;
+  /** Port of the admin API on loopback, 0: any free one; `null`: on its unix socket only. */
+  readonly adminPort: number | null;
 }
 
 /** A daemon in this process. */

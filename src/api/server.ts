@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { jsonText } from '../text/escape.ts';
+import { json as answerJson, errorDocument, fail, readBody } from './answer.ts';
 import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
-import { apiVersion, type ErrorDocument, type MeshApi, type ProxyQuery } from './types.ts';
+import { apiVersion, type MeshApi, type ProxyQuery } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
 /** A daemon, or one that is still being put together: whoever asks it meanwhile waits. */
@@ -33,8 +35,6 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     '/v1/explain',
     async (api, e) => json(e, await api.explain(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
   ],
-  ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
-  [
   ['GET', '/v1/access', async (api, e) => json(e, await api.accessMatrix())],
   ['GET', '/v1/access/calls', streamCalls],
   [
@@ -42,6 +42,8 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     '/v1/access/check',
     async (api, e) => json(e, await api.checkAccess(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
   ],
+  ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
+  [
     'POST',
     '/v1/faults',
     async (api, e) => json(e, await api.addFault(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
@@ -69,10 +71,7 @@ export function createApiHandler(api: ApiSource, onBug: (error: unknown) => void
       if (known === null) onBug(error);
       fail(response, known ?? new MeshError('internal', error instanceof Error ? error.message : String(error)));
     });
-  });
-  // Streams live as long as somebody looks at them.
-  server.requestTimeout = 0;
-  return server;
+  };
 }
 
 async function serve(api: ApiSource, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -80,11 +79,11 @@ async function serve(api: ApiSource, request: IncomingMessage, response: ServerR
   if (url === null) {
     fail(response, new MeshError('unknown-path', 'no path of the API'), 404);
     return;
+  }
   if (request.method === 'GET' && url.pathname === '/v1/ping') {
     // Answered also while the daemon is not put together yet.
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     return;
-  }
   }
   const atPath = routes.filter(([, path]) => path === url.pathname);
   const route = atPath.find(([method]) => method === request.method);
@@ -100,7 +99,7 @@ async function serve(api: ApiSource, request: IncomingMessage, response: ServerR
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   const body = request.method === 'POST' ? await readBody(request) : {};
-  await route[2](api, { url, response, body, signal: gone.signal });
+  await route[2](await api, { url, response, body, signal: gone.signal });
 }
 
 async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
@@ -109,13 +108,13 @@ async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): 
   for await (const event of api.events(Number.isFinite(after) ? after : 0, signal)) await line(response, event);
   response.end();
 }
+
 async function streamCalls(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
   const forMs = Number(url.searchParams.get('forMs') ?? 0);
   startStream(response);
   for await (const document of api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal)) await line(response, document);
   response.end();
 }
-
 
 async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<void> {
   const volumes = flag(body, 'volumes');
@@ -171,7 +170,7 @@ function startStream(response: ServerResponse): void {
 /** Writes one line and waits while the reader is slow. */
 async function line(response: ServerResponse, value: unknown): Promise<void> {
   if (response.destroyed) return;
-  if (response.write(`${JSON.stringify(value)}\n`)) return;
+  if (response.write(`${jsonText(value)}\n`)) return;
   await new Promise<void>(resolve => {
     response.once('drain', resolve);
     response.once('close', resolve);
@@ -179,39 +178,9 @@ async function line(response: ServerResponse, value: unknown): Promise<void> {
 }
 
 function json({ response }: Exchange, value: unknown): void {
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  answerJson(response, value);
 }
 
 function text({ response }: Exchange, value: string): void {
   response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(value);
-}
-
-function fail(response: ServerResponse, error: MeshError, status = error.code === 'internal' ? 500 : 409): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(errorDocument(error)));
-}
-
-function errorDocument({ code, message, hint }: MeshError): ErrorDocument {
-  return { apiVersion, kind: 'Error', code, message, hint };
-}
-
-async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  let size = 0;
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > maxBodyBytes) throw new MeshError('body-too-large', `a request body may have ${maxBodyBytes} bytes`);
-    chunks.push(chunk);
-  }
-  if (size === 0) return {};
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Falls through to the same answer.
-  }
-  throw new MeshError('bad-body', 'the request body is not a JSON object');
 }

@@ -42,6 +42,7 @@ export function build(): Command {
     .option('--wait', 'with -d (implied): end when everything is ready')
     .option('--build', 'build images even when they exist')
     .option(...allowPrivileged)
+    .option('--admin-port [port]', 'admin API on 127.0.0.1 too, for tools with the token of .mesh/api-token', port)
     .option('--dry-run', 'print the plan and do nothing')
     .option('--no-logs', 'do not follow the services’ logs')
     .option('--timeout <seconds>', 'give up when not ready by then', seconds)
@@ -99,7 +100,6 @@ export function build(): Command {
     .option('-H, --header <line>', "a header of the request: 'end-user: jason'", collect)
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/explain.ts')));
-  add('fault [action] [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list (default)')
   add(
     'access [action] [words...]',
     'who may call whom: list (default), check <from> <METHOD> <url>, learn: the rules that allow just what is called',
@@ -110,6 +110,7 @@ export function build(): Command {
     .option('--denied', 'learn: allow also what was called and refused')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/access.ts')));
+  add('fault [action] [names...]', 'put a fault on calls to a service for a while: add <service>, rm <fault…>, list (default)')
     .option('--route <rule>', 'add: only this rule')
     .option('--delay <duration>', 'add: wait before the call')
     .option('--jitter <duration>', 'add: up to so much longer')
@@ -134,6 +135,7 @@ export function build(): Command {
   );
   globals(program.command('daemon', { hidden: true }).exitOverride(), 'daemon')
     .option('--build')
+    .option('--admin-port <port>', '', port)
     .option(...allowPrivileged)
     .action(does(() => import('./commands/daemon.ts')));
   return globals(program, '');
@@ -223,6 +225,13 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 function seconds(value: string): number {
   const number = Number(value);
   if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError('a number of seconds above 0 is expected.');
+  return number;
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!/^\d{1,5}$/.test(value) || number > 65_535)
+    throw new InvalidArgumentError('a port from 1 to 65535 is expected, or 0 for any free one.');
   return number;
 }
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { alreadyRunning } from '../api/already-running.ts';
-import type { Backend, Project } from '../api/backend.ts';
+import type { Backend, Project, StartOptions } from '../api/backend.ts';
 import { badConfig } from '../api/bad-config.ts';
 import { isAlive } from '../api/client.ts';
 import { MeshError } from '../api/mesh-error.ts';
-import { createApiServer } from '../api/server.ts';
+import { createApiHandler, createApiServer } from '../api/server.ts';
 import { stateFolder } from '../api/socket-path.ts';
 import { version } from '../api/version.ts';
 import { systemClock } from '../async/clock.ts';
@@ -21,6 +21,7 @@ import { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
 import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
+import { openWebFace, type WebFace } from './web-face.ts';
 
 /** The daemon's side of the program: the one thing that the CLI loads from here. */
 export const backend: Backend = {
@@ -32,7 +33,9 @@ export const backend: Backend = {
     const onBug = (error: unknown): void => void setImmediate(() => Promise.reject(error));
     const server = createApiServer(started.promise, onBug);
     if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
+    let web: WebFace | null = null;
     const release = async (removed: boolean): Promise<void> => {
+      await web?.close();
       // The socket and its file go at once. Answers under way, that to `stop` among them, end after it: the process waits for them, we may not.
       server.close();
       server.closeIdleConnections();
@@ -81,7 +84,8 @@ export const backend: Backend = {
 /** The composition of the control plane's program, from the outside in. */
 async function compose(
   project: Project,
-  options: { readonly build: boolean },
+  options: StartOptions,
+  adminUrl: string | null,
   release: (removed: boolean) => Promise<void>,
 ): Promise<Daemon> {
   const clock = systemClock;
@@ -119,6 +123,7 @@ async function compose(
       diagnostics,
       readConfig: () => readConfig(project),
       watchFiles,
+      adminUrl,
       release,
     },
     options,

@@ -51,6 +51,8 @@ export interface DaemonParts {
   readConfig(): Promise<ReadConfig>;
   /** Watches the configuration's files from now on. */
   watchFiles(files: readonly string[], onChange: () => void): FileWatch;
+  /** Of the admin API on TCP, `null` without one. */
+  readonly adminUrl: string | null;
   /** Called last, once nobody is served any more; `removed`: after a `down`. */
   release(removed: boolean): Promise<void>;
 }
@@ -175,6 +177,7 @@ export class Daemon implements RunningDaemon {
         uptimeMs: clock.now() - this.#startedAtMs,
         phase: this.#phase,
         reason: this.#reason,
+        adminUrl: this.#parts.adminUrl,
       },
       engine: this.#engine,
       config: {
@@ -245,9 +248,6 @@ export class Daemon implements RunningDaemon {
     return explainFor(from, request, this.#convergence.pods, this.#parts.control);
   }
 
-  async faults(): Promise<FaultsDocument> {
-    return this.#faults.document;
-  }
   async accessMatrix(): Promise<AccessMatrixDocument> {
     return matrixDocument(this.#parts.control);
   }
@@ -260,6 +260,9 @@ export class Daemon implements RunningDaemon {
     return watchCalls(this.#parts, () => this.#convergence.pods, forMs, AbortSignal.any([signal, this.#ending.signal]));
   }
 
+  async faults(): Promise<FaultsDocument> {
+    return this.#faults.document;
+  }
 
   addFault(request: FaultRequest): Promise<FaultStatus> {
     return this.#faults.add(request);

@@ -89,6 +89,8 @@ export async function readRecord(folder: string): Promise<DaemonRecord | null> {
 export async function forgetRun(folder: string): Promise<void> {
   await rm(join(folder, 'daemon.json'), { force: true });
   await rm(join(folder, 'run'), { recursive: true, force: true });
+  // Of a daemon that was killed.
+  await rm(join(folder, 'api-token'), { force: true });
   // A folder that never ran a mesh is left as it was found; one with keys is not empty and stays.
   await rmdir(folder).catch(() => undefined);
 }

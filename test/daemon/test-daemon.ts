@@ -103,11 +103,12 @@ export class TestDaemon implements AsyncDisposable {
           this.#onChange = onChange;
           return { ready: Promise.resolve(), update() {}, async close() {}, async [Symbol.asyncDispose]() {} };
         },
+        adminUrl: null,
         release: async removed => {
           this.released = removed;
         },
       },
-      { build: false },
+      { build: false, adminPort: null },
     );
     void this.#collect();
     this.daemon.begin();

@@ -7,10 +7,13 @@ import { followSignals } from '../signals.ts';
 export async function run(
   invocation: Invocation,
   _args: readonly string[],
-  options: { readonly build?: boolean },
+  options: { readonly build?: boolean; readonly adminPort?: number },
 ): Promise<number> {
   const backend = await invocation.backend();
-  const daemon = await backend.startDaemon(invocation.project, { build: options.build ?? false });
+  const daemon = await backend.startDaemon(invocation.project, {
+    build: options.build ?? false,
+    adminPort: options.adminPort ?? null,
+  });
   process.send?.('listening');
   using _signals = followSignals(() => void daemon.stop({ containers: false }));
   const presenter = createPresenter(invocation);

@@ -45,6 +45,7 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
   return [
     `mesh       ${status.project} (${status.trustDomain})`,
     `daemon     ${phase}${daemon.reason === '' ? '' : `: ${escapeLines(daemon.reason)}`} (pid ${daemon.pid}, up ${age(daemon.uptimeMs)})`,
+    ...(daemon.adminUrl === null ? [] : [`admin api  ${output.paint('cyan', daemon.adminUrl)}`]),
     `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${escapeLines(engine.reason)}`)}`,
     `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} ${errors === 1 ? 'error' : 'errors'} in the file; the last good one serves)`) : ''}`,
     ...(reload === null

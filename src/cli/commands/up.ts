@@ -23,6 +23,8 @@ interface UpOptions {
   readonly logs: boolean;
   readonly timeout?: number;
   readonly json?: boolean;
+  /** `true`: any free port. */
+  readonly adminPort?: number | true;
 }
 
 /** `mesh up` */
@@ -39,11 +41,15 @@ async function dryRun(invocation: Invocation, options: UpOptions): Promise<numbe
   return exitCodes.ok;
 }
 
+function adminPort({ adminPort: port }: UpOptions): number | null {
+  return port === true ? 0 : (port ?? null);
+}
+
 /** The daemon lives in this process: Ctrl-C reaches it directly, and its end is ours. */
 async function attached(invocation: Invocation, options: UpOptions): Promise<number> {
   const { output } = invocation;
   const backend = await invocation.backend();
-  const daemon = await backend.startDaemon(invocation.project, { build: options.build ?? false });
+  const daemon = await backend.startDaemon(invocation.project, { build: options.build ?? false, adminPort: adminPort(options) });
   const presenter = createPresenter(invocation);
   const ending = new AbortController();
   let ready = false;
@@ -133,6 +139,7 @@ async function detached(invocation: Invocation, options: UpOptions): Promise<num
   const starting = startDetached(invocation, [
     ...(options.build ? ['--build'] : []),
     ...(project.allowPrivileged ? ['--allow-privileged'] : []),
+    ...(adminPort(options) === null ? [] : ['--admin-port', String(adminPort(options))]),
   ]);
   // The daemon has a session of its own, which Ctrl-C does not reach: it is told, also when it has hardly begun.
   using _signals = followSignals(code => {
