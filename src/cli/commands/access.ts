@@ -83,7 +83,7 @@ async function learn({ output }: Invocation, api: MeshApi, options: AccessOption
       for (const call of document.calls) seen.set(JSON.stringify({ ...call, calls: 0 }), call);
     }
   };
-  if (!options.json) output.note(`watching for ${age(forMs)}: use the application now; Ctrl-C ends it sooner`);
+  output.note(`watching for ${age(forMs)}: use the application now; Ctrl-C ends it sooner`);
   const ending = new AbortController();
   using _signals = followSignals(() => ending.abort());
   await look(api.seenCalls(forMs, ending.signal));
