@@ -96,7 +96,7 @@ describe('Gateway API', { skip: missing }, () => {
   const outcomes: Outcome[] = [];
   let mesh: ConformanceMesh;
   before(async () => {
-    mesh = await ConformanceMesh.start(40, services);
+    mesh = await ConformanceMesh.start({ network: 40 }, services);
   });
   after(async () => {
     await mesh[Symbol.asyncDispose]();

@@ -104,7 +104,7 @@ describe('Istio', { skip: missing }, () => {
   const outcomes: Outcome[] = [];
   let mesh: ConformanceMesh;
   before(async () => {
-    mesh = await ConformanceMesh.start(50, services);
+    mesh = await ConformanceMesh.start({ network: 50 }, services);
   });
   after(async () => {
     await mesh[Symbol.asyncDispose]();

@@ -3,7 +3,8 @@ import { bitString, der, elements, oid, pem, sequence, tag, time } from '../../s
 
 const dayMs = 86_400_000;
 const ecdsa = sequence(oid('1.2.840.10045.4.3.2'));
-const rootName = sequence(der(tag.set, sequence(oid('2.5.4.3'), der(tag.utf8String, Buffer.from('test root')))));
+const rootName = nameOf('test root');
+const usages = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
 /** How a leaf of the test CA differs from a proper SVID. */
 export interface LeafOptions {
@@ -14,6 +15,12 @@ export interface LeafOptions {
   readonly keyUsage?: number;
   /** Further names beside the URI. */
   readonly names?: readonly { readonly type: 'url' | 'dns'; readonly value: string }[];
+  /** @default none */
+  readonly commonName?: string;
+  /** @default absent */
+  readonly extendedKeyUsage?: readonly (keyof typeof usages)[];
+  /** Who signs it instead of the CA. */
+  readonly signer?: { readonly key: KeyObject; readonly commonName: string };
 }
 
 /** A small CA for tests: makes good SVIDs, and every kind of bad one. */
@@ -36,6 +43,7 @@ function extension(id: string, value: Buffer): Buffer {
 function certificate(
   publicKey: KeyObject,
   signer: KeyObject,
+  issuer: Buffer,
   subject: Buffer,
   from: number,
   to: number,
@@ -45,13 +53,17 @@ function certificate(
     der(0xa0, der(tag.integer, Buffer.from([2]))),
     der(tag.integer, Buffer.from([0x40]), randomBytes(15)),
     ecdsa,
-    rootName,
+    issuer,
     sequence(time(from), time(to)),
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, sequence(...extensions)),
   );
   return pem('CERTIFICATE', sequence(body, ecdsa, bitString(sign('sha256', body, signer))));
+}
+
+function nameOf(commonName: string): Buffer {
+  return sequence(der(tag.set, sequence(oid('2.5.4.3'), der(tag.utf8String, Buffer.from(commonName)))));
 }
 
 function basicConstraints(isCa: boolean): Buffer {
@@ -62,18 +74,30 @@ function basicConstraints(isCa: boolean): Buffer {
 export function createTestCa(now: number): TestCa {
   const key = newKey();
   const usage = extension('2.5.29.15', der(tag.bitString, Buffer.from([1, 0x06])));
-  const bundlePem = certificate(createPublicKey(key), key, rootName, now - dayMs, now + 10 * dayMs, [
+  const bundlePem = certificate(createPublicKey(key), key, rootName, rootName, now - dayMs, now + 10 * dayMs, [
     basicConstraints(true),
     usage,
   ]);
   const leaf = (publicKey: KeyObject, spiffeId: string | null, options: LeafOptions): string => {
     const names = [...(spiffeId === null ? [] : [{ type: 'url', value: spiffeId }]), ...(options.names ?? [])];
     const altNames = sequence(...names.map(name => der(name.type === 'url' ? 0x86 : 0x82, Buffer.from(name.value, 'latin1'))));
-    return certificate(publicKey, key, sequence(), options.notBeforeMs ?? now - 10_000, options.expiresAtMs ?? now + dayMs, [
-      basicConstraints(options.isCa ?? false),
-      extension('2.5.29.15', der(tag.bitString, Buffer.from([0, options.keyUsage ?? 0x80]))),
-      ...(names.length > 0 ? [extension('2.5.29.17', altNames)] : []),
-    ]);
+    const { commonName, signer, extendedKeyUsage = [] } = options;
+    return certificate(
+      publicKey,
+      signer?.key ?? key,
+      signer === undefined ? rootName : nameOf(signer.commonName),
+      commonName === undefined ? sequence() : nameOf(commonName),
+      options.notBeforeMs ?? now - 10_000,
+      options.expiresAtMs ?? now + dayMs,
+      [
+        basicConstraints(options.isCa ?? false),
+        extension('2.5.29.15', der(tag.bitString, Buffer.from([0, options.keyUsage ?? 0x80]))),
+        ...(names.length > 0 ? [extension('2.5.29.17', altNames)] : []),
+        ...(extendedKeyUsage.length > 0
+          ? [extension('2.5.29.37', sequence(...extendedKeyUsage.map(usage => oid(usages[usage]))))]
+          : []),
+      ],
+    );
   };
   return {
     bundlePem,

@@ -11,14 +11,14 @@ import { systemClock } from '../../../src/async/clock.ts';
 import { createRandom } from '../../../src/async/random.ts';
 import { compile } from '../../../src/control/compile/compile.ts';
 import { emptyRegistry, observe, type PodView, workloadsOf } from '../../../src/control/registry.ts';
-import { serviceId } from '../../../src/identity/spiffe-id.ts';
+import { daemonId, serviceId } from '../../../src/identity/spiffe-id.ts';
 import { loadMesh } from '../../../src/interop/load-mesh.ts';
 import type { MeshDocument } from '../../../src/interop/mesh-document.ts';
 import { type Sidecar, startSidecar } from '../../../src/proxy/sidecar.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createTestCa, newKey } from '../../support/test-ca.ts';
+import { createTestCa, newKey, type TestCa } from '../../support/test-ca.ts';
 import { TestDaemon } from '../../support/test-daemon.ts';
 import { EchoService } from './echo-app.ts';
 import { Redirects } from './wire-up.ts';
@@ -35,6 +35,18 @@ export interface PortSpec {
 export interface ServiceSpec {
   readonly ports: readonly PortSpec[];
   readonly replicas?: number;
+  /** @default 'default' */
+  readonly namespace?: string;
+  /** @default its name */
+  readonly account?: string;
+}
+
+/** What is the same for all services. */
+export interface MeshOptions {
+  /** Second number of the loopback addresses, four of them from there on. */
+  readonly network: number;
+  /** @default 'bookshop.local' */
+  readonly trustDomain?: string;
 }
 
 interface Running {
@@ -51,14 +63,17 @@ export interface Entrance {
   readonly port: number;
 }
 
-const ca = createTestCa(Date.now());
+const ca: TestCa = createTestCa(Date.now());
 
 /** The mesh. */
 export class ConformanceMesh implements AsyncDisposable {
   readonly services: ReadonlyMap<string, EchoService>;
   /** What sidecars said. */
   readonly lines: string[] = [];
+  /** Whom all of them trust. */
+  readonly ca: TestCa = ca;
   readonly #specs: Readonly<Record<string, ServiceSpec>>;
+  readonly #trustDomain: string;
   readonly #redirects: Redirects;
   readonly #running = new Map<string, Running>();
   readonly #entrances = new Map<string, Promise<Entrance>>();
@@ -66,30 +81,36 @@ export class ConformanceMesh implements AsyncDisposable {
   #addresses: ReadonlyMap<string, string> = new Map();
   #pods = 0;
 
-  /** Starts apps and sidecars. `network`: second number of the loopback addresses, four of them from there on. */
-  static async start(network: number, services: Readonly<Record<string, ServiceSpec>>): Promise<ConformanceMesh> {
-    const mesh = new ConformanceMesh(new Redirects(network), services, await mkdtemp(join(tmpdir(), 'mesh-conformance-')));
+  /** Starts apps and sidecars. */
+  static async start(
+    { network, trustDomain = 'bookshop.local' }: MeshOptions,
+    services: Readonly<Record<string, ServiceSpec>>,
+  ): Promise<ConformanceMesh> {
+    const folder = await mkdtemp(join(tmpdir(), 'mesh-conformance-'));
+    const mesh = new ConformanceMesh(new Redirects(network), services, trustDomain, folder);
     for (const [name, spec] of Object.entries(services))
       for (let index = 1; index <= (spec.replicas ?? 1); index++) await mesh.#startPod(name, `${name}-${index}`, spec.ports);
     return mesh;
   }
 
-  private constructor(redirects: Redirects, specs: Readonly<Record<string, ServiceSpec>>, folder: string) {
+  private constructor(redirects: Redirects, specs: Readonly<Record<string, ServiceSpec>>, trustDomain: string, folder: string) {
     this.#redirects = redirects;
     this.#specs = specs;
+    this.#trustDomain = trustDomain;
     this.#folder = folder;
     this.services = new Map(Object.keys(specs).map(name => [name, new EchoService(name)]));
   }
 
   /** Runs these rules, and nothing of those before. @throws with the diagnostics when the configuration is refused */
-  async use(document: MeshDocument): Promise<void> {
+  async use(document: MeshDocument & { readonly proxy?: object }): Promise<void> {
     const policies = document.services ?? {};
-    const services = Object.entries(this.#specs).map(([name, { ports, replicas }]) => [
+    const services = Object.entries(this.#specs).map(([name, { ports, replicas = 1, namespace, account }]) => [
       name,
-      { image: 'echo', replicas: replicas ?? 1, ports: ports.map(composePort), ...policies[name] },
+      { image: 'echo', replicas, ports: ports.map(composePort), namespace, account, ...policies[name] },
     ]);
     const file = join(this.#folder, 'mesh.yaml');
-    await writeFile(file, stringify({ name: 'bookshop', ...document, services: Object.fromEntries(services) }));
+    const head = { name: 'bookshop', trustDomain: this.#trustDomain };
+    await writeFile(file, stringify({ ...head, ...document, services: Object.fromEntries(services) }));
     const { config, diagnostics } = await loadMesh({ file, env: {}, profiles: [], project: null });
     assert.ok(
       config !== null,
@@ -137,9 +158,16 @@ export class ConformanceMesh implements AsyncDisposable {
     return made;
   }
 
-  /** Address of a pod. */
+  /** Address of a pod. What connects there to a port of the app comes to the sidecar first, as in any pod. */
   podAddress(workload: string): string {
     return this.#running.get(workload)?.address ?? '';
+  }
+
+  /** Ports of its sidecar, all of them on loopback. */
+  sidecarPorts(workload: string): Sidecar['ports'] {
+    const running = this.#running.get(workload);
+    assert.ok(running !== undefined, `${workload} does not run`);
+    return running.sidecar.ports;
   }
 
   async #enter(from: string, address: string, port: number): Promise<Entrance> {
@@ -171,13 +199,15 @@ export class ConformanceMesh implements AsyncDisposable {
     appAddress?: string,
   ): Promise<Running> {
     const loopback = ['127.0.0.1'];
+    const trustDomain = this.#trustDomain;
+    const { namespace = 'default', account = service } = this.#specs[service] ?? {};
     this.#pods++;
     const sidecar = await startSidecar({
       workload,
       service,
       kind,
-      trustDomain: 'bookshop.local',
-      spiffeId: serviceId('bookshop.local', 'default', service),
+      trustDomain,
+      spiffeId: serviceId(trustDomain, namespace, account),
       trustBundlePem: ca.bundlePem,
       hosts: {
         outbound: loopback,
@@ -200,7 +230,7 @@ export class ConformanceMesh implements AsyncDisposable {
       onDrained: () => {},
       ...(appAddress === undefined ? {} : { appAddress }),
     });
-    const daemon = await TestDaemon.dial(sidecar.ports.control, ca);
+    const daemon = await TestDaemon.dial(sidecar.ports.control, ca, { spiffeId: daemonId(trustDomain) });
     await eventually(() => assert.ok(daemon.signed > 0));
     const pod: PodView = { workload, service, version: '', kind, address, controlPort: null, app: 'running', health: 'none' };
     const running: Running = { pod, sidecar, daemon, address, snapshot: null };
