@@ -29,7 +29,7 @@ async function setAccess(text: string): Promise<void> {
   await eventually(async () => {
     const { version, lastReload, diagnostics } = (await mesh.status()).config;
     assert.notEqual(version, before, JSON.stringify(diagnostics));
-    assert.ok(lastReload?.ok === true && lastReload.summary.includes('acked'), lastReload?.summary);
+    assert.ok(lastReload?.ok === true && lastReload.summary.includes('acked'), lastReload?.summary ?? 'no reload');
   });
 }
 

@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { systemClock } from '../../../src/async/clock.ts';
 import { Deadlines } from '../../../src/async/deadline.ts';
 import { createRandom } from '../../../src/async/random.ts';
+import { CallRecord } from '../../../src/proxy/call-record.ts';
 import { ClusterRuntime } from '../../../src/proxy/cluster/cluster-runtime.ts';
 import { createProbe } from '../../../src/proxy/cluster/health-probe.ts';
 import { sourceEdge } from '../../../src/proxy/edges.ts';
@@ -53,7 +54,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
     connections: () => metrics.connections(sourceEdge(snapshot, null, null)),
   };
   const app = new ClusterRuntime(clusterTo('app', [appPort]), parts);
-  const built = buildTables(snapshot, new RuleParts(snapshot, () => null, { clock, random }, null), () => app);
+  const built = buildTables(snapshot, new RuleParts(snapshot, () => null, { clock, random, log }, null), () => app);
   const inbound = new Map([...built.inbound].map(([port, runtime]) => [port, { ...runtime, filters: [filter] }]));
   const tables: Tables = { ...built, inbound };
   const served = new ServedConnections({
@@ -88,6 +89,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
       {
         tables: () => tables,
         random,
+        calls: new CallRecord(systemClock),
       },
     );
     served.serve({ stream, initial: Buffer.alloc(0), ...at }, role);
