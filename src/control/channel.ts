@@ -20,8 +20,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  /** The daemon's SVID as of now. */
-  readonly credentials: () => Promise<DaemonSvid>;
+  /** The daemon's SVID as of now. `refused`: how many connections have ended before the hello; the sidecar may know another root. */
+  readonly credentials: (refused: number) => Promise<DaemonSvid>;
   /** Hashes of control keys in the sidecar's log; asked again whenever an unknown key shows up. */
   readonly readControlKeys: (workload: string) => Promise<readonly string[]>;
   readonly timing?: Partial<LinkTiming>;
@@ -64,6 +64,9 @@ export class SidecarLink {
   #closed = false;
   /** Tries since the last hello. */
   #tries = 0;
+  /** Handshakes that no hello followed, ever: what worked once is tried first. */
+  #refused = 0;
+  #shaken = false;
   #nextId = 1;
   #unanswered: number | null = null;
   #cancelTimer: () => void = () => {};
@@ -136,7 +139,7 @@ export class SidecarLink {
     const { port, credentials, clock } = this.#options;
     let svid: DaemonSvid;
     try {
-      svid = await credentials();
+      svid = await credentials(this.#refused);
     } catch (error) {
       this.#lost(`no certificate for the daemon: ${reasonOf(error)}`);
       return;
@@ -152,6 +155,7 @@ export class SidecarLink {
       rejectUnauthorized: false,
     });
     this.#socket = socket;
+    this.#shaken = false;
     socket.setNoDelay(true);
     socket.on('error', error => this.#fail(socket, reasonOf(error)));
     socket.on('close', () => this.#fail(socket, 'the connection ended'));
@@ -162,6 +166,7 @@ export class SidecarLink {
   }
 
   async #verify(socket: TLSSocket): Promise<void> {
+    this.#shaken = true;
     const { workload, readControlKeys, daemonVersion } = this.#options;
     const certificate = socket.getPeerX509Certificate();
     const hash = certificate === undefined ? '' : keyHashOf(certificate);
@@ -256,6 +261,8 @@ export class SidecarLink {
 
   #lost(reason: string): void {
     const wasConnected = this.#connected;
+    if (this.#shaken && !wasConnected) this.#refused++;
+    this.#shaken = false;
     this.#connected = false;
     this.#cancelTimer();
     if (!this.#closed) this.#cancelTimer = this.#options.clock.after(this.#retryMs(), () => void this.#dial());

@@ -3,7 +3,7 @@ import type { Clock } from '../async/clock.ts';
 import type { HoldOffLimits } from '../async/hold-off.ts';
 import { identityOf } from '../config/identity-of.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
-import { type Authority, defaultTtlMs } from '../pki/authority.ts';
+import type { Authority } from '../pki/authority.ts';
 import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { FrameError } from '../snapshot/frame.ts';
@@ -12,14 +12,15 @@ import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
+import type { IssuerKeys } from './compile/token.ts';
 import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
 import { GatewayCertificates } from './gateway-certificates.ts';
+import { Identities, type IdentityEvent } from './identities.ts';
 import type { LiveFault } from './live-fault.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
 import { type PodView, type RegisteredWorkload, Registry } from './registry.ts';
-import { SvidIssuer } from './svid-issuer.ts';
 import type { WorkloadStatus } from './workload-status.ts';
 
 /** What happens in the control plane, for logs, status and measurements. */
@@ -28,14 +29,7 @@ export type ControlEvent =
   | { readonly kind: 'lost'; readonly workload: string; readonly reason: string; readonly wasConnected: boolean }
   | { readonly kind: 'ack'; readonly workload: string; readonly version: string }
   | { readonly kind: 'nack'; readonly workload: string; readonly version: string; readonly reason: string }
-  | {
-      readonly kind: 'issued';
-      readonly workload: string;
-      readonly spiffeId: string;
-      readonly serialNumber: string;
-      readonly expiresAtMs: number;
-    }
-  | { readonly kind: 'issue-failed'; readonly workload: string; readonly reason: string }
+  | IdentityEvent
   | { readonly kind: 'certificate-failed'; readonly gateway: string; readonly reason: string }
   | { readonly kind: 'app'; readonly workload: string; readonly port: number; readonly listening: boolean }
   | { readonly kind: 'published'; readonly workloads: readonly string[] }
@@ -65,22 +59,35 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #registry: Registry;
   readonly #publisher: Publisher;
-  readonly #issuer: SvidIssuer;
+  readonly #identities: Identities;
   readonly #certificates: GatewayCertificates;
   readonly #links = new Map<string, SidecarLink>();
-  readonly #svidEnds = new Map<string, number>();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #facts = new Facts();
   #config: MeshConfig | null = null;
   #faults: readonly LiveFault[] = [];
+  #issuerKeys: IssuerKeys = new Map();
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
   #closed = false;
 
   constructor(options: ControlPlaneOptions) {
-    const { authority, clock, random, svidTtlMs = defaultTtlMs } = options;
+    const { authority, clock, random, svidTtlMs } = options;
     this.#options = options;
-    this.#issuer = new SvidIssuer({ authority, clock, random, ttlMs: svidTtlMs });
+    this.#identities = new Identities({
+      authority,
+      clock,
+      random,
+      ...(svidTtlMs === undefined ? {} : { ttlMs: svidTtlMs }),
+      identityOf: workload => this.#identityOf(workload),
+      send: (workload, message) => this.#links.get(workload)?.send(message) ?? false,
+      running: () => this.#registry.workloads.filter(each => each.address !== null).map(each => each.name),
+      emit: event => {
+        // Before anybody is told that the old root is gone.
+        if (event.kind === 'roots' && event.phase === 'activated') this.#certificates.reissue();
+        this.#emit(event);
+      },
+    });
     this.#certificates = new GatewayCertificates({
       authority,
       clock,
@@ -107,6 +114,11 @@ export class ControlPlane {
     return this.#options.authority.bundlePem;
   }
 
+  /** Certificates and roots. */
+  get identities(): Identities {
+    return this.#identities;
+  }
+
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: ControlEvent) => void): () => void {
     this.#listeners.add(listener);
@@ -116,6 +128,7 @@ export class ControlPlane {
   /** Another configuration is in effect. */
   setConfig(config: MeshConfig): void {
     this.#config = config;
+    this.#identities.setTtl(this.#options.svidTtlMs ?? config.identity.ttlMs);
     this.#certificates.update(config);
     this.#publisher.request();
     this.#facts.changed();
@@ -124,6 +137,12 @@ export class ControlPlane {
   /** The faults put on the running mesh, instead of those before. */
   setLiveFaults(faults: readonly LiveFault[]): void {
     this.#faults = faults;
+    this.#publisher.request();
+  }
+
+  /** The public keys of issuers of tokens, by URL, instead of those before. */
+  setIssuerKeys(keys: IssuerKeys): void {
+    this.#issuerKeys = keys;
     this.#publisher.request();
   }
 
@@ -145,6 +164,7 @@ export class ControlPlane {
     for (const { name, listening } of this.#registry.workloads)
       if (listening === null && this.#registry.appRuns(name)) this.#links.get(name)?.send({ kind: 'probe' });
     if (before.length === 0) this.#publisher.request();
+    this.#identities.rotation.look();
     this.#facts.changed();
   }
 
@@ -169,7 +189,9 @@ export class ControlPlane {
         sent: state.sent,
         acked: state.acked,
         nack: state.nack,
-        svidExpiresAtMs: this.#svidEnds.get(workload.name) ?? null,
+        svidExpiresAtMs: this.#identities.endOf(workload.name),
+        svidLate: this.#identities.latePartOf(workload.name),
+        svidProblem: this.#identities.problemOf(workload.name),
         listening: workload.listening ?? [],
       };
     });
@@ -194,7 +216,7 @@ export class ControlPlane {
       const { connected, acked, nack } = this.#publisher.state(workload);
       if (connected && acked === null && nack !== null)
         throw new ControlError('rejected', `${workload} refused its first snapshot: ${nack.reason}`);
-      return connected && acked !== null && this.#svidEnds.has(workload);
+      return connected && acked !== null && this.#identities.endOf(workload) !== null;
     }, signal);
   }
 
@@ -245,6 +267,7 @@ export class ControlPlane {
     this.#closed = true;
     this.#publisher.close();
     this.#certificates.close();
+    this.#identities.close();
     for (const [workload, link] of this.#links) this.#closeLink(workload, link);
     this.#facts.close(new ControlError('closed', 'the control plane was closed'));
   }
@@ -257,6 +280,7 @@ export class ControlPlane {
       workloads: this.#registry.workloads,
       addresses: this.#addresses,
       faults: this.#faults,
+      issuerKeys: this.#issuerKeys,
     });
     this.#addresses = compiled.addresses;
     return compiled.snapshots;
@@ -287,12 +311,15 @@ export class ControlPlane {
       random,
       readControlKeys,
       ...(timing === undefined ? {} : { timing }),
-      credentials: () => this.#issuer.daemon(),
+      credentials: refused => this.#identities.issuer.daemon(refused),
       listener: {
         hello: hello => this.#onHello(hello),
         message: message => this.#onMessage(workload, message),
         lost: (reason, wasConnected) => {
-          if (wasConnected) this.#publisher.lost(workload);
+          if (wasConnected) {
+            this.#publisher.lost(workload);
+            this.#identities.lost(workload);
+          }
           this.#emit({ kind: 'lost', workload, reason, wasConnected });
         },
       },
@@ -302,8 +329,7 @@ export class ControlPlane {
 
   #onHello(hello: Extract<ToDaemon, { kind: 'hello' }>): void {
     const { workload, version, svidExpiresAtMs, apps } = hello;
-    if (svidExpiresAtMs === null) this.#svidEnds.delete(workload);
-    else this.#svidEnds.set(workload, svidExpiresAtMs);
+    this.#identities.connected(workload, svidExpiresAtMs);
     this.#registry.observe({ kind: 'apps', workload, apps });
     // Before any snapshot: a sidecar that was started anew has none.
     const service = this.#registry.workloads.find(item => item.name === workload && item.kind === 'gateway')?.service;
@@ -328,28 +354,18 @@ export class ControlPlane {
         this.#emit({ kind: 'app', workload, port: message.port, listening: message.listening });
         return;
       case 'csr':
-        void this.#issue(workload, message.pem);
+        void this.#identities.sign(workload, message.pem);
+        return;
+      case 'identity':
+        this.#identities.reported(workload, message);
         return;
     }
   }
 
-  /** Signs for the service that this pod belongs to, whatever the CSR says. */
-  async #issue(workload: string, csrPem: string): Promise<void> {
-    const { authority } = this.#options;
+  #identityOf(workload: string): string | null {
     const registered = this.#registry.workloads.find(item => item.name === workload);
-    // Without a configuration nobody knows whose pod it is; the sidecar asks again.
-    if (registered === undefined || this.#config === null) return;
-    try {
-      const issued = await this.#issuer.issue(workload, identityOf(this.#config, registered.service), csrPem);
-      const link = this.#links.get(workload);
-      if (issued === null || link?.send({ kind: 'svid', chainPem: issued.chainPem, bundlePem: authority.bundlePem }) !== true)
-        return;
-      const { spiffeId, serialNumber, expiresAtMs } = issued;
-      this.#svidEnds.set(workload, expiresAtMs);
-      this.#emit({ kind: 'issued', workload, spiffeId, serialNumber, expiresAtMs });
-    } catch (error) {
-      this.#emit({ kind: 'issue-failed', workload, reason: error instanceof Error ? error.message : String(error) });
-    }
+    // Without a configuration nobody knows whose pod it is.
+    return registered === undefined || this.#config === null ? null : identityOf(this.#config, registered.service);
   }
 
   #shownState(workload: RegisteredWorkload): RegisteredWorkload['state'] {
@@ -378,7 +394,7 @@ export class ControlPlane {
   }
 
   #forget(workload: string): void {
-    this.#svidEnds.delete(workload);
+    this.#identities.forget(workload);
     this.#publisher.forget(workload);
   }
 

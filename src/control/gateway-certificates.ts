@@ -1,5 +1,6 @@
 /** The certificates of the gateways: issued by the CA of the mesh or read from the user's files, and kept fresh. Keys are in memory only. */
 import { createHash } from 'node:crypto';
+import { at } from '../async/alarm.ts';
 import type { Clock } from '../async/clock.ts';
 import type { GatewayConfig, GatewayTlsConfig, MeshConfig } from '../config/mesh-config.ts';
 import { readRegularFile } from '../config/read-file.ts';
@@ -26,8 +27,6 @@ interface Entry {
   readonly cancel: () => void;
 }
 
-/** A timer takes at most 2^31 - 1 ms. */
-const maxTimerMs = 2 ** 31 - 1;
 /** What the configuration accepts. */
 const maxFileBytes = 1024 * 1024;
 
@@ -35,6 +34,7 @@ const maxFileBytes = 1024 * 1024;
 export class GatewayCertificates {
   readonly #options: GatewayCertificatesOptions;
   readonly #entries = new Map<string, Entry>();
+  #config: MeshConfig | null = null;
 
   constructor(options: GatewayCertificatesOptions) {
     this.#options = options;
@@ -47,6 +47,7 @@ export class GatewayCertificates {
 
   /** Another configuration: what it needs is made, what it no longer needs forgotten. */
   update(config: MeshConfig): void {
+    this.#config = config;
     const wanted = new Map(
       config.gateways.flatMap(gateway => (gateway.tls === undefined ? [] : [[gateway.name, gateway.tls] as const])),
     );
@@ -65,19 +66,29 @@ export class GatewayCertificates {
     }
   }
 
+  /** The root that signs is another one: what it has issued is issued anew. */
+  reissue(): void {
+    for (const { name, tls } of this.#config?.gateways ?? []) {
+      const entry = this.#entries.get(name);
+      if (entry === undefined || tls?.certificate.kind !== 'issued') continue;
+      entry.cancel();
+      void this.#make(name, entry.from, tls.certificate);
+    }
+  }
+
   close(): void {
     for (const entry of this.#entries.values()) entry.cancel();
     this.#entries.clear();
   }
 
   async #make(name: GatewayConfig['name'], from: string, source: GatewayTlsConfig['certificate']): Promise<void> {
-    const { onChanged, onFailed } = this.#options;
+    const { onChanged, onFailed, clock } = this.#options;
     try {
       const made = source.kind === 'issued' ? await this.#issue(source.names) : read(source);
       // Meanwhile another one may be wanted.
       if (this.#entries.get(name)?.from !== from) return;
       const certificate: Certificate = { kind: 'certificate', name, chainPem: made.chainPem, keyPem: made.keyPem };
-      const cancel = made.renewAtMs === null ? () => {} : this.#at(made.renewAtMs, () => void this.#make(name, from, source));
+      const cancel = made.renewAtMs === null ? () => {} : at(clock, made.renewAtMs, () => void this.#make(name, from, source));
       this.#entries.set(name, { from, certificate, cancel });
       onChanged(certificate);
     } catch (error) {
@@ -86,20 +97,10 @@ export class GatewayCertificates {
   }
 
   async #issue(names: readonly string[]): Promise<Made> {
-    const { authority, random } = this.#options;
+    const { authority, random, clock } = this.#options;
+    const sinceMs = clock.now();
     const issued = await authority.issueServer(names);
-    return { chainPem: issued.chainPem, keyPem: issued.privateKeyPem, renewAtMs: renewAtMs(issued, random()) };
-  }
-
-  #at(whenMs: number, then: () => void): () => void {
-    const { clock } = this.#options;
-    let cancel = (): void => {};
-    const wait = (): void => {
-      const waitMs = whenMs - clock.now();
-      cancel = waitMs <= 0 ? clock.after(0, then) : clock.after(Math.min(waitMs, maxTimerMs), wait);
-    };
-    wait();
-    return () => cancel();
+    return { chainPem: issued.chainPem, keyPem: issued.privateKeyPem, renewAtMs: renewAtMs({ ...issued, sinceMs }, random()) };
   }
 }
 

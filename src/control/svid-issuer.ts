@@ -1,4 +1,4 @@
-/** Issues for sidecars one request at a time, and keeps the daemon's own SVID fresh. */
+/** Issues for sidecars one request at a time, and keeps the daemon's own SVIDs fresh. */
 import type { Clock } from '../async/clock.ts';
 import { renewAtMs } from '../identity/svid.ts';
 import type { Authority, DaemonSvid, IssuedSvid } from '../pki/authority.ts';
@@ -15,15 +15,18 @@ export interface SvidIssuerOptions {
 
 /** See the file's head. */
 export class SvidIssuer {
+  /** Life of those that are issued from now on, ms. */
+  ttlMs: number;
   readonly #options: SvidIssuerOptions;
   /** Requests under way, by workload: a number that grows with each, so that only the newest is answered. */
   readonly #newest = new Map<string, number>();
   readonly #tail = new Map<string, Promise<unknown>>();
-  #daemon: Promise<DaemonSvid> | null = null;
-  #daemonUntilMs = 0;
+  /** By the fingerprint of the root. */
+  readonly #daemon = new Map<string, { readonly svid: Promise<DaemonSvid>; untilMs: number }>();
 
   constructor(options: SvidIssuerOptions) {
     this.#options = options;
+    this.ttlMs = options.ttlMs;
   }
 
   /**
@@ -35,7 +38,7 @@ export class SvidIssuer {
     const number = (this.#newest.get(workload) ?? 0) + 1;
     this.#newest.set(workload, number);
     const turn = (this.#tail.get(workload) ?? Promise.resolve()).then(() =>
-      this.#newest.get(workload) === number ? this.#options.authority.issue(csrPem, spiffeId, this.#options.ttlMs) : null,
+      this.#newest.get(workload) === number ? this.#options.authority.issue(csrPem, spiffeId, this.ttlMs) : null,
     );
     const tail = turn.catch(() => undefined);
     this.#tail.set(workload, tail);
@@ -49,21 +52,26 @@ export class SvidIssuer {
     }
   }
 
-  /** The daemon's SVID, another one after half of its life. All who ask at one time share one. */
-  daemon(): Promise<DaemonSvid> {
-    const { authority, clock, random, ttlMs } = this.#options;
-    if (this.#daemon !== null && clock.now() < this.#daemonUntilMs) return this.#daemon;
-    this.#daemonUntilMs = Number.POSITIVE_INFINITY;
-    this.#daemon = authority.issueDaemon(ttlMs).then(
-      svid => {
-        this.#daemonUntilMs = renewAtMs(svid, random());
-        return svid;
+  /**
+   * The daemon's SVID, another one before half of its life is over. All who ask at one time share one.
+   * @param refused how often whoever it is for has refused it: it may know another root, so each kept one is tried in turn, the active one first
+   */
+  daemon(refused = 0): Promise<DaemonSvid> {
+    const { authority, clock, random } = this.#options;
+    const { roots } = authority;
+    const root = roots[refused % roots.length] ?? authority.active;
+    const known = this.#daemon.get(root.fingerprint);
+    if (known !== undefined && clock.now() < known.untilMs) return known.svid;
+    const sinceMs = clock.now();
+    const svid = authority.issueDaemon(this.ttlMs, root);
+    const entry = { svid, untilMs: Number.POSITIVE_INFINITY };
+    this.#daemon.set(root.fingerprint, entry);
+    svid.then(
+      ({ expiresAtMs }) => {
+        entry.untilMs = renewAtMs({ sinceMs, expiresAtMs }, random());
       },
-      error => {
-        this.#daemon = null;
-        throw error;
-      },
+      () => this.#daemon.delete(root.fingerprint),
     );
-    return this.#daemon;
+    return svid;
   }
 }

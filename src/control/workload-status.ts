@@ -18,6 +18,10 @@ export interface WorkloadStatus {
   readonly nack: PublishState['nack'];
   /** End of its SVID, ms since epoch; `null` before the first. */
   readonly svidExpiresAtMs: number | null;
+  /** The part of the SVID's life that is over and should not be, in (0, 1]; 0: it was renewed in time. */
+  readonly svidLate: number;
+  /** Why it refused a certificate or roots; `null`: it did not. */
+  readonly svidProblem: string | null;
   /** Ports that its app listens on. */
   readonly listening: readonly number[];
 }

@@ -16,14 +16,13 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { backdateMs } from '../identity/svid.ts';
 import { PkiError } from './pki-error.ts';
 
 /** ECDSA P-256 with SHA-256: the only algorithm of the mesh. */
 export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
-/** Clocks of containers and of this process differ a little: a fresh certificate must be valid on the other side at once. */
-const backdateMs = 30_000;
 /** Ten years, as Istio's self-signed root. */
 const rootLifeMs = 3650 * 86_400_000;
 /** A P-256 request needs about 500 bytes; more is refused before it is parsed. */
@@ -39,11 +38,13 @@ export function generateKeys(): Promise<KeyPair> {
 
 /** Self-signed root for a trust domain. `nowMs`: ms since epoch. */
 export async function createRoot(keys: KeyPair, trustDomain: string, nowMs: number): Promise<X509Certificate> {
+  const serial = serialNumber();
   return X509CertificateGenerator.createSelfSigned({
-    name: `O=localmesh, CN=${trustDomain}`,
+    // A serial number in the name: roots that follow each other are told apart by everything that knows them by name.
+    name: `O=localmesh, CN=${trustDomain}, 2.5.4.5=${serial.slice(0, 16)}`,
     keys,
     signingAlgorithm,
-    serialNumber: serialNumber(),
+    serialNumber: serial,
     notBefore: new Date(nowMs - backdateMs),
     notAfter: new Date(nowMs + rootLifeMs),
     extensions: [
@@ -79,14 +80,11 @@ export interface ServerLeafInput extends Signing {
 
 /** An X509-SVID; it never outlives the root. @see X509-SVID sections 2 and 4 */
 export function createLeaf(input: LeafInput): Promise<X509Certificate> {
-  const { spiffeId, ttlMs } = input;
   return signLeaf(input, {
     // No subject: who it is stands in the URI only, and with an empty subject the alternative name is critical (RFC 5280, 4.2.1.6).
     subject: '',
-    // Renewal counts from the beginning of the certificate: a short-lived one that began long ago would be due at once, again and again.
-    backdateMs: Math.min(backdateMs, ttlMs / 10),
     usages: [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
-    names: new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
+    names: new SubjectAlternativeNameExtension([{ type: 'url', value: input.spiffeId }], true),
   });
 }
 
@@ -96,7 +94,6 @@ export function createServerLeaf(input: ServerLeafInput): Promise<X509Certificat
   return signLeaf(input, {
     // Read by people only; a common name has at most 64 characters (RFC 5280, appendix A.1).
     subject: `CN=${names.find(name => name.length <= 64 && !name.includes(':')) ?? 'gateway'}`,
-    backdateMs,
     usages: [ExtendedKeyUsage.serverAuth],
     names: new SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
   });
@@ -106,7 +103,6 @@ async function signLeaf(
   { root, rootKey, publicKey, nowMs, ttlMs }: Omit<LeafInput, 'spiffeId'>,
   own: {
     readonly subject: string;
-    readonly backdateMs: number;
     readonly usages: ExtendedKeyUsage[];
     readonly names: SubjectAlternativeNameExtension;
   },
@@ -115,7 +111,7 @@ async function signLeaf(
     subject: own.subject,
     issuer: root.subject,
     serialNumber: serialNumber(),
-    notBefore: new Date(nowMs - own.backdateMs),
+    notBefore: new Date(nowMs - backdateMs),
     notAfter: new Date(Math.min(nowMs + ttlMs, root.notAfter.getTime())),
     signingAlgorithm,
     signingKey: rootKey,

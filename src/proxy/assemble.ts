@@ -12,7 +12,7 @@ import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { CallRecord } from './call-record.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
-import type { Connector, DataPlane, Downstream, TcpProxy, TcpUpstream } from './data-plane.ts';
+import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy, TcpUpstream } from './data-plane.ts';
 import { destinationEdge, sourceEdge } from './edges.ts';
 import { Egress } from './egress.ts';
 import { EgressRole } from './exchange/egress-role.ts';
@@ -243,6 +243,10 @@ class RunningDataPlane implements DataPlane {
   clusters(): readonly ClusterReport[] {
     return [...this.#clusters.values()].map(cluster => cluster.report);
   }
+  forsake(peer: PeerIdentity): void {
+    this.#served.drainPeer(peer);
+  }
+
 
   explain(request: ExplainRequest): Explanation | null {
     return this.#tables === null ? null : explain(this.#tables, request);

@@ -61,6 +61,8 @@ export interface DataPlane {
   outbound(downstream: Downstream): void;
   /** A connection from a peer, intercepted on 15006. `downstream.localPort` is the app's port. */
   inbound(downstream: Downstream): void;
+  /** No more requests from this very peer, an object that each mTLS connection has of its own: its HTTP connections end with what is under way. */
+  forsake(peer: PeerIdentity): void;
   /** A connection on a gateway's own port (`downstream.localPort`). */
   gateway(downstream: Downstream): void;
   /**

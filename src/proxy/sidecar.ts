@@ -130,9 +130,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const descriptors = new DescriptorLimit();
   const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats, descriptors };
   const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
+  const peers = new TlsAcceptor(identity, clock, [tunnelProtocol]);
+  // Of a root that is trusted no more, or from the time before this sidecar's own certificate was of another one.
+  peers.onForsaken(peer => dataPlane.forsake(peer));
   const inbound = new InboundAcceptor(
     { ...shared, overload, refuse: createRefusal('inbound', stats, log, clock) },
-    new TlsAcceptor(identity, clock, [tunnelProtocol]),
+    peers,
     peerTunnels,
     options.hostAddress,
   );
@@ -165,6 +168,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       control.send({ kind: 'csr', pem });
       return control.connected;
     },
+    onRoots: bundlePem => control.trust(bundlePem),
+    onLate: (part, expiresAtMs) =>
+      log.warn(part === 1 ? 'svid_expired: nothing is let in or called' : 'the certificate is not being renewed', {
+        lifeOver: `${part * 100} %`,
+        expires: new Date(expiresAtMs).toISOString(),
+      }),
   });
   const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null);
   const orders = new Orders({

@@ -9,9 +9,10 @@
  * - the daemon presents an SVID `spiffe://<trust domain>/mesh/daemon`, signed by the mesh CA, whose root (public) certificate
  *   the sidecar got in its environment (`MESH_TRUST_BUNDLE`, base64 of PEM). No other identity is accepted.
  */
+
 import type { ExplainRequest } from './explanation.ts';
-import type { Snapshot } from './snapshot.ts';
 import type { JudgedCall } from './judgement.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Raised when a message changes its meaning; both ends refuse another one. */
 export const protocolVersion = 1;
@@ -34,20 +35,24 @@ export const sidecarEnv = {
 export type ToSidecar =
   | { readonly kind: 'hello'; readonly protocol: number; readonly daemonVersion: string }
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
-  /** Answer to `csr`, or pushed to renew. `chainPem`: leaf first. `bundlePem`: all trusted roots. */
+  /** Answer to `csr`. `chainPem`: leaf first. `bundlePem`: all trusted roots. */
   | { readonly kind: 'svid'; readonly chainPem: string; readonly bundlePem: string }
+  /** These roots are trusted from now on, and no others. Answered with `identity`. */
+  | { readonly kind: 'roots'; readonly bundlePem: string }
+  /** Ask for another SVID now: the root or its life has changed. */
+  | { readonly kind: 'renew' }
   | Certificate
   | { readonly kind: 'ping'; readonly id: number }
   | { readonly kind: 'query'; readonly id: number; readonly what: QueryKind }
   /** Answered with `reply`, whose body is an `Explanation`. */
   | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainRequest }
+  /** Answered with `reply`, whose body is a `Judgement`. */
+  | { readonly kind: 'judge'; readonly id: number; readonly call: JudgedCall }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
   | { readonly kind: 'probe' }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
-  /** Answered with `reply`, whose body is a `Judgement`. */
-  | { readonly kind: 'judge'; readonly id: number; readonly call: JudgedCall }
 /** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools; `calls`: who called what (`ObservedCalls`), which is noted from the first question on. */
 export type QueryKind = 'config' | 'stats' | 'state' | 'calls';
 
@@ -96,12 +101,38 @@ export type ToDaemon =
       readonly apps: readonly AppState[];
     }
   | { readonly kind: 'csr'; readonly pem: string }
+  /** After every hello, and after every change. */
+  | ({ readonly kind: 'identity' } & IdentityReport)
   | { readonly kind: 'ack'; readonly version: string }
   | { readonly kind: 'nack'; readonly version: string; readonly reason: string }
   | { readonly kind: 'pong'; readonly id: number }
   | { readonly kind: 'reply'; readonly id: number; readonly body: unknown }
   /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
   | ({ readonly kind: 'app' } & AppState);
+
+/** What a sidecar says of its identity. */
+export interface IdentityReport {
+  /** Its wall clock, ms since epoch. */
+  readonly nowMs: number;
+  /** The one in use. */
+  readonly svid: SvidReport | null;
+  /** Fingerprints of the roots that it trusts, sorted; empty before the first SVID. */
+  readonly roots: readonly string[];
+  /** Why it refused what it was sent last; `null`: it did not. */
+  readonly problem: string | null;
+}
+
+/** An SVID in use. */
+export interface SvidReport {
+  /** Lower-case hex. */
+  readonly serialNumber: string;
+  /** Fingerprint of the root that it comes from. */
+  readonly root: string;
+  /** When the sidecar took it, ms since epoch. */
+  readonly sinceMs: number;
+  /** Ms since epoch. */
+  readonly expiresAtMs: number;
+}
 
 /** Whether the app accepts connections on a port. */
 export interface AppState {

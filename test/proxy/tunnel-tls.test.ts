@@ -24,7 +24,7 @@ const ca = createTestCa(Date.now());
 const spiffe = (service: string): string => `spiffe://bookshop.local/ns/default/sa/${service}`;
 function svid(service: string): ReturnType<typeof createSvid> {
   const key = newKey();
-  return createSvid(key, ca.issue(key, spiffe(service)), ca.bundlePem, spiffe(service));
+  return createSvid(key, ca.issue(key, spiffe(service)), ca.bundlePem, spiffe(service), Date.now());
 }
 
 function identity(service: string): WorkloadIdentity {

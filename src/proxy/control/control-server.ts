@@ -1,10 +1,12 @@
 import { createHash, createPublicKey, generateKeyPairSync, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { createSelfSigned } from '../../identity/certificate-request.ts';
 import { readLeaf } from '../../identity/leaf-certificate.ts';
 import { daemonId } from '../../identity/spiffe-id.ts';
+import { validityProblem } from '../../identity/svid.ts';
+import { TrustBundle } from '../../identity/trust-bundle.ts';
 import { controlKeyPrefix, type ToDaemon } from '../../snapshot/channel.ts';
 import { encodeFrame, FrameReader } from '../../snapshot/frame.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -33,6 +35,7 @@ export interface ControlServerOptions {
 export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #server: Server;
+  readonly #own: SecureContextOptions;
   readonly #keyHash: string;
   readonly #strangers = new Set<Socket>();
   #daemon: TLSSocket | null = null;
@@ -42,16 +45,15 @@ export class ControlServer {
     this.#options = options;
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const certificate = createSelfSigned(privateKey, `sidecar ${options.workload}`, options.clock.now());
+    this.#own = { key: privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: certificate, minVersion: 'TLSv1.3' };
     this.#keyHash = createHash('sha256')
       .update(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }))
       .digest('hex');
     this.#server = createServer({
-      key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-      cert: certificate,
+      ...this.#own,
       ca: options.trustBundlePem,
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
       handshakeTimeout: handshakeTimeoutMs,
     });
     this.#server.on('connection', socket => {
@@ -77,6 +79,16 @@ export class ControlServer {
     this.#sayKey();
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** A daemon's certificate must come from one of these roots from now on; one that has another is to come again with a newer. */
+  trust(bundlePem: string): void {
+    this.#server.setSecureContext({ ...this.#own, ca: bundlePem });
+    const daemon = this.#daemon;
+    const certificate = daemon?.getPeerX509Certificate();
+    if (certificate === undefined || new TrustBundle(bundlePem).rootOf(certificate) !== null) return;
+    // After the answer to what brought the roots.
+    process.nextTick(() => daemon?.end());
   }
 
   /** Sends to the daemon, when one is there. */
@@ -141,8 +153,10 @@ export class ControlServer {
     if (certificate === undefined) return 'no client certificate';
     if (!socket.authorized) return `client certificate: ${String(socket.authorizationError)}`;
     try {
-      const { spiffeId, expiresAtMs } = readLeaf(certificate.raw);
-      if (this.#options.clock.now() >= expiresAtMs) return 'client certificate: CERT_HAS_EXPIRED';
+      const leaf = readLeaf(certificate.raw);
+      const { spiffeId } = leaf;
+      const invalid = validityProblem(leaf, this.#options.clock.now());
+      if (invalid !== null) return `client certificate ${invalid}`;
       return spiffeId === daemonId(this.#options.trustDomain) ? null : `caller is ${spiffeId}, not the daemon`;
     } catch (error) {
       return error instanceof Error ? error.message : 'client certificate cannot be read';

@@ -21,6 +21,8 @@ const message = tagged<DaemonMessage>({
   hello: { protocol: whole(0), daemonVersion: text() },
   snapshot: { snapshot: value => value },
   svid: { chainPem: text(), bundlePem: text() },
+  roots: { bundlePem: text() },
+  renew: {},
   certificate: { name: text(), chainPem: text(), keyPem: text() },
   ping: { id: whole(0) },
   query: { id: whole(0), what: oneOf('config', 'stats', 'state', 'calls') },
@@ -28,8 +30,6 @@ const message = tagged<DaemonMessage>({
     id: whole(0),
     request: object<ExplainRequest>({ method: text(), url: text(), headers: list(pair) }),
   },
-  probe: {},
-  drain: { graceMs: whole(0, maxGraceMs) },
   judge: {
     id: whole(0),
     call: object<JudgedCall>({
@@ -41,6 +41,8 @@ const message = tagged<DaemonMessage>({
       headers: list(pair),
     }),
   },
+  probe: {},
+  drain: { graceMs: whole(0, maxGraceMs) },
 });
 
 /** Reads a message. @throws SnapshotError for anything that is no message */

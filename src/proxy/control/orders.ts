@@ -56,12 +56,18 @@ export class Orders {
       svidExpiresAtMs: identity.svid?.expiresAtMs ?? null,
       apps: probe.states,
     });
+    this.#tellIdentity();
     renewal.connected();
+  }
+
+  #tellIdentity(): void {
+    const { send, renewal } = this.#deps;
+    send({ kind: 'identity', ...renewal.report });
   }
 
   /** @throws SnapshotError for what is no message at all: the channel cannot go on */
   take(value: unknown): void {
-    const { send, log, onDrain } = this.#deps;
+    const { send, log, onDrain, renewal } = this.#deps;
     const message = decodeDaemonMessage(value);
     switch (message.kind) {
       case 'hello':
@@ -78,7 +84,13 @@ export class Orders {
         this.#next = message.snapshot;
         return;
       case 'svid':
-        this.#renew(message.chainPem, message.bundlePem);
+        this.#adopt(() => renewal.accept(message.chainPem, message.bundlePem));
+        return;
+      case 'roots':
+        this.#adopt(() => renewal.trust(message.bundlePem));
+        return;
+      case 'renew':
+        renewal.renew();
         return;
       case 'certificate':
         this.#hold(message.name, message.chainPem, message.keyPem);
@@ -92,6 +104,9 @@ export class Orders {
       case 'explain':
         send({ kind: 'reply', id: message.id, body: this.#explain(message.request) });
         return;
+      case 'judge':
+        send({ kind: 'reply', id: message.id, body: this.#deps.dataPlane.judge(message.call) });
+        return;
       case 'probe':
         this.#deps.probe.tellAll();
         return;
@@ -104,9 +119,6 @@ export class Orders {
   async #applyNext(): Promise<void> {
     const { send, log } = this.#deps;
     const value = this.#next;
-      case 'judge':
-        send({ kind: 'reply', id: message.id, body: this.#deps.dataPlane.judge(message.call) });
-        return;
     this.#next = null;
     try {
       const version = await this.#apply(value);
@@ -140,15 +152,18 @@ export class Orders {
     return snapshot.version;
   }
 
-  #renew(chainPem: string, bundlePem: string): void {
-    const { log, renewal, identity } = this.#deps;
+  /** Certificates and roots of the mesh. */
+  #adopt(what: () => void): void {
+    const { log, identity } = this.#deps;
     try {
-      renewal.accept(chainPem, bundlePem);
-      log.info('certificate in use', { expires: new Date(identity.svid?.expiresAtMs ?? 0).toISOString() });
+      what();
+      const { svid } = identity;
+      log.info('certificate in use', { expires: new Date(svid?.expiresAtMs ?? 0).toISOString(), root: svid?.root ?? '' });
     } catch (error) {
       // OpenSSL's texts hold no key material, but only ours are known not to.
       log.error('certificate refused', { reason: error instanceof SvidError ? error.message : 'OpenSSL cannot use it' });
     }
+    this.#tellIdentity();
   }
 
   #hold(name: string, chainPem: string, keyPem: string): void {
@@ -176,6 +191,8 @@ export class Orders {
         return dataPlane.snapshot;
       case 'stats':
         return metrics();
+      case 'calls':
+        return dataPlane.calls();
       case 'state': {
         const { svid } = identity;
         return {
@@ -191,8 +208,6 @@ export class Orders {
           clusters: dataPlane.clusters(),
         };
       }
-      case 'calls':
-        return dataPlane.calls();
     }
   }
 }

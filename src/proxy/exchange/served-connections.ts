@@ -1,4 +1,4 @@
-import type { Downstream } from '../data-plane.ts';
+import type { Downstream, PeerIdentity } from '../data-plane.ts';
 import { DownstreamConnection } from '../http1/downstream-connection.ts';
 import { ServerConnection, type ServerParts } from '../http2/server-connection.ts';
 import { Exchange } from './exchange.ts';
@@ -23,7 +23,8 @@ const lastWordsMs = 50;
 export class ServedConnections {
   readonly #parts: ExchangeParts;
   readonly #http2: ServerParts;
-  readonly #connections = new Set<ServedConnection>();
+  /** With who is at the other end. */
+  readonly #connections = new Map<ServedConnection, PeerIdentity | null>();
   #draining = false;
   #stopped = false;
   #onEmpty: (() => void) | null = null;
@@ -40,21 +41,26 @@ export class ServedConnections {
       return;
     }
     const connection = new DownstreamConnection(downstream, role, this.#parts, this.#onClosed, initial =>
-      this.#keep(new ServerConnection({ ...downstream, initial }, role, this.#http2, this.#onClosed)),
+      this.#keep(new ServerConnection({ ...downstream, initial }, role, this.#http2, this.#onClosed), downstream.peer),
     );
-    this.#keep(connection);
+    this.#keep(connection, downstream.peer);
   }
 
   /** Lets those finish whose listener the rules of this moment have no more. */
   drainUnlisted(): void {
-    for (const connection of this.#connections) if (!connection.role.listed()) connection.drain();
+    for (const connection of this.#connections.keys()) if (!connection.role.listed()) connection.drain();
+  }
+
+  /** Lets those finish that come from `peer`: the connection of this very object, with all of its streams. */
+  drainPeer(peer: PeerIdentity): void {
+    for (const [connection, from] of this.#connections) if (from === peer) connection.drain();
   }
 
   /** Lets all finish; resolves when `quiet` has and none is left, or a little after `graceMs`. */
   drain(graceMs: number, quiet: Promise<void>): Promise<void> {
     const { clock } = this.#parts;
     this.#draining = true;
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections.keys()) connection.drain();
     return new Promise(resolve => {
       let over = false;
       const done = (): void => {
@@ -63,11 +69,11 @@ export class ServedConnections {
         this.#stopped = true;
         cancel();
         this.#onEmpty = null;
-        for (const connection of this.#connections) connection.destroy();
+        for (const connection of this.#connections.keys()) connection.destroy();
         resolve();
       };
       let cancel = clock.after(graceMs, () => {
-        for (const connection of this.#connections) connection.cutOff();
+        for (const connection of this.#connections.keys()) connection.cutOff();
         cancel = clock.after(this.#connections.size === 0 ? 0 : lastWordsMs, done);
       });
       void quiet.then(() => {
@@ -77,8 +83,8 @@ export class ServedConnections {
     });
   }
 
-  #keep(connection: ServedConnection & { readonly over: boolean }): void {
-    if (!connection.over) this.#connections.add(connection);
+  #keep(connection: ServedConnection & { readonly over: boolean }, peer: PeerIdentity | null): void {
+    if (!connection.over) this.#connections.set(connection, peer);
   }
 
   readonly #onClosed = (connection: ServedConnection): void => {

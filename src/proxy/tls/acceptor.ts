@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { readLeaf, SvidError } from '../../identity/leaf-certificate.ts';
+import { validityProblem } from '../../identity/svid.ts';
 import type { PeerIdentity } from '../data-plane.ts';
 import { SocketStream } from '../transport/socket-stream.ts';
 import { Handshakes } from './handshakes.ts';
+import { VouchedConnections } from './vouched-connections.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Ends TLS on connections that others accepted: TLS 1.3 only, client certificate required, peer of the own trust domain. */
@@ -12,6 +14,8 @@ export class TlsAcceptor {
   readonly #handshakes: Handshakes;
   readonly #identity: WorkloadIdentity;
   readonly #clock: Clock;
+  readonly #vouched: VouchedConnections;
+  #onForsaken: (peer: PeerIdentity) => void = () => {};
 
   /** `protocols`: names that peers may choose by ALPN. */
   constructor(identity: WorkloadIdentity, clock: Clock, protocols: readonly string[] = []) {
@@ -31,6 +35,12 @@ export class TlsAcceptor {
           }),
     });
     identity.onReplaced(options => this.#handshakes.setSecureContext(options));
+    this.#vouched = new VouchedConnections(identity, clock);
+  }
+
+  /** `listener` hears of connections (each has a peer object of its own) that are to end because the root of one side is trusted no more. */
+  onForsaken(listener: (peer: PeerIdentity) => void): void {
+    this.#onForsaken = listener;
   }
 
   /** Calls one of the two, once. A refused connection is closed already. `protocol`: what both sides chose by ALPN. */
@@ -47,28 +57,36 @@ export class TlsAcceptor {
     }
     const judge = (socket: TLSSocket): void => {
       let peer: PeerIdentity;
+      let root: string;
       try {
-        peer = this.#peerOf(socket);
+        [peer, root] = this.#peerOf(socket);
       } catch (error) {
         socket.destroy();
         transport.destroy();
         refused(error instanceof SvidError ? error.message : 'peer certificate cannot be read');
         return;
       }
+      this.#vouched.add(socket, [root, this.#identity.svid?.root ?? root], () => this.#onForsaken(peer));
       accepted(new SocketStream(socket), peer, socket.alpnProtocol || null);
     };
     this.#handshakes.begin(transport, judge, refused);
   }
 
-  #peerOf(socket: TLSSocket): PeerIdentity {
+  /** With the root that its certificate comes from. */
+  #peerOf(socket: TLSSocket): [peer: PeerIdentity, root: string] {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) throw new SvidError('no client certificate');
-    if (!socket.authorized) throw new SvidError(`client certificate: ${String(socket.authorizationError)}`);
     const leaf = readLeaf(certificate.raw);
-    const ours = this.#identity.svid?.trustDomain;
+    const invalid = validityProblem(leaf, this.#clock.now());
+    if (!socket.authorized)
+      throw new SvidError(`client certificate: ${String(socket.authorizationError)}${invalid === null ? '' : `: ${invalid}`}`);
+    const { svid } = this.#identity;
+    const ours = svid?.trustDomain;
     if (leaf.trustDomain !== ours) throw new SvidError(`client of trust domain ${leaf.trustDomain}, expected ${ours}`);
-    // A resumed session was verified when it began; it must not outlive the certificate.
-    if (this.#clock.now() >= leaf.expiresAtMs) throw new SvidError('client certificate: CERT_HAS_EXPIRED');
-    return { spiffeId: leaf.spiffeId, certificateHash: leaf.certificateHash };
+    // A resumed session was verified when it began; it must outlive neither the certificate nor the trust in its root.
+    if (invalid !== null) throw new SvidError(`client certificate ${invalid}`);
+    const root = svid?.trust.rootOf(certificate, leaf.certificateHash) ?? null;
+    if (root === null) throw new SvidError('client certificate: its root is not trusted');
+    return [{ spiffeId: leaf.spiffeId, certificateHash: leaf.certificateHash }, root];
   }
 }

@@ -1,7 +1,9 @@
+import type { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../async/clock.ts';
 import { type LeafFacts, readLeaf } from '../../identity/leaf-certificate.ts';
+import { validityProblem } from '../../identity/svid.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import type { ConnectFailure } from '../data-plane.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
@@ -10,6 +12,7 @@ import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 import type { Dialer } from '../transport/tunnel/tunnel-connector.ts';
 import { alpnProblem, TlsOriginator } from './origination.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
+import { VouchedConnections } from './vouched-connections.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
 const maxSessions = 1024;
@@ -19,7 +22,19 @@ const keepAliveMs = 30_000;
 /** What resuming needs: Node shows a client no certificate for a resumed session, so the name is kept with the ticket that proves it. */
 interface Session {
   readonly ticket: Buffer;
-  readonly server: LeafFacts;
+  readonly server: Server;
+}
+
+interface Server extends LeafFacts {
+  /** Fingerprint of the root that its certificate comes from; `null`: of none that is trusted. */
+  readonly root: string | null;
+}
+
+/** What all attempts have in common. */
+interface Shared {
+  readonly sessions: Map<string, Session>;
+  readonly vouched: VouchedConnections;
+  readonly originator: TlsOriginator;
 }
 
 type Connected = (stream: ByteStream, chosen: boolean) => void;
@@ -37,8 +52,9 @@ export function createConnector(identity: WorkloadIdentity, clock: Clock): Diale
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
   const dial: Dialer['dial'] = (cluster, endpoint, resettable, offer, onConnected, onFailed) => {
+  const vouched = new VouchedConnections(identity, clock);
     const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable, offer);
-    attempt.start(identity, clock, sessions, originator);
+    attempt.start(identity, clock, { sessions, vouched, originator });
     return () => attempt.giveUp();
   };
   return {
@@ -67,6 +83,17 @@ function failureOf(error: NodeJS.ErrnoException, secure: boolean): ConnectFailur
 }
 
 class Attempt {
+function serverOf(certificate: X509Certificate, { svid }: WorkloadIdentity): Server {
+  const leaf = readLeaf(certificate.raw);
+  return { ...leaf, root: svid?.trust.rootOf(certificate, leaf.certificateHash) ?? null };
+}
+
+function unauthorized(secure: TLSSocket, certificate: X509Certificate | undefined, clock: Clock): string {
+  const reason = String(secure.authorizationError);
+  if (certificate === undefined || !/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(reason)) return reason;
+  return `${reason}: server certificate ${validityProblem(readLeaf(certificate.raw), clock.now()) ?? 'is valid by the clock here'}`;
+}
+
   readonly #cluster: Cluster;
   readonly #endpoint: Endpoint;
   readonly #onConnected: Connected;
@@ -98,7 +125,7 @@ class Attempt {
     this.#offer = offer;
   }
 
-  start(identity: WorkloadIdentity, clock: Clock, sessions: Map<string, Session>, originator: TlsOriginator): void {
+  start(identity: WorkloadIdentity, clock: Clock, { sessions, vouched, originator }: Shared): void {
     const mtls = this.#endpoint.tls === 'mtls';
     const { gap, client } = identity;
     if (mtls && (gap !== null || client === null)) {
@@ -142,6 +169,7 @@ class Attempt {
       // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
       checkServerIdentity: () => undefined,
       ...(session === undefined ? {} : { session: session.ticket }),
+      rejectUnauthorized: false,
       ...(this.#offer === null ? {} : { ALPNProtocols: [this.#offer] }),
     });
     this.#secure = secure;
@@ -150,7 +178,7 @@ class Attempt {
     const early = reads === null ? null : new SocketStream(secure, reads);
     secure.on('error', this.#onError);
     secure.on('close', this.#onClose);
-    let server: LeafFacts | null = null;
+    let server: Server | null = null;
     secure.on('session', (ticket: Buffer) => {
       if (identity.client !== client || server === null) return;
       sessions.delete(key);
@@ -162,6 +190,10 @@ class Attempt {
       try {
         const certificate = secure.getPeerX509Certificate();
         const resumed = secure.isSessionReused() ? session?.server : undefined;
+        if (!secure.authorized) {
+          this.#fail('tls', unauthorized(secure, certificate, clock));
+          return;
+        }
         server = certificate === undefined ? (resumed ?? null) : readLeaf(certificate.raw);
       } catch (error) {
         this.#fail('identity', error instanceof Error ? error.message : 'server certificate cannot be read');
@@ -170,6 +202,7 @@ class Attempt {
       const problem = this.#nameProblem(server, clock);
       if (problem === null) {
         secure.pause();
+        vouched.add(secure, [server?.root ?? '', identity.svid?.root ?? '']);
         this.#succeed(secure, early ?? new SocketStream(secure), secure.alpnProtocol === this.#offer);
       } else {
         sessions.delete(key);
@@ -210,9 +243,11 @@ class Attempt {
   }
 
   /** Secure naming: the server must be one of those that may serve this cluster, also when the session is an older one. */
-  #nameProblem(server: LeafFacts | null, clock: Clock): string | null {
+  #nameProblem(server: Server | null, clock: Clock): string | null {
     if (server === null) return 'server showed no certificate';
-    if (clock.now() >= server.expiresAtMs) return 'server certificate has expired';
+    const invalid = validityProblem(server, clock.now());
+    if (invalid !== null) return `server certificate ${invalid}`;
+    if (server.root === null) return 'server certificate: its root is not trusted';
     return this.#cluster.identities.includes(server.spiffeId) ? null : `server is ${server.spiffeId}`;
   }
 

@@ -40,15 +40,15 @@ export class WorkloadIdentity {
     const options: SecureContextOptions = {
       key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }),
       cert: svid.chainPem,
-      ca: svid.bundlePem,
+      ca: svid.trust.pem,
       minVersion: 'TLSv1.3',
       maxVersion: 'TLSv1.3',
     };
     const client = createSecureContext(options);
-    for (const listener of this.#changed) listener(options);
     this.#options = options;
     this.#client = client;
     this.#svid = svid;
+    for (const listener of this.#changed) listener(options);
   }
 
   /** Calls `listener` with the options of the SVID in use and of every later one. */
