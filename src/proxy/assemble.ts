@@ -29,6 +29,7 @@ import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
 import { buildTables, type InboundRuntime, outboundKey, type Tables } from './tables.ts';
+import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
@@ -200,25 +201,33 @@ class RunningDataPlane implements DataPlane {
     );
   }
 
-  inbound(downstream: Downstream): void {
+  inbound(downstream: Downstream, early: EarlyUpstream | null = null): void {
     const runtime = this.#tables?.inbound.get(downstream.localPort);
     if (this.#tables === null || runtime === undefined) {
+      early?.drop();
       refuse(downstream);
       return;
     }
     const { snapshot } = this.#tables;
     const edge = destinationEdge(snapshot, downstream.peer);
     const http = (d: Downstream): void => {
+      early?.drop();
       this.#served.serve(d, new InboundRole(d, snapshot.identity, this.#metrics.requests(edge), this.#roles));
     };
-    const upstream = (): TcpUpstream | null =>
-      this.#admits(runtime, downstream)
-        ? createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts())
-        : null;
-    this.#byProtocol(downstream, runtime.listener.protocol, http, upstream, allowed => {
+    const serverFirst = early !== null && downstream.initial.length === 0;
+    const protocol = serverFirst || downstream.opaque === true ? 'tcp' : runtime.listener.protocol;
+    const upstream = (): TcpUpstream | null => early ?? this.app(downstream);
+    this.#byProtocol(downstream, protocol, http, upstream, allowed => {
       const { peer, localPort } = downstream;
       this.#roles.calls.connection(peer?.spiffeId ?? null, localPort, allowed);
     });
+  }
+
+  app(downstream: Downstream): TcpUpstream | null {
+    const runtime = this.#tables?.inbound.get(downstream.localPort);
+    if (this.#tables === null || runtime === undefined || !this.#admits(runtime, downstream)) return null;
+    const edge = destinationEdge(this.#tables.snapshot, downstream.peer);
+    return createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts());
   }
 
   /** Whether the rules of the port let a raw connection of this peer through. */

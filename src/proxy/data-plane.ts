@@ -7,6 +7,7 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
+import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { ByteStream } from './transport/byte-stream.ts';
 
 /** Who is at the other end of an mTLS connection, from its verified certificate. */
@@ -31,6 +32,10 @@ export interface Downstream {
   readonly peer: PeerIdentity | null;
   /** Server name (SNI) that the client's TLS asked for; empty or absent: none. */
   readonly serverName?: string;
+  /** Inbound: TLS that the app ends itself, whatever the port speaks otherwise. */
+  readonly opaque?: true;
+  /** Inbound: it was made on the host, to a published port. */
+  readonly fromHost?: true;
 }
 
 /** Why an upstream connection could not be made; becomes a response flag and details. */
@@ -59,8 +64,10 @@ export interface DataPlane {
   apply(snapshot: Snapshot): void;
   /** A connection the app opened, intercepted on 15001. */
   outbound(downstream: Downstream): void;
-  /** A connection from a peer, intercepted on 15006. `downstream.localPort` is the app's port. */
-  inbound(downstream: Downstream): void;
+  /** A connection from a peer, intercepted on 15006. `downstream.localPort` is the app's port. `early`: of `app`, dialled while the client was silent. */
+  inbound(downstream: Downstream, early?: EarlyUpstream | null): void;
+  /** Raw TCP to the app for such a connection; `null` where the caller is not let through. */
+  app(downstream: Downstream): TcpUpstream | null;
   /** No more requests from this very peer, an object that each mTLS connection has of its own: its HTTP connections end with what is under way. */
   forsake(peer: PeerIdentity): void;
   /** A connection on a gateway's own port (`downstream.localPort`). */

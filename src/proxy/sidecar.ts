@@ -27,6 +27,7 @@ import { TcpSessions } from './tcp/tcp-proxy.ts';
 import { TlsAcceptor } from './tls/acceptor.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { createConnector } from './tls/connector.ts';
+import { meshProtocols } from './tls/mesh-protocols.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 import { tunnelProtocol } from './transport/tunnel/frame.ts';
 import { TunnelAcceptor } from './transport/tunnel/tunnel-acceptor.ts';
@@ -130,7 +131,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const descriptors = new DescriptorLimit();
   const shared = { clock, dataPlane, originalDestination, tcpProxy: sessions.proxy, stats, descriptors };
   const outbound = new OutboundAcceptor({ ...shared, refuse: createRefusal('outbound', stats, log, clock) });
-  const peers = new TlsAcceptor(identity, clock, [tunnelProtocol]);
+  const peers = new TlsAcceptor(identity, clock, meshProtocols);
   // Of a root that is trusted no more, or from the time before this sidecar's own certificate was of another one.
   peers.onForsaken(peer => dataPlane.forsake(peer));
   const inbound = new InboundAcceptor(

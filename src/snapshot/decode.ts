@@ -21,10 +21,11 @@ import type {
 
 export { SnapshotError } from './shape.ts';
 
+const mtlsMode = oneOf('strict', 'permissive', 'disabled');
 const inbound = object<InboundListener>({
   port,
   protocol,
-  mtls: oneOf('strict', 'permissive', 'disabled'),
+  mtls: mtlsMode,
   published: flag,
   cluster: name,
   access: nullable(accessPolicy),
@@ -85,6 +86,7 @@ const snapshotShape = object<Snapshot>({
   kind: oneOf('sidecar', 'gateway'),
   trustDomain: text(/^[a-z0-9._-]+$/, 'a trust domain'),
   identity: spiffe,
+  mtls: optional(mtlsMode),
   inbound: list(inbound, listener => String(listener.port)),
   outbound: list(outbound, listener => `${listener.address}:${listener.port}`),
   gateway: list(gateway, listener => String(listener.port)),

@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly trustDomain: string;
   /** SPIFFE ID of the workload: what it shows and what it is counted as. */
   readonly identity: string;
+  /** Asked of connections to ports that no listener has. Absent: `strict`, which refuses them. */
+  readonly mtls?: MtlsMode;
   readonly inbound: readonly InboundListener[];
   readonly outbound: readonly OutboundListener[];
   readonly gateway: readonly GatewayListener[];

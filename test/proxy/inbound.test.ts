@@ -12,12 +12,20 @@ describe('inbound', () => {
     await using secured = await startPlane('inbound', inboundSnapshot(app.port), { localPort: app.port, peer });
     const claim = [
       'X-Forwarded-Client-Cert: URI=spiffe://test.local/admin',
-      'x_forwarded_client_cert: URI=spiffe://test.local/admin',
+      'X-FORWARDED-client-cert: URI=spiffe://test.local/root',
+      'x_forwarded_client_cert: URI=spiffe://test.local/under',
+      'x.forwarded-client.cert: URI=spiffe://test.local/dot',
     ];
+    const element = (who: string): string => `By=spiffe://test.local/ns/default/sa/reviews;Hash=ab12;Subject="";URI=${who}`;
+    assert.equal(bodyOf(await exchangeRaw(secured.port, get('/', ...claim.slice(2)))), element(peer.spiffeId));
+    // A sidecar sends on what was put there at the edge: the caller's own element is the last.
     assert.equal(
       bodyOf(await exchangeRaw(secured.port, get('/', ...claim))),
-      'By=spiffe://test.local/ns/default/sa/reviews;Hash=ab12;Subject="";URI=spiffe://test.local/ns/default/sa/storefront',
+      `URI=spiffe://test.local/admin,URI=spiffe://test.local/root,${element(peer.spiffeId)}`,
     );
+    const alice = { ...peer, spiffeId: 'spiffe://test.local/person/alice' };
+    await using person = await startPlane('inbound', inboundSnapshot(app.port), { localPort: app.port, peer: alice });
+    assert.equal(bodyOf(await exchangeRaw(person.port, get('/', ...claim))), element(alice.spiffeId));
     await using plain = await startPlane('inbound', inboundSnapshot(app.port), { localPort: app.port });
     assert.equal(bodyOf(await exchangeRaw(plain.port, get('/', ...claim))), 'none');
   });

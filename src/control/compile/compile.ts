@@ -71,6 +71,7 @@ export function compile(input: CompileInput): Compiled {
       inbound,
       egress: config.egress,
       accessLog: config.proxy.accessLog,
+      ...otherPorts(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
     };
     snapshots.set(workload.name, { version: contentHash([own, hashed.hash]), ...own, ...hashed.tables });
@@ -203,6 +204,12 @@ type ClusterCache = (key: ClusterKey) => { readonly cluster: Cluster; readonly h
 
 /** Gateways and sidecars share clusters; each is built once per compile. */
 function clusterCache(config: MeshConfig, workloads: readonly RegisteredWorkload[]): ClusterCache {
+/** What is asked at ports that nobody named. */
+function otherPorts(config: MeshConfig, name: string): Pick<Snapshot, 'mtls'> {
+  const mode = config.services.find(service => service.name === name)?.mtls ?? 'strict';
+  return mode === 'strict' ? {} : { mtls: mode };
+}
+
   const built = new Map<string, ReturnType<ClusterCache>>();
   return key => {
     const name = clusterName(key);

@@ -1,4 +1,5 @@
 import type { RandomSource } from '../../async/random.ts';
+import { accountOf } from '../../identity/spiffe-id.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { CallRecord } from '../call-record.ts';
 import type { Downstream } from '../data-plane.ts';
@@ -138,7 +139,11 @@ export class InboundRole implements ExchangeRole {
   readonly keepAliveMs: number;
   readonly #port: number;
   readonly #caller: Caller;
-  readonly #identityLine: string;
+  /** What the certificate says, as an element of `x-forwarded-client-cert`; the empty string for plaintext. */
+  readonly #client: string;
+  readonly #ownLine: string;
+  readonly #isSidecar: boolean;
+  readonly #plaintext: boolean;
   readonly #parts: RoleParts;
 
   /** `own`: SPIFFE ID of the app's service. */
@@ -148,13 +153,26 @@ export class InboundRole implements ExchangeRole {
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
     this.#caller = { principal: peer?.spiffeId ?? null, address: downstream.remoteAddress, scheme: 'http' };
-    this.#identityLine =
-      peer === null ? '' : `x-forwarded-client-cert: By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}\r\n`;
+    this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
+    this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
+    this.#isSidecar = peer !== null && accountOf(peer.spiffeId) !== null;
+    this.#plaintext = peer === null && downstream.fromHost !== true;
     this.#parts = parts;
   }
 
   listed(): boolean {
-    return this.#parts.tables()?.inbound.has(this.#port) === true;
+    const inbound = this.#parts.tables()?.inbound.get(this.#port);
+    // What came in as plaintext does not outlive the mode that let it in.
+    return inbound !== undefined && !(this.#plaintext && inbound.listener.mtls === 'strict');
+  }
+
+  /**
+   * Sidecars take out what their apps claim, so what comes from one was put there at the edge: the caller's element goes behind it, as in Istio. From others,
+   * with a certificate of the mesh or without, nothing is kept.
+   */
+  #identityLine(head: RequestHead): string {
+    if (!this.#isSidecar || !head.fields.has(field.clientCert)) return this.#ownLine;
+    return `x-forwarded-client-cert: ${head.named('x-forwarded-client-cert')},${this.#client}\r\n`;
   }
 
   decide(head: RequestHead, decision: Decision): Verdict {
@@ -167,10 +185,8 @@ export class InboundRole implements ExchangeRole {
     const end = passFilters(inbound.filters, head, this.#caller, decision);
     if (this.#parts.calls.watched) this.#note(head, end);
     if (end !== null) return end;
-    decision.head = head.forward(
-      claims,
-      known ? this.#identityLine : `${this.#identityLine}x-request-id: ${decision.requestId}\r\n`,
-    );
+    const identity = this.#identityLine(head);
+    decision.head = head.forward(claims, known ? identity : `${identity}x-request-id: ${decision.requestId}\r\n`);
     return null;
   }
 

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
-import type { InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
+import type { InboundListener, MtlsMode, Snapshot } from '../../snapshot/snapshot.ts';
+import type { Downstream, TcpUpstream } from '../data-plane.ts';
 import type { Destination } from '../interception/original-destination.ts';
 import type { Overload } from '../overload.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
+import type { EarlyUpstream } from '../tcp/early-upstream.ts';
 import type { TlsAcceptor } from '../tls/acceptor.ts';
+import { readClientHello } from '../tls/client-hello.ts';
+import { isMeshHello } from '../tls/mesh-protocols.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import { tunnelProtocol } from '../transport/tunnel/frame.ts';
 import type { TunnelAcceptor } from '../transport/tunnel/tunnel-acceptor.ts';
@@ -11,11 +15,10 @@ import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
 import { beginsTls, firstBytes } from './first-bytes.ts';
 import type { ListenerDeps } from './outbound.ts';
 import { passthroughUpstream } from './passthrough.ts';
+import { tell } from './tell.ts';
 
 /** A client that connects and sends nothing holds a descriptor; a sidecar's hello follows its connect at once. */
 const firstByteMs = 10_000;
-/** On a permissive port that may be server-first, silence for this long means a plaintext client that waits. MySQL clients feel every millisecond. */
-const serverFirstMs = 100;
 
 /** What an inbound listener works with. */
 export interface InboundDeps extends ListenerDeps {
@@ -30,7 +33,7 @@ export class InboundAcceptor {
   readonly #hostAddress: string | null;
   /** `null` before the first snapshot. */
   #listeners: ReadonlyMap<number, InboundListener> | null = null;
-  #strict = true;
+  #otherPorts: MtlsMode = 'strict';
 
   /** `hostAddress`: whose plaintext published ports admit. */
   constructor(deps: InboundDeps, tls: TlsAcceptor, tunnels: TunnelAcceptor, hostAddress: string | null) {
@@ -43,7 +46,7 @@ export class InboundAcceptor {
   /** New connections see `snapshot`. */
   apply(snapshot: Snapshot): void {
     this.#listeners = new Map(snapshot.inbound.map(listener => [listener.port, listener]));
-    this.#strict = snapshot.inbound.length === 0 || snapshot.inbound.some(listener => listener.mtls === 'strict');
+    this.#otherPorts = snapshot.mtls ?? 'strict';
   }
 
   /** Takes a connection as it was accepted: nothing read. */
@@ -58,14 +61,17 @@ export class InboundAcceptor {
     if (destination === null) refuse(socket, { reason: 'direct_call' });
     else if (this.#listeners === null) refuse(socket, { reason: 'no_config', port: destination.port });
     else if (listener === undefined) this.#unknownPort(socket, destination);
-    else if (listener.mtls === 'disabled') this.#plain(socket, nothingRead, destination);
-    else this.#peek(socket, listener, destination);
+    else if (listener.mtls === 'disabled') this.#deps.dataPlane.inbound(plainDownstream(socket, nothingRead, destination));
+    // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
+    else if (listener.published && this.#isHost(socket)) this.#tellApart(socket, listener, { destination, fromHost: true });
+    else if (listener.mtls === 'permissive') this.#tellApart(socket, listener, { destination, fromHost: false });
+    else this.#requireTls(socket, destination);
   }
 
-  /** Ports that the mesh does not know: open only in a pod where no port asks for an identity. */
+  /** Ports that the mesh does not know: closed where the pod asks for an identity. */
   #unknownPort(socket: Socket, destination: Destination): void {
     const { refuse, stats, tcpProxy, clock } = this.#deps;
-    if (this.#strict) {
+    if (this.#otherPorts === 'strict') {
       refuse(socket, { reason: 'unknown_port', port: destination.port });
       return;
     }
@@ -74,27 +80,44 @@ export class InboundAcceptor {
     tcpProxy(plainDownstream(socket, nothingRead, destination), upstream);
   }
 
-  #peek(socket: Socket, { mtls, protocol, port, published }: InboundListener, destination: Destination): void {
+  /** Only TLS gets past: nothing of what is no TLS reaches anybody. */
+  #requireTls(socket: Socket, destination: Destination): void {
     const { clock, refuse } = this.#deps;
-    // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
-    const plaintextAllowed = mtls === 'permissive' || (published && this.#isHost(socket));
-    const waitMs = plaintextAllowed && protocol !== 'http' ? serverFirstMs : firstByteMs;
-    firstBytes(socket, clock, waitMs, bytes => {
+    const { port } = destination;
+    firstBytes(socket, clock, firstByteMs, bytes => {
       if (beginsTls(bytes)) {
         socket.unshift(bytes);
         this.#secure(socket, destination);
-      } else if (plaintextAllowed) this.#plain(socket, bytes, destination);
-      else if (bytes.length > 0) refuse(socket, { reason: 'plaintext', detail: 'mTLS is strict on this port', port });
+      } else if (bytes.length > 0) refuse(socket, { reason: 'plaintext', detail: 'mTLS is strict on this port', port });
       else refuse(socket, { reason: 'tls_handshake', detail: 'the client sent nothing', port });
     });
   }
 
-  #isHost(socket: Socket): boolean {
-    return this.#hostAddress !== null && socket.remoteAddress?.replace(/^::ffff:/, '') === this.#hostAddress;
+  /** TLS of sidecars is ended here; TLS of others is the app's; the rest is plaintext, of which some servers speak first. */
+  #tellApart(
+    socket: Socket,
+    { protocol }: InboundListener,
+    { destination, fromHost }: { readonly destination: Destination; readonly fromHost: boolean },
+  ): void {
+    const { clock, dataPlane } = this.#deps;
+    const downstream = { ...plainDownstream(socket, nothingRead, destination), ...(fromHost ? { fromHost } : {}) };
+    const dial = protocol === 'http' ? undefined : (): TcpUpstream | null => dataPlane.app(downstream);
+    const told = (speech: Speech | null, to: Downstream, early: EarlyUpstream | null): void => {
+      if (speech === 'tls') dataPlane.inbound({ ...to, opaque: true }, early);
+      else if (speech !== 'mesh') dataPlane.inbound(to, early);
+      else {
+        early?.drop();
+        // What was read goes to the TLS alone.
+        socket.removeAllListeners('data');
+        socket.unshift(to.initial);
+        this.#secure(socket, destination);
+      }
+    };
+    tell(downstream, clock, speechOf, told, dial);
   }
 
-  #plain(socket: Socket, bytes: Buffer, destination: Destination): void {
-    this.#deps.dataPlane.inbound(plainDownstream(socket, bytes, destination));
+  #isHost(socket: Socket): boolean {
+    return this.#hostAddress !== null && socket.remoteAddress?.replace(/^::ffff:/, '') === this.#hostAddress;
   }
 
   #secure(socket: Socket, destination: Destination): void {
@@ -114,6 +137,18 @@ export class InboundAcceptor {
       detail => refuse(socket, { reason: reasonOf(detail), detail, port: destination.port }),
     );
   }
+}
+
+/** What a client of a port that takes everything speaks. */
+type Speech = 'mesh' | 'tls' | 'plain';
+
+/** `null`: too little was read to say. What begins like TLS and is none is left to the app as well. */
+function speechOf(seen: Buffer): Speech | null {
+  if (seen.length === 0) return null;
+  if (!beginsTls(seen)) return 'plain';
+  const hello = readClientHello(seen);
+  if (hello.kind === 'more') return null;
+  return isMeshHello(hello) ? 'mesh' : 'tls';
 }
 
 function reasonOf(detail: string): RefusalReason {

@@ -14,6 +14,7 @@ export class EarlyUpstream implements TcpUpstream {
   #spoken: Buffer | undefined;
   #failure: string | null = null;
   #giveUp = (): void => {};
+  #dropped = false;
 
   /** `onServer` is called once when the server has sent something, has ended or cannot be reached, unless taken over or given up before. */
   constructor(plan: TcpUpstream, onServer: () => void) {
@@ -73,6 +74,8 @@ export class EarlyUpstream implements TcpUpstream {
 
   /** It is not needed: closes what was opened. */
   drop(): void {
+    if (this.#dropped) return;
+    this.#dropped = true;
     this.#onSpoken = () => {};
     this.#onFailed = () => {};
     this.#giveUp();

@@ -1,14 +1,14 @@
 /**
  * What a TLS client says before anything is encrypted: read, never changed, so that a connection can be passed on by its server name.
- * Strict: whatever does not follow RFC 8446 section 4.1.2 is no hello. @see RFC 6066 section 3 (server_name)
+ * Strict: whatever does not follow RFC 8446 section 4.1.2 is no hello. @see RFC 6066 section 3 (server_name), RFC 7301 section 3.1 (ALPN)
  */
 
 /** What was read so far. `more`: it is a hello as far as it goes. */
 export type ClientHello =
   | { readonly kind: 'more' }
   | { readonly kind: 'invalid' }
-  /** `serverName`: lower case; `null` where the client names none. */
-  | { readonly kind: 'hello'; readonly serverName: string | null };
+  /** `serverName`: lower case; `null` where the client names none. `protocols`: what it offers by ALPN, latin1. */
+  | { readonly kind: 'hello'; readonly serverName: string | null; readonly protocols: readonly string[] };
 
 /** Envoy reads 16 KiB at most; a hello with post-quantum keys has about 2 KiB. */
 export const maxHelloBytes = 16 * 1024;
@@ -18,6 +18,7 @@ const invalid: ClientHello = { kind: 'invalid' };
 const handshakeRecord = 22;
 const clientHelloType = 1;
 const serverNameExtension = 0;
+const protocolsExtension = 16;
 const hostNameType = 0;
 const recordHeader = 5;
 const handshakeHeader = 4;
@@ -63,21 +64,36 @@ function readBody(body: Buffer): ClientHello {
   fields.vector(2, 2, 0xfffe);
   fields.vector(1, 1, 255);
   // A hello without extensions is allowed up to TLS 1.2.
-  if (fields.ok && fields.left === 0) return { kind: 'hello', serverName: null };
+  if (fields.ok && fields.left === 0) return { kind: 'hello', serverName: null, protocols: [] };
   const extensions = new Fields(fields.vector(2, 0, 0xffff));
   if (!fields.ok || fields.left > 0) return invalid;
   const seen = new Set<number>();
   let serverName: string | null = null;
+  let protocols: readonly string[] = [];
   while (extensions.ok && extensions.left > 0) {
     const type = extensions.number(2);
     const data = extensions.vector(2, 0, 0xffff);
     if (seen.has(type)) return invalid;
     seen.add(type);
-    if (type !== serverNameExtension || !extensions.ok) continue;
-    serverName = readServerName(data);
-    if (serverName === null) return invalid;
+    if (!extensions.ok) break;
+    if (type === serverNameExtension) {
+      serverName = readServerName(data);
+      if (serverName === null) return invalid;
+    } else if (type === protocolsExtension) {
+      protocols = readProtocols(data);
+      if (protocols.length === 0) return invalid;
+    }
   }
-  return extensions.ok ? { kind: 'hello', serverName } : invalid;
+  return extensions.ok ? { kind: 'hello', serverName, protocols } : invalid;
+}
+
+/** One name at least, none of them empty; nothing where it is otherwise. */
+function readProtocols(data: Buffer): readonly string[] {
+  const outer = new Fields(data);
+  const list = new Fields(outer.vector(2, 2, 0xffff));
+  const names: string[] = [];
+  while (list.ok && list.left > 0) names.push(list.vector(1, 1, 255).toString('latin1'));
+  return outer.ok && outer.left === 0 && list.ok ? names : [];
 }
 
 /** One name of type host_name: no server accepts more (RFC 6066: "MUST NOT contain more than one name of the same name_type"). */
