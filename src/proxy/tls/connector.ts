@@ -10,10 +10,9 @@ import type { ByteStream } from '../transport/byte-stream.ts';
 import { carriedBy } from '../transport/reset.ts';
 import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 import type { Dialer } from '../transport/tunnel/tunnel-connector.ts';
-import { streamProtocol } from './mesh-protocols.ts';
 import { alpnProblem, TlsOriginator } from './origination.ts';
-import type { WorkloadIdentity } from './workload-identity.ts';
 import { VouchedConnections } from './vouched-connections.ts';
+import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Sessions kept for resumption; one per endpoint, a few kilobytes each. */
 const maxSessions = 1024;
@@ -52,8 +51,8 @@ export function createConnector(identity: WorkloadIdentity, clock: Clock): Diale
   const originator = new TlsOriginator();
   // A session proves the old identity: it must not be resumed after a renewal.
   identity.onReplaced(() => sessions.clear());
-  const dial: Dialer['dial'] = (cluster, endpoint, resettable, offer, onConnected, onFailed) => {
   const vouched = new VouchedConnections(identity, clock);
+  const dial: Dialer['dial'] = (cluster, endpoint, resettable, offer, onConnected, onFailed) => {
     const attempt = new Attempt(cluster, endpoint, onConnected, onFailed, resettable, offer);
     attempt.start(identity, clock, { sessions, vouched, originator });
     return () => attempt.giveUp();
@@ -83,7 +82,6 @@ function failureOf(error: NodeJS.ErrnoException, secure: boolean): ConnectFailur
   }
 }
 
-class Attempt {
 function serverOf(certificate: X509Certificate, { svid }: WorkloadIdentity): Server {
   const leaf = readLeaf(certificate.raw);
   return { ...leaf, root: svid?.trust.rootOf(certificate, leaf.certificateHash) ?? null };
@@ -95,6 +93,7 @@ function unauthorized(secure: TLSSocket, certificate: X509Certificate | undefine
   return `${reason}: server certificate ${validityProblem(readLeaf(certificate.raw), clock.now()) ?? 'is valid by the clock here'}`;
 }
 
+class Attempt {
   readonly #cluster: Cluster;
   readonly #endpoint: Endpoint;
   readonly #onConnected: Connected;
@@ -167,12 +166,11 @@ function unauthorized(secure: TLSSocket, certificate: X509Certificate | undefine
       ...(reads === null ? {} : { onread: reads.onread }),
       secureContext: client,
       servername: serverNameOf(this.#cluster.name),
-      // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain.
+      // Names are SPIFFE IDs, judged below for resumed sessions too; OpenSSL judges the chain, and what it says against one is told in full.
       checkServerIdentity: () => undefined,
-      ...(session === undefined ? {} : { session: session.ticket }),
       rejectUnauthorized: false,
       ...(session === undefined ? {} : { session: session.ticket }),
-      ALPNProtocols: this.#offer === null ? [streamProtocol] : [this.#offer, streamProtocol],
+      ...(this.#offer === null ? {} : { ALPNProtocols: [this.#offer] }),
     });
     this.#secure = secure;
     if (transport !== null) carriedBy(secure, transport);
@@ -191,20 +189,20 @@ function unauthorized(secure: TLSSocket, certificate: X509Certificate | undefine
     secure.once('secureConnect', () => {
       try {
         const certificate = secure.getPeerX509Certificate();
-        const resumed = secure.isSessionReused() ? session?.server : undefined;
         if (!secure.authorized) {
           this.#fail('tls', unauthorized(secure, certificate, clock));
           return;
         }
-        server = certificate === undefined ? (resumed ?? null) : readLeaf(certificate.raw);
+        const resumed = secure.isSessionReused() ? session?.server : undefined;
+        server = certificate === undefined ? (resumed ?? null) : serverOf(certificate, identity);
       } catch (error) {
         this.#fail('identity', error instanceof Error ? error.message : 'server certificate cannot be read');
         return;
       }
       const problem = this.#nameProblem(server, clock);
       if (problem === null) {
-        secure.pause();
         vouched.add(secure, [server?.root ?? '', identity.svid?.root ?? '']);
+        secure.pause();
         this.#succeed(secure, early ?? new SocketStream(secure), secure.alpnProtocol === this.#offer);
       } else {
         sessions.delete(key);
