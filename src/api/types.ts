@@ -182,6 +182,8 @@ export type MeshEventBody =
   | { readonly kind: 'diagnostics'; readonly diagnostics: readonly PrintedDiagnostic[] }
   | { readonly kind: 'engine'; readonly state: 'connected' | 'lost'; readonly reason: string }
   | { readonly kind: 'fault'; readonly change: 'added' | 'removed' | 'expired'; readonly text: string }
+  /** Of an issuer of tokens. */
+  | { readonly kind: 'keys'; readonly change: 'refreshed' | 'unreachable'; readonly text: string }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
   | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
 

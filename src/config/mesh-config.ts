@@ -14,6 +14,7 @@ import type {
   RouteRule,
 } from '../snapshot/route-rule.ts';
 import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode } from '../snapshot/snapshot.ts';
+import type { ClaimMatch, TokenIssuer } from '../snapshot/token-policy.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
 /** One mesh. */
@@ -38,6 +39,8 @@ export interface MeshConfig {
   readonly secrets: readonly SecretConfig[];
   readonly mtls: MtlsMode;
   readonly access: AccessConfig;
+  /** In the order of the file. Absent: nobody looks for tokens. */
+  readonly tokens?: readonly TokenIssuerConfig[];
   readonly egress: EgressPolicy;
   /** Makes every draw of the sidecars repeatable. */
   readonly seed?: number;
@@ -287,6 +290,8 @@ export interface RouteMatchConfig {
   readonly ports: readonly number[];
   /** Calling services. */
   readonly from: readonly string[];
+  /** Of the token. Absent: any. */
+  readonly claims?: readonly ClaimMatch[];
 }
 
 /** A service, or a version of it. */
@@ -328,6 +333,16 @@ export interface AccessRuleConfig {
   readonly methods: readonly string[];
   readonly paths: readonly string[];
   readonly hosts: readonly string[];
+}
+
+/** Who issues tokens, and who looks for them. */
+export interface TokenIssuerConfig extends Omit<TokenIssuer, 'keys'> {
+  /** Services and gateways that look for its tokens; empty: all that speak HTTP. Sorted. */
+  readonly to: readonly string[];
+  /** Public keys, or where the daemon fetches them. */
+  readonly keys:
+    | { readonly kind: 'here'; readonly keys: TokenIssuer['keys'] }
+    | { readonly kind: 'url'; readonly url: string };
 }
 
 /** A named volume. */

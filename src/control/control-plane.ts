@@ -13,6 +13,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
 import type { IssuerKeys } from './compile/token.ts';
+import type { IssuerKeys } from './compile/token.ts';
 import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
 import { GatewayCertificates } from './gateway-certificates.ts';
@@ -66,6 +67,7 @@ export class ControlPlane {
   readonly #facts = new Facts();
   #config: MeshConfig | null = null;
   #faults: readonly LiveFault[] = [];
+  #issuerKeys: IssuerKeys = new Map();
   #issuerKeys: IssuerKeys = new Map();
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
@@ -137,6 +139,12 @@ export class ControlPlane {
   /** The faults put on the running mesh, instead of those before. */
   setLiveFaults(faults: readonly LiveFault[]): void {
     this.#faults = faults;
+    this.#publisher.request();
+  }
+
+  /** The public keys of issuers of tokens, by URL, instead of those before. */
+  setIssuerKeys(keys: IssuerKeys): void {
+    this.#issuerKeys = keys;
     this.#publisher.request();
   }
 
@@ -280,6 +288,7 @@ export class ControlPlane {
       workloads: this.#registry.workloads,
       addresses: this.#addresses,
       faults: this.#faults,
+      issuerKeys: this.#issuerKeys,
       issuerKeys: this.#issuerKeys,
     });
     this.#addresses = compiled.addresses;

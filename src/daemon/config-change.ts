@@ -27,6 +27,7 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
       ? []
       : ['mTLS']),
     ...(same(before.identity, after.identity) ? [] : ['identities']),
+    ...(same(before.tokens, after.tokens) ? [] : ['tokens']),
     ...(before.egress === after.egress ? [] : ['egress']),
     ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
   ].filter(part => part !== '');

@@ -43,6 +43,7 @@ export function createControlLink({ authority, clock, random, runtime, version }
   return {
     setConfig: config => plane.setConfig(config),
     setLiveFaults: faults => plane.setLiveFaults(faults),
+    setIssuerKeys: keys => plane.setIssuerKeys(keys),
     setPods(pods) {
       sidecars = new Map(pods.flatMap(({ workload, sidecar }) => (sidecar === null ? [] : [[workload, sidecar] as const])));
       plane.setPods(pods.map(podView));

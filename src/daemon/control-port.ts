@@ -1,5 +1,6 @@
 import type { ProxyQuery, ProxyStatus } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import type { IssuerKeys } from '../control/compile/token.ts';
 import type { LiveFault } from '../control/live-fault.ts';
 import type { ObservedPod, SidecarFacts } from '../runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
@@ -13,6 +14,8 @@ export interface ControlPort extends AsyncDisposable {
   setConfig(config: MeshConfig): void;
   /** The faults put on the running mesh, instead of those before. */
   setLiveFaults(faults: readonly LiveFault[]): void;
+  /** The public keys of issuers of tokens, by URL, instead of those before. */
+  setIssuerKeys(keys: IssuerKeys): void;
   /** All pods that run, as last observed. */
   setPods(pods: readonly ObservedPod[]): void;
   /** Resolves when the sidecar serves: first snapshot acked. */

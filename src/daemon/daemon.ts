@@ -30,6 +30,7 @@ import { DaemonMetrics } from './daemon-metrics.ts';
 import { EventLog } from './event-log.ts';
 import { explainFor, unknownWorkload } from './explain.ts';
 import { ExposedPorts } from './exposed-ports.ts';
+import { IssuerKeys } from './issuer-keys.ts';
 import { LiveFaults } from './live-faults.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { Reloads } from './reloads.ts';
@@ -82,6 +83,7 @@ export class Daemon implements RunningDaemon {
   readonly #reloads: Reloads;
   readonly #repairs: RepairSchedule;
   readonly #faults: LiveFaults;
+  readonly #issuerKeys: IssuerKeys;
 
   constructor(parts: DaemonParts, options: StartOptions) {
     this.#parts = parts;
@@ -105,6 +107,12 @@ export class Daemon implements RunningDaemon {
       config: () => this.#config,
       apply: faults => parts.control.setLiveFaults(faults),
       settled: () => waitForAcks(parts, parts.clock.monotonic(), this.#ending.signal),
+      emit: event => this.#events.emit(event),
+    });
+    this.#issuerKeys = new IssuerKeys({
+      clock: parts.clock,
+      stateDir: parts.project.stateDir,
+      apply: keys => parts.control.setIssuerKeys(keys),
       emit: event => this.#events.emit(event),
     });
     this.#reloads = new Reloads({
@@ -213,6 +221,7 @@ export class Daemon implements RunningDaemon {
   }
 
   reload(): Promise<ReloadResult> {
+    this.#issuerKeys.refresh();
     return this.#reloads.reload();
   }
 
@@ -288,6 +297,7 @@ export class Daemon implements RunningDaemon {
 
   #use(config: MeshConfig): void {
     this.#config = config;
+    this.#issuerKeys.update(config);
     this.#parts.control.setConfig(this.#exposed.fill(config));
   }
 
@@ -390,6 +400,7 @@ export class Daemon implements RunningDaemon {
     this.#events.close();
     this.#repairs.stop();
     this.#faults.close();
+    await this.#issuerKeys.close();
     for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
       await watch[Symbol.asyncDispose]();
     await this.#parts.control[Symbol.asyncDispose]();

@@ -96,7 +96,7 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
         return [listener.port, { listener, access, cluster: app(listener), filters: inboundFilters(listener, parts, access) }];
       }),
     ),
-    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener, gatewayFilters(listener))])),
+    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener, gatewayFilters(listener, parts))])),
     egress: buildEgress(snapshot, parts),
   };
 }

@@ -9,6 +9,7 @@ import { emptyRegistry, observe, type PodView, type RegistryState, workloadsOf }
 import { loadMesh } from '../../src/interop/load-mesh.ts';
 import type { AppState } from '../../src/snapshot/channel.ts';
 import { decodeSnapshot } from '../../src/snapshot/decode.ts';
+import type { TokenIssuer } from '../../src/snapshot/token-policy.ts';
 import { type MeshShort, mesh } from './mesh-builder.ts';
 
 interface Case {
@@ -17,6 +18,8 @@ interface Case {
   readonly pods: readonly (Partial<PodView> & { readonly workload: string; readonly service: string })[];
   readonly apps?: Readonly<Record<string, readonly AppState[]>>;
   readonly faults?: readonly LiveFault[];
+  /** Fetched, by URL. */
+  readonly keys?: Readonly<Record<string, TokenIssuer['keys']>>;
 }
 
 /** The canonical configuration of a case. */
@@ -54,7 +57,8 @@ for (const name of readdirSync(folder).filter(entry => entry !== 'README.md')) {
     const input = JSON.parse(readFileSync(join(folder, name, 'input.json'), 'utf8')) as Case;
     const workloads = workloadsOf(registryOf(input));
     const config = await configOf(name, input.mesh);
-    const { snapshots } = compile({ config, workloads, addresses: new Map(), faults: input.faults ?? [] });
+    const issuerKeys = new Map(Object.entries(input.keys ?? {}));
+    const { snapshots } = compile({ config, workloads, addresses: new Map(), faults: input.faults ?? [], issuerKeys });
 
     for (const snapshot of snapshots.values()) {
       assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(snapshot))), snapshot, 'the sidecar takes it');

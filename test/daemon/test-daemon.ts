@@ -2,6 +2,7 @@ import type { Project } from '../../src/api/backend.ts';
 import type { MeshEvent, PrintedDiagnostic, ProxyStatus } from '../../src/api/types.ts';
 import { systemClock } from '../../src/async/clock.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
+import type { IssuerKeys } from '../../src/control/compile/token.ts';
 import type { LiveFault } from '../../src/control/live-fault.ts';
 import type { ReadConfig } from '../../src/daemon/config-source.ts';
 import type { ControlPort } from '../../src/daemon/control-port.ts';
@@ -17,6 +18,7 @@ export class FakeControl implements ControlPort {
   readonly configs: MeshConfig[] = [];
   pods: readonly ObservedPod[] = [];
   faults: readonly LiveFault[] = [];
+  keys: IssuerKeys = new Map();
   closed = false;
   /** What `whenAppListening` waits for. */
   listening: Promise<void> = Promise.resolve();
@@ -26,6 +28,9 @@ export class FakeControl implements ControlPort {
   }
   setLiveFaults(faults: readonly LiveFault[]): void {
     this.faults = faults;
+  }
+  setIssuerKeys(keys: IssuerKeys): void {
+    this.keys = keys;
   }
   setPods(pods: readonly ObservedPod[]): void {
     this.pods = pods;

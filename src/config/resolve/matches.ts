@@ -1,7 +1,10 @@
 import type { NamedMatch } from '../../snapshot/route-rule.ts';
+import type { ClaimMatch } from '../../snapshot/token-policy.ts';
+import { claimPath } from '../claim-path.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RouteMatchConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MatchSpec } from '../schema/match.ts';
+import { isProblem } from '../units.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';
@@ -30,7 +33,32 @@ export function resolveMatch(
     hosts: hosts.includes('*') ? [] : unique(hosts),
     ports: portsOf(match, home, path, report),
     from: callersOf(match, home, path, destinations, report),
+    ...(match.claims === undefined ? {} : { claims: claimsOf(match.claims, home, path, report) }),
   };
+}
+
+function claimsOf(
+  written: NonNullable<MatchSpec['claims']>,
+  home: ServiceConfig | null,
+  path: YamlPath,
+  report: Report,
+): readonly ClaimMatch[] {
+  if (home !== null) {
+    const message = 'claims are known at gateways only: this never matches';
+    const hint = 'put the rule into `gateways.<name>.routes`';
+    report.warning([...path, 'claims'], { code: 'claims-never-match', key: true, message, hint });
+  }
+  return Object.entries(written)
+    .map(([name, condition]): ClaimMatch => {
+      const at = [...path, 'claims', name];
+      if (condition.kind === 'regex')
+        checkRegex(condition.value, [...at, ...(condition.not ? ['not', 'regex'] : ['regex'])], report);
+      const claim = claimPath(name);
+      if (!isProblem(claim)) return { claim, ...condition };
+      report.error(at, { code: 'bad-name', key: true, message: claim.problem, hint: claim.hint });
+      return { claim: [], ...condition };
+    })
+    .sort((a, b) => compareText(a.claim.join('\0'), b.claim.join('\0')));
 }
 
 function named(match: MatchSpec, part: 'headers' | 'query', path: YamlPath, report: Report): NamedMatch[] {
@@ -100,12 +128,12 @@ export function isUnreachable(rule: Reach, above: readonly Reach[]): boolean {
 }
 
 /** Every request of the callers it is for. @see Istio `IsCatchAllRoute` */
-function asksNoRequest({ path, methods, headers, query, hosts }: RouteMatchConfig): boolean {
+function asksNoRequest({ path, methods, headers, query, hosts, claims = [] }: RouteMatchConfig): boolean {
   const anyPath =
     path === null ||
     (path.value === '/' && (path.kind === 'prefix' || path.kind === 'starts-with')) ||
     (path.kind === 'regex' && path.value === '.*');
-  return anyPath && methods.length + headers.length + query.length + hosts.length === 0;
+  return anyPath && methods.length + headers.length + query.length + hosts.length + claims.length === 0;
 }
 
 function takesCallers(earlier: RouteMatchConfig, later: RouteMatchConfig): boolean {

@@ -18,6 +18,7 @@ import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
+import { checkClaims, resolveTokens } from './tokens.ts';
 import { udpDiagnostics } from './udp.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
@@ -47,7 +48,7 @@ export interface ResolveInput {
 export interface Resolved {
   readonly config: MeshConfig;
   readonly diagnostics: readonly Diagnostic[];
-  /** Certificates and keys that were looked for, absolute. */
+  /** Certificates, keys and key sets that were looked for, absolute. */
   readonly files: readonly string[];
 }
 
@@ -66,6 +67,9 @@ export function resolve(input: ResolveInput): Resolved {
   const external = withRoutes(spec, outside, destinations, report);
   const gateways = resolveGateways(spec, [...services, ...external], destinations, tlsFiles, report);
   const access = resolveAccess(spec.access, gateways, destinations, report);
+  const looked = new Set<string>();
+  const tokens = resolveTokens(spec.tokens ?? [], { services, gateways, baseDir: input.baseDir, looked }, report);
+  checkClaims(gateways, tokens, report);
   checkExternalAccess(spec, external, report);
   checkHostPorts(gateways, services, sources, report);
   checkWorkloadNames(services, gateways, sources, report);
@@ -82,7 +86,7 @@ export function resolve(input: ResolveInput): Resolved {
       trustDomainAliases: [...new Set(spec.identity?.trustDomainAliases ?? [])].sort(compareText),
     },
     baseDir: input.baseDir,
-    files: [...new Set([...input.files, ...tlsFiles.looked])].sort(compareText),
+    files: [...new Set([...input.files, ...tlsFiles.looked, ...looked])].sort(compareText),
     services,
     gateways: gateways.toSorted((a, b) => compareText(a.name, b.name)),
     ...(external.length === 0 ? {} : { external: external.toSorted((a, b) => compareText(a.name, b.name)) }),
@@ -90,6 +94,7 @@ export function resolve(input: ResolveInput): Resolved {
     secrets: load.secrets,
     mtls: spec.mtls ?? 'strict',
     access,
+    ...(tokens.length === 0 ? {} : { tokens }),
     egress: spec.egress ?? 'allow-any',
     ...(spec.seed === undefined ? {} : { seed: spec.seed }),
     proxy: {
@@ -98,7 +103,7 @@ export function resolve(input: ResolveInput): Resolved {
       memoryBytes: spec.proxy?.memory ?? defaultProxyMemoryBytes,
     },
   };
-  return { config, diagnostics: sortDiagnostics(report.diagnostics), files: tlsFiles.looked };
+  return { config, diagnostics: sortDiagnostics(report.diagnostics), files: [...tlsFiles.looked, ...looked] };
 }
 
 function withRoutes<S extends ServiceConfig>(

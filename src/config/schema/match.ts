@@ -71,6 +71,11 @@ export const match = fields(
       ),
     query: namedMap(valueMatch, '`{debug: "1"}`').optional().describe('All of these query parameters, in the same forms.'),
     hosts: oneOrMany(host, '`[shop.localhost]`').optional().describe('Any of these hosts of the request; `*.suffix` too.'),
+    claims: namedMap(valueMatch, '`{groups: beta}`')
+      .optional()
+      .describe(
+        'All of these claims of the token, in the same forms; a list has to hold the value. At gateways that look for `tokens`.',
+      ),
     ports: oneOrMany(port, '`[9080]`').optional().describe('Any of these ports of the service, as the caller dialled it.'),
     from: oneOrMany(text('a service', { type: 'string' }), '`[storefront]`')
       .optional()

@@ -9,6 +9,7 @@ import { namespace, size, trustDomain } from './leaves.ts';
 import { mtlsMode } from './mtls.ts';
 import { routes } from './route.ts';
 import { service } from './service.ts';
+import { tokens } from './token.ts';
 
 const version = field<1>(
   value =>
@@ -76,6 +77,9 @@ export const meshSchema = fields(
     access: access
       .optional()
       .describe('Who may call whom. As soon as an allow rule names a service, only what such rules allow may call it.'),
+    tokens: tokens
+      .optional()
+      .describe('Issuers whose tokens (JWT) are taken: a request with a bad one is answered with 401, one without passes.'),
     egress: oneOf(['allow-any', 'registry-only'])
       .optional()
       .describe('Calls to addresses outside the mesh: let through (default), or only to known services.'),

@@ -16,6 +16,7 @@ import { compileGateway } from './gateway.ts';
 import { inboundPolicy } from './policy.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
+import { gatewayTokens, type IssuerKeys, isNamed, serviceTokens } from './token.ts';
 import { virtualAddresses } from './virtual-address.ts';
 
 /** Everything that a compile depends on. */
@@ -26,6 +27,8 @@ export interface CompileInput {
   readonly addresses: ReadonlyMap<string, string>;
   /** Put on the running mesh, in order. @default none */
   readonly faults?: readonly LiveFault[];
+  /** Of issuers whose keys are fetched. @default none */
+  readonly issuerKeys?: IssuerKeys;
 }
 
 /** What a compile gives. */
@@ -59,7 +62,7 @@ export function compile(input: CompileInput): Compiled {
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const hashed =
       workload.kind === 'sidecar' ? sidecarTables(workload.service) : compileGatewayTables(workload, input, clusters);
-    const inbound = compileInbound(workload, config);
+    const inbound = compileInbound(workload, config, input.issuerKeys ?? new Map());
     if (hashed === null || inbound === null) continue;
     const own = {
       workload: workload.name,
@@ -151,13 +154,17 @@ function callersOf(rule: RouteRuleConfig): readonly string[] {
 /** A gateway gets only what it routes to. `null`: no such gateway in the configuration. */
 function compileGatewayTables(
   workload: RegisteredWorkload,
-  { config, faults: liveFaults = [] }: CompileInput,
+  { config, faults: liveFaults = [], issuerKeys = new Map() }: CompileInput,
   clusters: ClusterCache,
 ): HashedTables | null {
   const gateway = config.gateways.find(item => item.name === workload.service);
   if (gateway === undefined) return null;
   const { use, keys } = clusterCollector();
-  const { listeners, tables: routeTables } = compileGateway(gateway, { config, liveFaults, use });
+  const { listeners, tables: routeTables } = compileGateway(
+    gateway,
+    { config, liveFaults, use },
+    gatewayTokens(config, gateway, issuerKeys),
+  );
   const tables: Tables = {
     outbound: [],
     gateway: listeners,
@@ -171,20 +178,27 @@ function compileGatewayTables(
 }
 
 /** `null`: no such service in the configuration. */
-function compileInbound(workload: RegisteredWorkload, config: MeshConfig): readonly InboundListener[] | null {
+function compileInbound(
+  workload: RegisteredWorkload,
+  config: MeshConfig,
+  issuerKeys: IssuerKeys,
+): readonly InboundListener[] | null {
   if (workload.kind === 'gateway') return [];
   const service = config.services.find(item => item.name === workload.service);
   if (service === undefined) return null;
   const published = service.versions.find(version => version.name === workload.version)?.container.publish ?? [];
+  const tokens = serviceTokens(config, service.name, issuerKeys);
   return inboundPorts(service)
     .map(written => [written, inboundPolicy(service, written)] as const)
     .map(([{ port }, { protocol, ...policy }]) => ({
       port,
-      protocol,
+      // To other bytes nobody would look for a token: they may be a request to the app all the same, with forged claims.
+      protocol: protocol === 'auto' && isNamed(config, service.name) ? 'http' : protocol,
       mtls: mtlsOf(service, port),
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: compileAccess(config, service.name),
+      ...(tokens.length === 0 || protocol === 'tcp' ? {} : { tokens }),
       ...policy,
     }))
     .sort((a, b) => a.port - b.port);

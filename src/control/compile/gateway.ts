@@ -2,6 +2,7 @@
 import type { GatewayConfig, GatewayRouteConfig } from '../../config/mesh-config.ts';
 import type { RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
 import type { GatewayListener } from '../../snapshot/snapshot.ts';
+import type { TokenIssuer } from '../../snapshot/token-policy.ts';
 import { liveFaultsFor } from './live-faults.ts';
 import { compileRule, compileTcp, faultsOf, type RuleScope, tcpRule } from './route.ts';
 import type { OutboundInput } from './service-view.ts';
@@ -11,6 +12,7 @@ import { withoutAborts } from './tcp-side.ts';
 export function compileGateway(
   gateway: GatewayConfig,
   { config, liveFaults, use }: OutboundInput,
+  tokens: readonly TokenIssuer[] = [],
 ): { readonly listeners: readonly GatewayListener[]; readonly tables: readonly RouteTable[] } {
   const { name, port, protocol } = gateway;
   const tls = gatewayTls(gateway);
@@ -38,7 +40,7 @@ export function compileGateway(
   const { httpsRedirectPort } = gateway;
   const redirect = httpsRedirectPort === undefined ? {} : { httpsRedirectPort };
   return {
-    listeners: [{ name, port, protocol, routeTable, tcp: [], ...tls, ...redirect }],
+    listeners: [{ name, port, protocol, routeTable, tcp: [], ...tls, ...redirect, ...(tokens.length === 0 ? {} : { tokens }) }],
     tables: [{ name: routeTable, virtualHosts }],
   };
 }

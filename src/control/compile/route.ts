@@ -116,12 +116,12 @@ function compileMatches({ matches }: RouteRuleConfig, { source, port }: RuleScop
   return left.length === 1 && only !== undefined && asksNothing(only) ? [] : left;
 }
 
-function compileMatch({ path, methods, headers, query, hosts }: RouteMatchConfig): RouteMatch {
-  return { path, methods, headers, query, ...(hosts.length === 0 ? {} : { hosts }) };
+function compileMatch({ path, methods, headers, query, hosts, claims = [] }: RouteMatchConfig): RouteMatch {
+  return { path, methods, headers, query, ...(hosts.length === 0 ? {} : { hosts }), ...(claims.length === 0 ? {} : { claims }) };
 }
 
-function asksNothing({ path, methods, headers, query, hosts = [] }: RouteMatch): boolean {
-  return path === null && methods.length + headers.length + query.length + hosts.length === 0;
+function asksNothing({ path, methods, headers, query, hosts = [], claims = [] }: RouteMatch): boolean {
+  return path === null && methods.length + headers.length + query.length + hosts.length + claims.length === 0;
 }
 
 function compileForward({ split, exact, rewrite }: ForwardConfig, scope: RuleScope): ForwardAction {

@@ -45,12 +45,15 @@ import { rateLimitFilter } from './rate-limit.ts';
 import { httpsRedirectFilter, redirectFilter } from './redirect.ts';
 import { respondFilter } from './respond.ts';
 import { rewriteFilter } from './rewrite.ts';
+import { tokenFilter } from './token.ts';
 
 /** What every request at a gateway's port passes before a rule is looked for, in this order. */
-export function gatewayFilters({ httpsRedirectPort }: GatewayListener): readonly RequestFilter[] {
+export function gatewayFilters({ httpsRedirectPort, tokens = [] }: GatewayListener, parts: RuleParts): readonly RequestFilter[] {
   const chain: readonly (RequestFilter | null)[] = [
     // Nothing else is done for a request that came unprotected.
     httpsRedirectPort === undefined ? null : httpsRedirectFilter(httpsRedirectPort),
+    // Before everything that asks what the token says, rules among it.
+    tokens.length === 0 ? null : tokenFilter(tokens, parts),
   ];
   return chain.filter(filter => filter !== null);
 }
@@ -88,10 +91,12 @@ export function inboundFilters(
   parts: RuleParts,
   access: AccessJudge | null = inboundJudge(listener, parts),
 ): readonly RequestFilter[] {
-  const { port, rateLimits = [] } = listener;
+  const { port, rateLimits = [], tokens = [] } = listener;
   const chain: readonly (RequestFilter | null)[] = [
     // Before everything that judges a path. Without rules the app gets the path as it was sent, as without a mesh.
     access === null ? null : normalisePath,
+    // Before everything that asks what the token says.
+    tokens.length === 0 ? null : tokenFilter(tokens, parts),
     // Whoever may not call costs nothing more.
     access === null ? null : accessFilter(access),
     // After the access rules: a stranger must not use up a quota.
