@@ -243,6 +243,10 @@ class RunningDataPlane implements DataPlane {
     return verdict.allowed;
   }
 
+  forsake(peer: PeerIdentity): void {
+    this.#served.drainPeer(peer);
+  }
+
   async drain(graceMs: number, quiet: Promise<void> = Promise.resolve()): Promise<void> {
     await this.#served.drain(graceMs, quiet);
     for (const cluster of this.#clusters.values()) cluster.close();
@@ -252,14 +256,6 @@ class RunningDataPlane implements DataPlane {
   clusters(): readonly ClusterReport[] {
     return [...this.#clusters.values()].map(cluster => cluster.report);
   }
-  forsake(peer: PeerIdentity): void {
-    this.#served.drainPeer(peer);
-  }
-
-
-  explain(request: ExplainRequest): Explanation | null {
-    return this.#tables === null ? null : explain(this.#tables, request);
-  }
 
   judge(call: JudgedCall): Judgement | null {
     return this.#tables === null ? null : judge(this.#tables, call);
@@ -267,6 +263,10 @@ class RunningDataPlane implements DataPlane {
 
   calls(): ObservedCalls {
     return this.#roles.calls.read();
+  }
+
+  explain(request: ExplainRequest): Explanation | null {
+    return this.#tables === null ? null : explain(this.#tables, request);
   }
 
   metrics(): string {
@@ -279,15 +279,15 @@ class RunningDataPlane implements DataPlane {
     protocol: ListenerProtocol | 'tls',
     http: (d: Downstream) => void,
     upstream: () => TcpUpstream | null,
+    seen: (allowed: boolean) => void = () => {},
   ): void {
     const tcp = (d: Downstream, early: TcpUpstream | null): void => {
       const to = early ?? upstream();
+      seen(to !== null);
       if (to !== null) this.#deps.tcp(d, to);
-    seen: (allowed: boolean) => void = () => {},
       else refuse(d);
     };
     if (protocol === 'http') http(downstream);
-      seen(to !== null);
     else if (protocol !== 'auto') tcp(downstream, null);
     else {
       const guarded = { abort: () => refuse(downstream) };

@@ -10,6 +10,7 @@ import type { ByteStream } from '../transport/byte-stream.ts';
 import { carriedBy } from '../transport/reset.ts';
 import { SharedReads, SocketStream } from '../transport/socket-stream.ts';
 import type { Dialer } from '../transport/tunnel/tunnel-connector.ts';
+import { streamProtocol } from './mesh-protocols.ts';
 import { alpnProblem, TlsOriginator } from './origination.ts';
 import { VouchedConnections } from './vouched-connections.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
@@ -170,7 +171,7 @@ class Attempt {
       checkServerIdentity: () => undefined,
       rejectUnauthorized: false,
       ...(session === undefined ? {} : { session: session.ticket }),
-      ...(this.#offer === null ? {} : { ALPNProtocols: [this.#offer] }),
+      ALPNProtocols: this.#offer === null ? [streamProtocol] : [this.#offer, streamProtocol],
     });
     this.#secure = secure;
     if (transport !== null) carriedBy(secure, transport);
