@@ -18,6 +18,7 @@ import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
 import { GatewayCertificates } from './gateway-certificates.ts';
 import { Identities, type IdentityEvent } from './identities.ts';
+import { MtlsChangeover } from './mtls-changeover.ts';
 import type { LiveFault } from './live-fault.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
@@ -59,6 +60,7 @@ const queryTimeoutMs = 5000;
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #registry: Registry;
+  readonly #changeover: MtlsChangeover;
   readonly #publisher: Publisher;
   readonly #identities: Identities;
   readonly #certificates: GatewayCertificates;
@@ -103,6 +105,11 @@ export class ControlPlane {
       compile: () => this.#compile(),
       send: (workload, snapshot) => this.#send(workload, snapshot),
       onPublished: workloads => this.#emit({ kind: 'published', workloads }),
+    this.#changeover = new MtlsChangeover({
+      clock,
+      publish: () => this.#publisher.request(),
+      settled: signal => this.#publisher.settled(signal),
+    });
       onSettled: settlement => this.#emit({ kind: 'settled', ...settlement }),
     });
     this.#registry = new Registry(() => {
@@ -127,6 +134,7 @@ export class ControlPlane {
     return () => this.#listeners.delete(listener);
   }
 
+    this.#changeover.begin(this.#config, config);
   /** Another configuration is in effect. */
   setConfig(config: MeshConfig): void {
     this.#config = config;
@@ -241,7 +249,7 @@ export class ControlPlane {
 
   /** Resolves once every connected workload has answered for the snapshot that it should run, with nothing left to push. */
   settled(signal?: AbortSignal): Promise<Settlement> {
-    return this.#publisher.settled(signal);
+    return this.#changeover.over.then(() => this.#publisher.settled(signal));
   }
 
   /** Asks a sidecar. @throws ControlError `unknown-workload`, `not-connected`, `timeout` */
@@ -265,6 +273,7 @@ export class ControlPlane {
   }
 
   /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */
+    this.#changeover.close();
   drain(workload: string, graceMs: number): void {
     if (!this.#link(workload).send({ kind: 'drain', graceMs }))
       throw new ControlError('not-connected', `${workload} is not connected`);
@@ -288,7 +297,7 @@ export class ControlPlane {
       workloads: this.#registry.workloads,
       addresses: this.#addresses,
       faults: this.#faults,
-      issuerKeys: this.#issuerKeys,
+      changeover: this.#changeover.current,
       issuerKeys: this.#issuerKeys,
     });
     this.#addresses = compiled.addresses;

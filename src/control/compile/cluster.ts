@@ -1,8 +1,8 @@
 /** Clusters: the endpoints of one service, version and port, and the policy for reaching them. */
 import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig, ServiceConfig } from '../../config/mesh-config.ts';
-import { mtlsOf } from '../../config/mtls-of.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
+import { type Changeover, callersSend } from '../mtls-changeover.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { externalCluster, externalOf } from './external-cluster.ts';
 import { clusterPolicy } from './policy.ts';
@@ -26,13 +26,18 @@ export function clusterName({ service, subset, port }: ClusterKey): string {
 }
 
 /** The cluster with the endpoints that may take traffic now; none of them: an empty cluster, answered with 503 UH. */
-export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: readonly RegisteredWorkload[]): Cluster {
+export function compileCluster(
+  key: ClusterKey,
+  config: MeshConfig,
+  workloads: readonly RegisteredWorkload[],
+  changeover: Changeover,
+): Cluster {
   const external = externalOf(config, key.service);
   const service = external ?? config.services.find(item => item.name === key.service);
   return {
     name: clusterName(key),
     ...key,
-    endpoints: service === undefined ? [] : endpointsOf(key, service, workloads),
+    endpoints: service === undefined ? [] : endpointsOf(key, service, workloads, changeover),
     balancer: 'round-robin',
     connectTimeoutMs,
     identities: [identityOf(config, key.service)],
@@ -46,7 +51,12 @@ export function compileCluster(key: ClusterKey, config: MeshConfig, workloads: r
  * Ready workloads; where there are none, those that listen although their health check fails or has not run yet. A check that cannot
  * work (curl missing in the image) must not take a service away that answers without a mesh. Envoy calls this panic.
  */
-function endpointsOf(key: ClusterKey, service: ServiceConfig, workloads: readonly RegisteredWorkload[]): Endpoint[] {
+function endpointsOf(
+  key: ClusterKey,
+  service: ServiceConfig,
+  workloads: readonly RegisteredWorkload[],
+  changeover: Changeover,
+): Endpoint[] {
   const members = workloads.filter(
     workload =>
       workload.kind === 'sidecar' &&
@@ -61,7 +71,7 @@ function endpointsOf(key: ClusterKey, service: ServiceConfig, workloads: readonl
       workload: workload.name,
       address: workload.address ?? '',
       port: key.port,
-      tls: mtlsOf(service, key.port) === 'disabled' ? ('plain' as const) : ('mtls' as const),
+      tls: callersSend(service, key.port, changeover),
     }))
     .sort((a, b) => (a.workload < b.workload ? -1 : 1));
 }

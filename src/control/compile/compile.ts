@@ -8,6 +8,7 @@ import { mtlsOf } from '../../config/mtls-of.ts';
 import { contentHash } from '../../snapshot/content-hash.ts';
 import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot.ts';
 import type { LiveFault } from '../live-fault.ts';
+import { type Changeover, changeoverKey } from '../mtls-changeover.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 import { compileAccess } from './access.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
@@ -25,6 +26,8 @@ export interface CompileInput {
   readonly workloads: readonly RegisteredWorkload[];
   /** `addresses` of the compile before; names keep their virtual address while they exist. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** Ports whose callers are just changing what they send. @default none */
+  readonly changeover?: Changeover;
   /** Put on the running mesh, in order. @default none */
   readonly faults?: readonly LiveFault[];
   /** Of issuers whose keys are fetched. @default none */
@@ -55,14 +58,14 @@ export function compile(input: CompileInput): Compiled {
     names.map(entry => entry.name),
     input.addresses,
   );
-  const clusters = clusterCache(config, workloads);
+  const clusters = clusterCache(input);
   const sidecarTables = sidecarTablesOf(input, addresses, clusters);
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const hashed =
       workload.kind === 'sidecar' ? sidecarTables(workload.service) : compileGatewayTables(workload, input, clusters);
-    const inbound = compileInbound(workload, config, input.issuerKeys ?? new Map());
+    const inbound = compileInbound(workload, input);
     if (hashed === null || inbound === null) continue;
     const own = {
       workload: workload.name,
@@ -71,10 +74,10 @@ export function compile(input: CompileInput): Compiled {
       kind: workload.kind,
       trustDomain: config.trustDomain,
       identity: identityOf(config, workload.service),
+      ...otherPorts(config, workload.service),
       inbound,
       egress: config.egress,
       accessLog: config.proxy.accessLog,
-      ...otherPorts(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
     };
     snapshots.set(workload.name, { version: contentHash([own, hashed.hash]), ...own, ...hashed.tables });
@@ -180,8 +183,7 @@ function compileGatewayTables(
 /** `null`: no such service in the configuration. */
 function compileInbound(
   workload: RegisteredWorkload,
-  config: MeshConfig,
-  issuerKeys: IssuerKeys,
+  { config, issuerKeys = new Map(), changeover = new Map() }: CompileInput,
 ): readonly InboundListener[] | null {
   if (workload.kind === 'gateway') return [];
   const service = config.services.find(item => item.name === workload.service);
@@ -194,7 +196,7 @@ function compileInbound(
       port,
       // To other bytes nobody would look for a token: they may be a request to the app all the same, with forged claims.
       protocol: protocol === 'auto' && isNamed(config, service.name) ? 'http' : protocol,
-      mtls: mtlsOf(service, port),
+      mtls: changeover.has(changeoverKey(service.name, port)) ? ('permissive' as const) : mtlsOf(service, port),
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: compileAccess(config, service.name),
@@ -202,6 +204,12 @@ function compileInbound(
       ...policy,
     }))
     .sort((a, b) => a.port - b.port);
+}
+
+/** What is asked at ports that nobody named. */
+function otherPorts(config: MeshConfig, name: string): Pick<Snapshot, 'mtls'> {
+  const mode = config.services.find(service => service.name === name)?.mtls ?? 'strict';
+  return mode === 'strict' ? {} : { mtls: mode };
 }
 
 /** Ports of the service, and such that only its mTLS modes name: nobody dials them by name, what comes to them is told by its bytes. */
@@ -217,19 +225,13 @@ function inboundPorts({ ports, mtlsPorts = [] }: ServiceConfig): readonly PortCo
 type ClusterCache = (key: ClusterKey) => { readonly cluster: Cluster; readonly hash: string };
 
 /** Gateways and sidecars share clusters; each is built once per compile. */
-function clusterCache(config: MeshConfig, workloads: readonly RegisteredWorkload[]): ClusterCache {
-/** What is asked at ports that nobody named. */
-function otherPorts(config: MeshConfig, name: string): Pick<Snapshot, 'mtls'> {
-  const mode = config.services.find(service => service.name === name)?.mtls ?? 'strict';
-  return mode === 'strict' ? {} : { mtls: mode };
-}
-
+function clusterCache({ config, workloads, changeover = new Map() }: CompileInput): ClusterCache {
   const built = new Map<string, ReturnType<ClusterCache>>();
   return key => {
     const name = clusterName(key);
     const before = built.get(name);
     if (before !== undefined) return before;
-    const cluster = compileCluster(key, config, workloads);
+    const cluster = compileCluster(key, config, workloads, changeover);
     const entry = { cluster, hash: contentHash(cluster) };
     built.set(name, entry);
     return entry;
