@@ -40,7 +40,7 @@ export function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): 
 type Paint = (code: string, text: string) => string;
 
 function codeFrame(text: string, line: number, column: number, paint: Paint): string[] {
-  const lines = text.split(/\r?\n/);
+  const lines = text.split(/\r?\n/).map(withoutKeys);
   const from = Math.max(1, line - 1);
   const to = Math.min(lines.length, line + 1);
   const width = String(to).length;
@@ -58,6 +58,16 @@ function codeFrame(text: string, line: number, column: number, paint: Paint): st
     frame.push(`    ${' '.repeat(width)} ${paint('2', '|')} ${' '.repeat(before)}${paint('31;1', '^')}`);
   }
   return frame;
+}
+
+/** The private parts of a JWK, and a password in a URL, as long as they were: the caret stays where it belongs. */
+function withoutKeys(line: string): string {
+  return line
+    .replace(
+      /(\b(?:d|p|q|dp|dq|qi|k)["']?\s*:\s*["']?)([\w-]{16,})/g,
+      (_, name: string, key: string) => name + '*'.repeat(key.length),
+    )
+    .replace(/(:\/\/)([^/\s"'@]+)(?=@)/g, (_, start: string, user: string) => start + '*'.repeat(user.length));
 }
 
 /** As the terminal shows it: tabs as one arrow, control characters as escapes. */

@@ -13,6 +13,8 @@ const rule = ['properties', 'routes', 'additionalProperties', 'items'] as const;
 const gateway = ['properties', 'gateways', 'additionalProperties'] as const;
 const external = ['properties', 'external', 'additionalProperties'] as const;
 
+const token = ['properties', 'tokens', 'items'] as const;
+
 const sections: readonly Section[] = [
   { title: 'Top level', steps: [] },
   { title: '`identity`', steps: ['properties', 'identity'] },
@@ -51,6 +53,9 @@ const sections: readonly Section[] = [
   { title: '`external.<name>.tls`, long form', steps: [...external, 'properties', 'tls', 'anyOf', 1] },
   { title: '`access[]`', steps: ['properties', 'access', 'anyOf', 0, 'items'] },
   { title: '`access`, with a default', steps: ['properties', 'access', 'anyOf', 1] },
+  { title: '`tokens[]`', steps: token },
+  { title: '`tokens[].from`', steps: [...token, 'properties', 'from'] },
+  { title: '`tokens[].from.headers[]`', steps: [...token, 'properties', 'from', 'properties', 'headers', 'items'] },
   { title: '`proxy`', steps: ['properties', 'proxy'] },
 ];
 

@@ -44,7 +44,7 @@ function claimsOf(
   report: Report,
 ): readonly ClaimMatch[] {
   if (home !== null) {
-    const message = 'claims are known at gateways only: this never matches';
+    const message = 'claims are known at gateways only: here there are none';
     const hint = 'put the rule into `gateways.<name>.routes`';
     report.warning([...path, 'claims'], { code: 'claims-never-match', key: true, message, hint });
   }
