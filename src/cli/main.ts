@@ -91,7 +91,7 @@ export function build(): Command {
     .alias('ps-proxy')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-status.ts')));
-  add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, dns, state or all')
+  add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, access, dns, state or all')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-config.ts')));
   add('ca', 'print the root certificate of the mesh, for `curl --cacert`').action(does(() => import('./commands/ca.ts')));

@@ -73,6 +73,7 @@ describe('usage', () => {
     ['one mesh file only', ['-f', 'a.yaml', '-f', 'b.yaml', 'validate'], /more than one mesh file/],
     ['a project name has a form', ['-p', 'No Such', 'ps'], /cannot be a project's name/],
     ['an unknown shell lists the known ones', ['completion', 'tcsh'], /bash, zsh, fish/],
+    ['a status that is none is told as it was written', ['fault', 'add', 'reviews', '--abort', 'abc'], /"abc" is no status/],
     ['an unknown part of a sidecar lists the known ones', ['proxy-config', 'web-1', 'nothing'], /listeners, routes, clusters/],
   ];
   for (const [what, args, said] of wrong) {

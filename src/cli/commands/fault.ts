@@ -100,6 +100,8 @@ function effect(kind: (typeof kinds)[number], options: FaultOptions): Readonly<R
       };
     case 'abort': {
       const grpc = /^grpc:(\d+)$/.exec(options.abort ?? '');
+      if (grpc === null && !/^\d+$/.test(options.abort ?? ''))
+        throw usage(`--abort: "${options.abort}" is no status`, '--abort 503, or --abort grpc:14');
       return grpc === null ? { kind, status: Number(options.abort) } : { kind, status: 200, grpcStatus: Number(grpc[1]) };
     }
     case 'bandwidth':

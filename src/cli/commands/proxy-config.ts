@@ -3,9 +3,10 @@ import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { apiVersion, type RunningConfig, type RunningState } from '../../api/types.ts';
 import type { Invocation } from '../invocation.ts';
 import { policyText } from '../policy-text.ts';
+import { actionText, extrasText, matchText, weights } from '../rule-text.ts';
 import { table } from '../table.ts';
 
-const parts = ['listeners', 'routes', 'clusters', 'endpoints', 'dns', 'state', 'all'] as const;
+const parts = ['listeners', 'routes', 'clusters', 'endpoints', 'access', 'dns', 'state', 'all'] as const;
 type Part = (typeof parts)[number];
 
 /** `mesh proxy-config <workload> [part]`: asked of the sidecar itself, not of the control plane's memory. */
@@ -60,6 +61,8 @@ function select(config: RunningConfig, part: Part): unknown {
       return config.clusters.map(({ endpoints, ...cluster }) => ({ ...cluster, endpoints: endpoints.length }));
     case 'endpoints':
       return config.clusters.map(({ name, endpoints }) => ({ cluster: name, endpoints }));
+    case 'access':
+      return accessOf(config);
     case 'dns':
       return config.dns;
     case 'state':
@@ -70,7 +73,7 @@ function select(config: RunningConfig, part: Part): unknown {
 
 function text(config: RunningConfig, state: RunningState | null, part: Part): string {
   if (part === 'all' || part === 'state') {
-    const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'dns'] as const).map(
+    const sections = (['listeners', 'routes', 'clusters', 'endpoints', 'access', 'dns'] as const).map(
       each => `${each.toUpperCase()}\n${text(config, state, each)}`,
     );
     return [`${config.workload} runs ${config.version}`, ...sections].join('\n\n');
@@ -84,11 +87,7 @@ function healthOf(state: RunningState | null, cluster: string, address: string):
   return known?.health ?? '-';
 }
 
-function tableOf(
-  config: RunningConfig,
-  state: RunningState | null,
-  part: 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'dns',
-): readonly string[] {
+function tableOf(config: RunningConfig, state: RunningState | null, part: Exclude<Part, 'state' | 'all'>): readonly string[] {
   switch (part) {
     case 'listeners':
       return table(
@@ -114,17 +113,10 @@ function tableOf(
       );
     case 'routes':
       return table(
-        ['TABLE', 'DOMAINS', 'RULE', 'MATCH', 'TO', 'TIMEOUT'],
+        ['TABLE', 'DOMAINS', 'RULE', 'MATCH', 'TO', 'ALSO'],
         config.routeTables.flatMap(({ name, virtualHosts }) =>
           virtualHosts.flatMap(({ domains, rules }) =>
-            rules.map(rule => [
-              name,
-              domains.join(','),
-              rule.name,
-              rule.matches.map(matchText).join(' or ') || 'all',
-              actionText(rule.action),
-              rule.timeoutMs === null ? '-' : `${rule.timeoutMs} ms`,
-            ]),
+            rules.map(rule => [name, domains.join(','), rule.name, matchText(rule), actionText(rule), extrasText(rule)]),
           ),
         ),
       );
@@ -154,6 +146,21 @@ function tableOf(
           ]),
         ),
       );
+    case 'access':
+      return table(
+        ['PORT', 'DEFAULT', 'RULE', 'ACTION', 'CONDITIONS'],
+        accessOf(config).flatMap(({ port, access }) =>
+          access === null
+            ? [[String(port), 'allow', '-', '-', 'no rules']]
+            : access.rules.map(rule => [
+                String(port),
+                access.default,
+                rule.name,
+                rule.dryRun ? `${rule.action} (dry run)` : rule.action,
+                rule.conditions.map(conditionText).join(' and ') || 'all',
+              ]),
+        ),
+      );
     case 'dns':
       return table(
         ['NAME', 'ADDRESS'],
@@ -162,30 +169,15 @@ function tableOf(
   }
 }
 
-type Rule = RunningConfig['routeTables'][number]['virtualHosts'][number]['rules'][number];
-
-function matchText({ path, methods, headers, query, hosts = [] }: Rule['matches'][number]): string {
-  const named = (kind: string) => (match: Rule['matches'][number]['headers'][number]) =>
-    `${kind} ${match.name} ${match.not ? 'not ' : ''}${match.kind}${match.value === '' ? '' : ` ${match.value}`}`;
-  const all = [
-    ...(path === null ? [] : [`path ${path.kind} ${path.value}`]),
-    ...(methods.length === 0 ? [] : [methods.join('|')]),
-    ...headers.map(named('header')),
-    ...query.map(named('query')),
-    ...(hosts.length === 0 ? [] : [`host ${hosts.join('|')}`]),
-  ];
-  return all.join(' and ') || 'all';
+/** The ports that judge callers. */
+function accessOf({ inbound, gateway }: RunningConfig): readonly { readonly port: number; readonly access: Access | null }[] {
+  return [...inbound, ...gateway].map(({ port, access }) => ({ port, access: access ?? null }));
 }
 
-function actionText(action: Rule['action']): string {
-  switch (action.kind) {
-    case 'forward':
-      return weights(action.split);
-    case 'redirect':
-      return `redirect ${action.status}`;
-    case 'respond':
-      return `respond ${action.status}`;
-  }
+type Access = NonNullable<RunningConfig['inbound'][number]['access']>;
+
+function conditionText({ on, name, values, not }: Access['rules'][number]['conditions'][number]): string {
+  return `${on}${name === undefined ? '' : ` ${name.join('.')}`} ${not ? 'not ' : ''}${values.join('|')}`;
 }
 
 type RunningGateway = RunningConfig['gateway'][number];
@@ -199,9 +191,4 @@ function gatewayTarget({ httpsRedirectPort, sni, routeTable, tcp }: RunningGatew
   if (httpsRedirectPort !== undefined) return `https, port ${httpsRedirectPort}`;
   if (sni !== undefined) return sni.map(({ hosts, split }) => `${hosts.join(',')} ${weights(split)}`).join('; ');
   return routeTable || weights(tcp);
-}
-
-function weights(split: readonly { readonly cluster: string; readonly weight: number }[]): string {
-  if (split.length === 1) return split[0]?.cluster ?? '-';
-  return split.map(({ cluster, weight }) => `${weight} ${cluster}`).join(', ') || '-';
 }
