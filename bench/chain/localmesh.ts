@@ -52,7 +52,9 @@ export async function localmeshChain(
         routes: everything ? everyRule : spoken === 'TCP' ? fewRules.slice(1) : fewRules,
       },
     },
-    ...(everything ? { access: { rules: [{ from: ['client'], to: ['app'], methods: ['GET'] }] } } : {}),
+    ...(everything
+      ? { access: { rules: [{ from: ['client'], to: ['app'], conditions: [{ on: 'method', values: ['GET'] }] }] } }
+      : {}),
   });
   const config = { ...built, proxy: { ...built.proxy, accessLog: everything ? ('json' as const) : ('off' as const) } };
   const names = meshNames(config).map(entry => entry.name);

@@ -3,6 +3,7 @@
  * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
  */
 
+import type { AccessCondition, AccessRule, PathNormalization } from '../snapshot/access-policy.ts';
 import type {
   HeaderEdits,
   NamedMatch,
@@ -39,6 +40,8 @@ export interface MeshConfig {
   readonly secrets: readonly SecretConfig[];
   readonly mtls: MtlsMode;
   readonly access: AccessConfig;
+  /** Absent: `strict` where something judges paths. */
+  readonly pathNormalization?: PathNormalization;
   /** In the order of the file. Absent: nobody looks for tokens. */
   readonly tokens?: readonly TokenIssuerConfig[];
   readonly egress: EgressPolicy;
@@ -73,6 +76,8 @@ export interface ServiceConfig extends ServicePolicy {
   readonly mtls: MtlsMode;
   /** Ports with a mode of their own, ascending; also such that are not among `ports`. */
   readonly mtlsPorts?: readonly PortMtls[];
+  /** What becomes of calls that no access rule speaks of. Absent: as the mesh says. */
+  readonly access?: 'allow' | 'deny';
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
   readonly routes: readonly RouteRuleConfig[];
 }
@@ -315,24 +320,22 @@ export interface MirrorConfig extends TargetConfig {
   readonly percent: number;
 }
 
-/** `default: deny` refuses every caller that no rule allows. @default allow, and deny as soon as one allow rule names the target */
+/** Who may call what. */
 export interface AccessConfig {
+  /** For services that no rule speaks of; one that says otherwise has `ServiceConfig.access`. Gateways are open as long as no rule names them. */
   readonly default: 'allow' | 'deny';
   readonly rules: readonly AccessRuleConfig[];
 }
 
-/** Who may, or may not, call what. Fields AND, values of one field OR. */
-export interface AccessRuleConfig {
-  readonly name: string;
-  readonly action: 'allow' | 'deny';
-  /** Calling services; `*` = any mesh identity; empty = anyone. Gateways are callers too. */
-  readonly from: readonly string[];
-  readonly principals: readonly string[];
-  /** Services the rule protects; empty = all. */
+/** One rule; all of its conditions have to hold. */
+export interface AccessRuleConfig extends Omit<AccessRule, 'conditions'> {
+  /** Services and gateways that the rule protects; empty: all services. */
   readonly to: readonly string[];
-  readonly methods: readonly string[];
-  readonly paths: readonly string[];
-  readonly hosts: readonly string[];
+  /** Calling services and gateways, `*` for any identity; empty: anyone. Beside the conditions on `principal`: one of both has to hold. */
+  readonly from: readonly string[];
+  /** None of these, nor of those of the condition `not principal`. */
+  readonly notFrom: readonly string[];
+  readonly conditions: readonly AccessCondition[];
 }
 
 /** Who issues tokens, and who looks for them. */
@@ -340,9 +343,7 @@ export interface TokenIssuerConfig extends Omit<TokenIssuer, 'keys'> {
   /** Services and gateways that look for its tokens; empty: all that speak HTTP. Sorted. */
   readonly to: readonly string[];
   /** Public keys, or where the daemon fetches them. */
-  readonly keys:
-    | { readonly kind: 'here'; readonly keys: TokenIssuer['keys'] }
-    | { readonly kind: 'url'; readonly url: string };
+  readonly keys: { readonly kind: 'here'; readonly keys: TokenIssuer['keys'] } | { readonly kind: 'url'; readonly url: string };
 }
 
 /** A named volume. */

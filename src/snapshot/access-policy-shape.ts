@@ -27,7 +27,7 @@ const pathPattern = text(
 const portNumber = text(/^[1-9]\d{0,4}$/, 'a port');
 
 function valueShape(fact: AccessFact): Shape<string> {
-  if (fact === 'ip' || fact === 'remote-ip') return addressBlock;
+  if (fact === 'ip' || fact === 'remote-ip' || fact === 'destination-ip') return addressBlock;
   if (fact === 'port') return portNumber;
   return fact === 'path' ? pathPattern : pattern;
 }
@@ -40,6 +40,7 @@ const conditionFields = object<AccessCondition>({
     'trust-domain',
     'ip',
     'remote-ip',
+    'destination-ip',
     'port',
     'server-name',
     'method',

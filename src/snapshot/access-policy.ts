@@ -49,6 +49,7 @@ export interface AccessCondition {
  * | `namespace`, `account`, `trust-domain` | connection | parts of it; `account` is `namespace/account` |
  * | `ip` | connection | address of the connection; values are addresses and CIDR blocks |
  * | `remote-ip` | request | address of the real client: at a gateway with trusted hops from `x-forwarded-for`, else as `ip` |
+ * | `destination-ip` | connection | address that the caller dialled; values as of `ip` |
  * | `port` | connection | port of the app (or gateway) as decimal |
  * | `server-name` | connection | SNI |
  * | `method`, `host`, `path` | request | `host` with and without port, any case; `path` normalised, decoded, without query, and besides patterns `{*}` is one segment, `{**}` any number |
@@ -64,6 +65,7 @@ export type AccessFact =
   | 'trust-domain'
   | 'ip'
   | 'remote-ip'
+  | 'destination-ip'
   | 'port'
   | 'server-name'
   | 'method'

@@ -1,67 +1,143 @@
-import type { AccessConfig, AccessRuleConfig, GatewayConfig, ServiceConfig } from '../mesh-config.ts';
+import type { AccessCondition, AccessFact } from '../../snapshot/access-policy.ts';
+import { claimPath } from '../claim-path.ts';
+import { compareText } from '../diagnostic.ts';
+import type { AccessConfig, AccessRuleConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
-import { speaksOnlyTcp } from '../protocol.ts';
-import type { AccessRuleSpec, AccessSpec } from '../schema/access.ts';
+import { type AccessRuleSpec, type AccessSpec, accessLists, negative } from '../schema/access.ts';
 import { shown } from '../shown.ts';
+import { isProblem } from '../units.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import type { Report } from './report.ts';
 
-/** Who may call whom: names checked, one-word forms made lists. */
-export function resolveAccess(
-  spec: AccessSpec | undefined,
-  gateways: readonly GatewayConfig[],
-  destinations: Destinations,
-  report: Report,
-): AccessConfig {
-  const path: YamlPath = report.isList(['access']) ? ['access'] : ['access', 'rules'];
-  const callers = [...destinations.names, ...gateways.map(gateway => gateway.name)];
+/** Names that rules may use. */
+export interface AccessNames {
+  readonly services: Destinations;
+  readonly gateways: readonly string[];
+  readonly authorizers: readonly string[];
+  /** For accounts without one. */
+  readonly namespace: string;
+}
+
+/** Where the rules stand. */
+export function accessPath(report: Report): YamlPath {
+  return report.isList(['access']) ? ['access'] : ['access', 'rules'];
+}
+
+/** Who may call whom: names checked, one-word forms made lists, fields made conditions. What rules come to is checked by `checkAccess`. */
+export function resolveAccess(spec: AccessSpec | undefined, names: AccessNames, report: Report): AccessConfig {
+  const path = accessPath(report);
+  const seen = new Set<string>();
   const rules = (spec?.rules ?? []).map((rule, index): AccessRuleConfig => {
     const at = [...path, index];
-    checkCallers(rule, at, callers, report);
-    for (const [place, name] of (rule.to ?? []).entries()) {
-      const service = destinations.service(name, report.entry([...at, 'to'], place));
-      if (service !== null) checkProtocol(rule, service, at, report);
+    for (const part of ['from', 'notFrom', 'to'] as const) checkNames(rule, part, at, names, report);
+    const name = rule.name ?? `access[${index}]`;
+    if (seen.has(name)) {
+      const hint = 'logs and metrics tell rules apart by their names: choose another one';
+      report.error([...at, 'name'], { code: 'duplicate-name', message: `there is another rule \`${name}\``, hint });
     }
-    if (rule.action === 'deny' && Object.keys(rule).every(key => key === 'name' || key === 'action')) {
-      const message = 'this rule denies every call in the mesh';
-      report.warning(at, { code: 'denies-all', message, hint: 'say `to:`, or write `default: deny`' });
-    }
+    seen.add(name);
     return {
-      name: rule.name ?? `access[${index}]`,
-      action: rule.action ?? 'allow',
-      from: rule.from ?? [],
-      principals: rule.principals ?? [],
+      name,
+      ...actionOf(rule, at, names, report),
+      ...(rule.dryRun === true ? { dryRun: true } : {}),
       to: rule.to ?? [],
-      methods: rule.methods ?? [],
-      paths: rule.paths ?? [],
-      hosts: rule.hosts ?? [],
+      from: rule.from ?? [],
+      notFrom: rule.notFrom ?? [],
+      conditions: conditionsOf(rule, at, names, report),
     };
   });
-  return { default: spec?.default ?? 'allow', rules };
+  // A list says who may: whoever writes one means that others may not.
+  const closes = spec?.list === true && rules.some(rule => rule.action === 'allow' && rule.dryRun !== true);
+  return { default: spec?.default ?? (closes ? 'deny' : 'allow'), rules };
 }
 
-function checkCallers(rule: AccessRuleSpec, at: YamlPath, callers: readonly string[], report: Report): void {
-  for (const [place, name] of (rule.from ?? []).entries()) {
-    if (name === '*' || callers.includes(name)) continue;
-    const hint = suggest(name, callers);
-    report.error(report.entry([...at, 'from'], place), {
-      code: 'unknown-service',
-      message: `${shown(name)} is not known`,
-      hint,
-    });
+function actionOf(
+  { action, authorizer }: AccessRuleSpec,
+  at: YamlPath,
+  { authorizers }: AccessNames,
+  report: Report,
+): Pick<AccessRuleConfig, 'action' | 'authorizer'> {
+  if (authorizer === undefined) return { action: action ?? 'allow' };
+  if (action !== undefined) {
+    const hint = 'an authorizer decides itself: remove `action`';
+    report.error([...at, 'action'], { code: 'conflicting-fields', message: '`action` and `authorizer` are said at once', hint });
+  }
+  if (!authorizers.includes(authorizer)) {
+    const hint = suggest(authorizer, authorizers) || 'describe it: `authorizers: {opa: {service: opa, port: 8181}}`';
+    report.error([...at, 'authorizer'], { code: 'unknown-authorizer', message: `${shown(authorizer)} is not known`, hint });
+  }
+  return { action: 'custom', authorizer };
+}
+
+function checkNames(
+  rule: AccessRuleSpec,
+  part: 'from' | 'notFrom' | 'to',
+  at: YamlPath,
+  { services, gateways }: AccessNames,
+  report: Report,
+): void {
+  for (const [place, name] of (rule[part] ?? []).entries()) {
+    if (name !== '*') services.knows(name, gateways, report.entry([...at, part], place));
+    else if (part === 'to') {
+      const message = '`*` is no service';
+      report.error(report.entry([...at, part], place), {
+        code: 'unknown-service',
+        message,
+        hint: 'a rule without `to` is for all services',
+      });
+    }
   }
 }
 
-/** An allow rule with HTTP conditions never matches raw TCP: it would shut the service for everybody without saying so. */
-function checkProtocol(rule: AccessRuleSpec, service: ServiceConfig, at: YamlPath, report: Report): void {
-  if (!speaksOnlyTcp(service)) return;
-  for (const part of ['methods', 'paths', 'hosts'] as const) {
-    if (rule[part] === undefined) continue;
-    report.error([...at, part], {
-      code: 'http-on-tcp',
-      message: `\`${part}\` never matches: \`${service.name}\` speaks tcp`,
-      hint: `remove \`${part}\`, or write \`protocol: http\` for \`${service.name}\``,
-    });
-  }
+/** Fields that have a twin `not…` of the same form. */
+type Negatable = keyof typeof accessLists | 'ports' | 'headers' | 'query' | 'claims';
+
+function conditionsOf(rule: AccessRuleSpec, at: YamlPath, names: AccessNames, report: Report): readonly AccessCondition[] {
+  const found: AccessCondition[] = [];
+  const add = (on: AccessFact, values: readonly string[] | undefined, not: boolean, name?: readonly string[]): void => {
+    if (values === undefined) return;
+    const sorted = [...new Set(values)].sort(compareText);
+    found.push({ on, ...(name === undefined ? {} : { name }), values: sorted, ...(not ? { not } : {}) });
+  };
+  const both = <K extends Negatable>(key: K, use: (values: AccessRuleSpec[K], not: boolean, part: string) => void): void => {
+    const twin = negative(key) as K;
+    use(rule[key], false, key);
+    use(rule[twin], true, twin);
+  };
+  both('ports', (ports, not) => add('port', ports?.map(String), not));
+  for (const [key, { fact }] of Object.entries(accessLists) as [keyof typeof accessLists, { fact: AccessFact }][])
+    both(key, (values, not) => add(fact, fact === 'account' ? values?.map(one => withNamespace(one, names)) : values, not));
+  both('headers', (headers, not, part) => {
+    for (const [name, values] of byName(headers)) {
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+        const hint = 'letters, digits and `-`; the path, method and host have fields of their own';
+        report.error([...at, part, name], { code: 'bad-name', key: true, message: `\`${name}\` is not a header name`, hint });
+      }
+      add('header', values, not, [name.toLowerCase()]);
+    }
+  });
+  both('query', (query, not) => {
+    for (const [name, values] of byName(query)) add('query', values, not, [name]);
+  });
+  both('claims', (claims, not, part) => {
+    for (const [name, values] of byName(claims)) {
+      const claim = claimPath(name);
+      if (isProblem(claim)) {
+        const { problem, hint } = claim;
+        report.error([...at, part, name], { code: 'bad-name', key: true, message: problem, hint });
+      } else add('claim', values, not, claim);
+    }
+  });
+  return found;
+}
+
+function byName(
+  named: Readonly<Record<string, readonly string[]>> | undefined,
+): readonly (readonly [string, readonly string[]])[] {
+  return Object.entries(named ?? {}).sort(([a], [b]) => compareText(a, b));
+}
+
+function withNamespace(account: string, { namespace }: AccessNames): string {
+  return account.includes('/') || account.startsWith('*') ? account : `${namespace}/${account}`;
 }

@@ -31,6 +31,13 @@ export class Destinations {
     return service ?? null;
   }
 
+  /** Whether there is a service of that name, or it is one of `others`; else an error at `path`. */
+  knows(name: string, others: readonly string[], path: YamlPath): boolean {
+    if (this.#services.has(name) || others.includes(name)) return true;
+    this.#unknown(name, path, null, false, others);
+    return false;
+  }
+
   /** All services. */
   get names(): readonly string[] {
     return [...this.#services.keys()];
@@ -103,7 +110,7 @@ export class Destinations {
   }
 
   /** `home`: one of its versions may be meant. */
-  #unknown(name: string, path: YamlPath, home: ServiceConfig | null, key: boolean): void {
+  #unknown(name: string, path: YamlPath, home: ServiceConfig | null, key: boolean, others: readonly string[] = []): void {
     const code = 'unknown-service';
     if (this.#absent.broken.has(name)) return;
     if (this.#absent.inactive.includes(name)) {
@@ -112,7 +119,7 @@ export class Destinations {
       return;
     }
     const versions = home?.versions.map(version => version.name).filter(version => version !== '') ?? [];
-    const hint = suggest(name, [...versions, ...this.#services.keys()]);
+    const hint = suggest(name, [...versions, ...this.#services.keys(), ...others]);
     if (versions.length === 0) this.#report.error(path, { code, key, message: `${shown(name)} is not known`, hint });
     else {
       const message = `${shown(name)} is neither a version of \`${home?.name}\` nor a service`;

@@ -6,6 +6,7 @@ import type { MeshSpec } from '../schema/mesh.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
+import { checkAccess } from './access-checks.ts';
 import { missingBuildFiles } from './build-files.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
@@ -66,7 +67,12 @@ export function resolve(input: ResolveInput): Resolved {
   const services = withRoutes(spec, ordered, destinations, report);
   const external = withRoutes(spec, outside, destinations, report);
   const gateways = resolveGateways(spec, [...services, ...external], destinations, tlsFiles, report);
-  const access = resolveAccess(spec.access, gateways, destinations, report);
+  const namespace = namespaceOf(spec);
+  const access = resolveAccess(
+    spec.access,
+    { services: destinations, gateways: gateways.map(({ name }) => name), authorizers: [], namespace },
+    report,
+  );
   const looked = new Set<string>();
   const tokens = resolveTokens(spec.tokens ?? [], { services, gateways, baseDir: input.baseDir, looked }, report);
   checkClaims(gateways, tokens, report);
@@ -80,7 +86,7 @@ export function resolve(input: ResolveInput): Resolved {
   const config: MeshConfig = {
     name: input.name,
     trustDomain: spec.trustDomain ?? `${input.name}.local`,
-    namespace: namespaceOf(spec),
+    namespace,
     identity: {
       ttlMs: spec.identity?.ttl ?? defaultSvidTtlMs,
       trustDomainAliases: [...new Set(spec.identity?.trustDomainAliases ?? [])].sort(compareText),
@@ -94,6 +100,7 @@ export function resolve(input: ResolveInput): Resolved {
     secrets: load.secrets,
     mtls: spec.mtls ?? 'strict',
     access,
+    ...(spec.pathNormalization === undefined ? {} : { pathNormalization: spec.pathNormalization }),
     ...(tokens.length === 0 ? {} : { tokens }),
     egress: spec.egress ?? 'allow-any',
     ...(spec.seed === undefined ? {} : { seed: spec.seed }),
@@ -103,6 +110,7 @@ export function resolve(input: ResolveInput): Resolved {
       memoryBytes: spec.proxy?.memory ?? defaultProxyMemoryBytes,
     },
   };
+  checkAccess(config, report);
   return { config, diagnostics: sortDiagnostics(report.diagnostics), files: [...tlsFiles.looked, ...looked] };
 }
 

@@ -54,37 +54,6 @@ export const host = field<string>(
   { type: 'string', examples: ['shop.localhost'] },
 );
 
-/** A path rule of `access`: `/a` exact, `/a*` prefix, `*.css` suffix; decoded, as it is judged. */
-export const accessPath = field<string>(
-  value => {
-    if (typeof value !== 'string' || !/^(\/|\*)/.test(value)) {
-      return { problem: `${shown(value)} is not a path`, hint: 'a path starts with `/`: `/public/*`; `*.css` is a suffix' };
-    }
-    if (/%[0-9a-f]{2}/i.test(value)) {
-      return {
-        problem: `${shown(value)} is percent-encoded`,
-        hint: 'paths are compared decoded: write the character itself, not e.g. %2f',
-      };
-    }
-    if (/[?#]/.test(value)) return { problem: `${shown(value)} holds a query or fragment`, hint: 'only the path is compared' };
-    if (value.slice(1, -1).includes('*'))
-      return { problem: `${shown(value)} has a \`*\` inside`, hint: '`*` stands at the start or the end' };
-    return value;
-  },
-  { type: 'string', examples: ['/public/*'] },
-);
-
-/** A SPIFFE ID, or `*` for any authenticated caller. */
-export const principal = field<string>(
-  value => {
-    const parts = typeof value === 'string' ? /^spiffe:\/\/([a-z0-9._-]{1,255})((?:\/[A-Za-z0-9._-]+)+)$/.exec(value) : null;
-    const dots = parts?.[2]?.split('/').some(segment => segment === '.' || segment === '..');
-    if (value === '*' || (parts !== null && dots === false)) return value as string;
-    return { problem: `${shown(value)} is not a SPIFFE ID`, hint: 'e.g. `spiffe://bookshop.local/ns/default/sa/storefront`' };
-  },
-  { type: 'string', examples: ['spiffe://bookshop.local/ns/default/sa/storefront'] },
-);
-
 /** A domain that identities are issued in. */
 export const trustDomain = field<string>(
   value =>

@@ -76,7 +76,14 @@ export const meshSchema = fields(
       .describe('Rules by service: the first rule that matches decides. Without rules requests go evenly to all versions.'),
     access: access
       .optional()
-      .describe('Who may call whom. As soon as an allow rule names a service, only what such rules allow may call it.'),
+      .describe(
+        'Who may call whom. A list that allows something refuses everything else; with `{default, rules}` you say what becomes of the rest.',
+      ),
+    pathNormalization: oneOf(['strict', 'none', 'base', 'merge-slashes', 'decode-and-merge-slashes'])
+      .optional()
+      .describe(
+        'The one form of a path that is judged and sent on. Default: `strict` where access rules or tokens judge requests, else paths go on as they came.',
+      ),
     tokens: tokens
       .optional()
       .describe('Issuers whose tokens (JWT) are taken: a request with a bad one is answered with 401, one without passes.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessDefault } from './access.ts';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { account, host, namespace, port } from './leaves.ts';
@@ -48,6 +49,9 @@ export const service = fields(
       .describe('Versions of the service: each a compose service by name, or a service written in place.'),
     replicas: replicas.optional().describe('Pods to run. Default: that of compose, else `1`.'),
     mtls: serviceMtls.optional().describe('Overrides `mtls` of the mesh: a mode, or `{mode, ports}`.'),
+    access: accessDefault
+      .optional()
+      .describe('Calls to this service that no access rule speaks of. Default: as `access` of the mesh says.'),
     account: account
       .optional()
       .describe(

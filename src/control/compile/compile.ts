@@ -2,6 +2,7 @@
  * `MeshConfig` + registry → one `Snapshot` per workload. Pure: reads no clock and does no I/O; the same input gives the same bytes.
  * Any change of input re-runs all of it; nobody patches a snapshot.
  */
+import { servicePolicy } from '../../config/access-policy-of.ts';
 import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig, PortConfig, RouteRuleConfig, ServiceConfig } from '../../config/mesh-config.ts';
 import { mtlsOf } from '../../config/mtls-of.ts';
@@ -10,7 +11,6 @@ import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot
 import type { LiveFault } from '../live-fault.ts';
 import { type Changeover, changeoverKey } from '../mtls-changeover.ts';
 import type { RegisteredWorkload } from '../registry.ts';
-import { compileAccess } from './access.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
@@ -199,7 +199,7 @@ function compileInbound(
       mtls: changeover.has(changeoverKey(service.name, port)) ? ('permissive' as const) : mtlsOf(service, port),
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
-      access: compileAccess(config, service.name),
+      access: servicePolicy(config, service.name),
       ...(tokens.length === 0 || protocol === 'tcp' ? {} : { tokens }),
       ...policy,
     }))

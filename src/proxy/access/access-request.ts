@@ -8,6 +8,8 @@ export interface AccessCaller {
   readonly principal: string | null;
   /** IP address. */
   readonly address: string;
+  /** IP address that it dialled; absent: not known. */
+  readonly destination?: string;
   /** Server name (SNI) that the caller's TLS asked for; empty or absent: none. */
   readonly serverName?: string;
 }
@@ -35,6 +37,7 @@ const connectionFacts: ReadonlySet<AccessFact> = new Set<AccessFact>([
   'account',
   'trust-domain',
   'ip',
+  'destination-ip',
   'port',
   'server-name',
 ]);
@@ -48,7 +51,11 @@ export function isOfConnection(fact: AccessFact, direct: boolean): boolean {
 export type FactValues = string | readonly string[];
 
 /** Reads a fact of a connection to `port`. */
-export function callerFact(fact: AccessFact, { principal, address, serverName = '' }: AccessCaller, port: number): string {
+export function callerFact(
+  fact: AccessFact,
+  { principal, address, destination = '', serverName = '' }: AccessCaller,
+  port: number,
+): string {
   const id = /^spiffe:\/\/([^/]+)(?:\/ns\/([^/]+)\/sa\/([^/]+)$)?/.exec(principal ?? '');
   const [, trustDomain = '', namespace = '', account = ''] = id ?? [];
   switch (fact) {
@@ -63,6 +70,8 @@ export function callerFact(fact: AccessFact, { principal, address, serverName = 
     case 'ip':
     case 'remote-ip':
       return address;
+    case 'destination-ip':
+      return destination;
     case 'port':
       return String(port);
     case 'server-name':

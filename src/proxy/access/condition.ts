@@ -16,7 +16,9 @@ export type CallerTest = (caller: AccessCaller) => boolean;
 /** Compiles a condition on the connection to `port`. */
 export function compileCallerTest({ on, values, not }: AccessCondition, port: number): CallerTest {
   const matches =
-    on === 'ip' || on === 'remote-ip' ? compileAddresses(values) : anyOf(values.map(value => compileValue(on, value)));
+    on === 'ip' || on === 'remote-ip' || on === 'destination-ip'
+      ? compileAddresses(values)
+      : anyOf(values.map(value => compileValue(on, value)));
   return caller => matches(callerFact(on, caller, port)) !== (not === true);
 }
 

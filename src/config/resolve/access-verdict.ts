@@ -1,0 +1,44 @@
+/** What a policy makes of a caller, as far as the caller alone decides. */
+import type { AccessCondition, AccessPolicy, AccessRule } from '../../snapshot/access-policy.ts';
+import { matchesValue } from '../access-pattern.ts';
+
+/** What rules can ask of an identity; empty where there is none. */
+interface CallerFacts {
+  readonly principal: string;
+  readonly namespace: string;
+  readonly account: string;
+  readonly 'trust-domain': string;
+}
+
+/** Takes an identity apart. */
+export function callerFacts(identity: string | null): CallerFacts {
+  const [, domain = '', namespace = '', account = ''] =
+    /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(identity ?? '') ?? [];
+  return {
+    principal: identity ?? '',
+    namespace,
+    account: account === '' ? '' : `${namespace}/${account}`,
+    'trust-domain': domain,
+  };
+}
+
+/** Why whatever this caller sends is refused; `null`: some of it may pass. */
+export function refusal(policy: AccessPolicy | null, identity: string | null): string | null {
+  const rules = policy?.rules.filter(rule => rule.dryRun !== true) ?? [];
+  const facts = callerFacts(identity);
+  const denies = rules.find(rule => rule.action === 'deny' && rule.conditions.every(one => truth(one, facts) === true));
+  if (denies !== undefined) return `rule \`${denies.name}\` denies them`;
+  const allows = rules.filter(rule => rule.action === 'allow');
+  if (allows.length === 0) return policy?.default === 'deny' ? 'no access rule allows them' : null;
+  return allows.some(rule => mayMatch(rule, facts)) ? null : 'no access rule allows them';
+}
+
+function mayMatch({ conditions }: AccessRule, facts: CallerFacts): boolean {
+  return conditions.every(condition => truth(condition, facts) !== false);
+}
+
+/** `null`: the caller alone does not tell. */
+function truth({ on, values, not }: AccessCondition, facts: CallerFacts): boolean | null {
+  if (on !== 'principal' && on !== 'namespace' && on !== 'account' && on !== 'trust-domain') return null;
+  return values.some(value => matchesValue(value, facts[on])) !== (not === true);
+}
