@@ -29,7 +29,6 @@ import { CertificateStore } from './tls/certificate-store.ts';
 import { createConnector } from './tls/connector.ts';
 import { meshProtocols } from './tls/mesh-protocols.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
-import { tunnelProtocol } from './transport/tunnel/frame.ts';
 import { TunnelAcceptor } from './transport/tunnel/tunnel-acceptor.ts';
 import { TunnelConnector } from './transport/tunnel/tunnel-connector.ts';
 
@@ -170,11 +169,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       return control.connected;
     },
     onRoots: bundlePem => control.trust(bundlePem),
-    onLate: (part, expiresAtMs) =>
-      log.warn(part === 1 ? 'svid_expired: nothing is let in or called' : 'the certificate is not being renewed', {
-        lifeOver: `${part * 100} %`,
-        expires: new Date(expiresAtMs).toISOString(),
-      }),
+    onLate: (part, expiresAtMs) => {
+      const expires = new Date(expiresAtMs).toISOString();
+      if (part < 1) {
+        log.warn('the certificate is not being renewed', { lifeOver: `${part * 100} %`, expires });
+        return;
+      }
+      log.error('svid_expired: nobody is called or let in until the daemon is back', { expires });
+      // Nor on connections from before.
+      tunnels.renew();
+      peers.expired();
+    },
   });
   const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null);
   const orders = new Orders({

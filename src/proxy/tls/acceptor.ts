@@ -43,6 +43,11 @@ export class TlsAcceptor {
     this.#onForsaken = listener;
   }
 
+  /** The own SVID has expired: connections from before take no more requests than there are. */
+  expired(): void {
+    this.#vouched.forsakeAll();
+  }
+
   /** Calls one of the two, once. A refused connection is closed already. `protocol`: what both sides chose by ALPN. */
   accept(
     transport: Socket,

@@ -35,6 +35,11 @@ export class VouchedConnections {
     connection.once('close', () => this.#open.delete(connection));
   }
 
+  /** All have to end, but nothing is cut: what they came with has expired. */
+  forsakeAll(): void {
+    for (const { forsaken } of this.#open.values()) forsaken();
+  }
+
   #judge(): void {
     const trusted = this.#identity.svid?.trust.fingerprints ?? [];
     if (this.#trusted.every(root => trusted.includes(root))) {
