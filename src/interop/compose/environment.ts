@@ -28,6 +28,17 @@ export function readEnvironment(
   return sorted(values);
 }
 
+/** The files themselves. Absolute; mistakes are told by `readEnvironment`. */
+export function envFilePaths(envFiles: Cursor | null, context: Context): readonly string[] {
+  return (envFiles === null ? [] : envFileEntries(envFiles)).flatMap(entry => {
+    const { node } = entry;
+    const path = node.kind === 'map' ? at(entry, 'path') : entry;
+    return path?.node.kind === 'scalar' && typeof path.node.value === 'string'
+      ? [absolutePath(path.node.value, path, context)]
+      : [];
+  });
+}
+
 function envFileEntries(cursor: Cursor): readonly Cursor[] {
   return cursor.node.kind === 'map' ? [cursor] : itemsOf(cursor);
 }

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { at, type Cursor, entriesOf, itemsOf } from './cursor.ts';
 import { readDependsOn } from './depends-on.ts';
 import { didYouMean } from './did-you-mean.ts';
-import { readEnvironment } from './environment.ts';
+import { envFilePaths, readEnvironment } from './environment.ts';
 import { readGrants } from './grants.ts';
 import { readHealthcheck } from './healthcheck.ts';
 import { readMounts } from './mounts.ts';
@@ -30,6 +30,7 @@ export function readService(name: string, service: Cursor, position: Position, c
   const networkAliases = readNetwork(service, report);
   const volumes = readMounts(at(service, 'volumes'), context);
   const grants = readGrants(service, context);
+  const envFiles = envFilePaths(at(service, 'env_file'), context);
   const mounts = { mounts: [...volumes.mounts, ...grants.mounts], tmpfs: volumes.tmpfs };
   return {
     name,
@@ -42,6 +43,7 @@ export function readService(name: string, service: Cursor, position: Position, c
     path: service.path,
     positions: positionsOf(service),
     mountPlaces: new Map([...volumes.places, ...grants.places]),
+    ...(envFiles.length === 0 ? {} : { envFiles }),
   };
 }
 

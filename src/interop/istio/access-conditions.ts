@@ -98,6 +98,11 @@ function join(conditions: readonly Condition[], namespace: string): Conditions {
       unsaid.push(`there is no condition like ${condition.name}`);
       continue;
     }
+    if (condition.field === 'methods' && condition.values.some(method => method.includes('*'))) {
+      // Every request has a method.
+      if (condition.not || !condition.values.includes('*')) unsaid.push('methods are compared whole');
+      continue;
+    }
     const values = condition.values.map(value => inOurWords(condition.field, value, namespace));
     const key = `${condition.field} ${condition.name} ${condition.not}`;
     const before = lists.get(key);

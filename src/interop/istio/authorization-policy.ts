@@ -3,7 +3,7 @@ import type { AccessDocument, AccessRuleDocument, ServiceDocument } from '../mes
 import { translateConditions } from './access-conditions.ts';
 import type { IstioObject } from './objects.ts';
 import type { AuthorizationPolicySpec } from './security-objects.ts';
-import { type TargetLookup, type Targets, targetsOf } from './targets.ts';
+import { isMeshWide, type TargetLookup, type Targets, targetsOf } from './targets.ts';
 
 type Note = (object: IstioObject, message: string, code?: 'no-equivalent' | 'changed' | 'unknown-reference') => void;
 type Action = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
@@ -33,12 +33,18 @@ export function translateAuthorizationPolicies(
       note(object, 'it is not known whose labels these are: it is left out', 'unknown-reference');
       continue;
     }
-    const found = rulesOf(object, targets, authorizers, note);
-    rules.push(...found);
-    // Only what such a policy allows may call: with rules of its own that goes without saying.
-    if (isEnforcedAllow(object) && found.length === 0) {
-      if (targets === null) byDefault = 'deny';
-      for (const name of targets ?? [])
+    // All workloads of an Istio mesh are its gateways too; ours are only meant by name.
+    const places = targets === null && isMeshWide(object, lookup) && edges.length > 0 ? [null, edges] : [targets];
+    for (const place of places) {
+      const found =
+        place === edges
+          ? rulesOf(object, place, authorizers, () => {}).map(rule => ({ ...rule, name: `${rule.name}/gateways` }))
+          : rulesOf(object, place, authorizers, note);
+      rules.push(...found);
+      // Only what such a policy allows may call: with rules of its own that goes without saying.
+      if (!isEnforcedAllow(object) || found.length > 0) continue;
+      if (place === null) byDefault = 'deny';
+      for (const name of place ?? [])
         if (edges.includes(name)) closed.push(name);
         else services[name] = { access: 'deny' };
     }

@@ -38,7 +38,7 @@ function keysOf({ issuer, jwks, jwksUri }: JwtRuleSpec, note: (message: string) 
       const { keys } = JSON.parse(jwks) as { readonly keys: readonly unknown[] };
       return { keys };
     } catch {
-      note(`the keys of ${issuer} are not JSON: its tokens are refused`);
+      note(`the keys of ${issuer} are not JSON: write them`);
       return { keys: [] };
     }
   }

@@ -120,7 +120,7 @@ describe('AuthorizationPolicy', () => {
     assert.deepEqual(to({}), [['web', 'api']]);
     assert.deepEqual(to(web), [['web']]);
     assert.deepEqual(to(web, { namespace: 'elsewhere' }), undefined);
-    assert.deepEqual(to({}, { namespace: 'istio-system' }), ['all']);
+    assert.deepEqual(to({}, { namespace: 'istio-system' }), ['all', ['x']]);
     assert.deepEqual(to(web, { namespace: 'istio-system' }), [['web']]);
     assert.deepEqual(to({ targetRefs: [{ kind: 'Service', name: 'api' }] }), [['api']]);
     assert.deepEqual(to({ targetRef: { kind: 'Gateway', name: 'x' } }), [['x']]);
@@ -138,6 +138,30 @@ describe('AuthorizationPolicy', () => {
     assert.deepEqual(rulesOf(gateway, nothing), [{ name: 'nobody at edge', action: 'deny', to: ['edge'] }]);
     const something = object('AuthorizationPolicy', { targetRef: { kind: 'Gateway', name: 'edge' }, rules: [path('/a')] });
     assert.equal((rulesOf(gateway, nothing, something) as object[]).length, 1);
+  });
+
+  test('a policy of the whole mesh is for its gateways too', () => {
+    const gateway = object(
+      'Gateway',
+      { servers: [{ port: { number: 8080, protocol: 'HTTP' }, hosts: ['*'] }] },
+      { name: 'edge' },
+    );
+    const wide = object('AuthorizationPolicy', { action: 'DENY', rules: [path('/x')] }, { namespace: 'istio-system' });
+    const rules = documentOf(gateway, wide).access?.rules;
+    assert.deepEqual(
+      rules?.map(({ to }) => to),
+      [undefined, ['edge']],
+    );
+    const nothing = object('AuthorizationPolicy', {}, { namespace: 'istio-system' });
+    const { access } = documentOf(gateway, nothing);
+    assert.deepEqual([access?.default, access?.rules?.map(({ to }) => to)], ['deny', [['edge']]]);
+  });
+
+  test('every method is no condition', () => {
+    const rule = { to: [{ operation: { methods: ['*'], paths: ['/a'] } }] };
+    assert.deepEqual(rulesOf(policy({ rules: [rule] })), [
+      { name: 'ns[shop]-policy[p]-rule[0]', action: 'allow', to: ['web'], paths: ['/a'] },
+    ]);
   });
 
   test('what cannot be said never lets more through', () => {
