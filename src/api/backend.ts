@@ -16,6 +16,8 @@ export interface Project {
   readonly profiles: readonly string[];
   /** `--allow-privileged`: docker.sock, mounts of the host and the like are warnings, also at every reload. */
   readonly allowPrivileged: boolean;
+  /** What the user said yes to before: `grant` of diagnostics. */
+  readonly granted: ReadonlySet<string>;
   /** Variables for `${VAR}`: the process's, and those of `--env-file`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where keys, socket and records lie. */

@@ -12,6 +12,7 @@ export function readConfig({ project }: Pick<Invocation, 'project'>): Promise<Lo
     env: project.env,
     profiles: project.profiles,
     allowPrivileged: project.allowPrivileged,
+    granted: project.granted,
     project: project.name,
   });
 }

@@ -6,6 +6,7 @@ import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import { socketPath, stateFolder } from '../api/socket-path.ts';
 import { maxFileBytes } from '../config/parse.ts';
 import { readRegularFile } from '../config/read-file.ts';
+import { readGrants } from './grants.ts';
 import type { GlobalOptions } from './invocation.ts';
 
 const names = ['mesh.yaml', 'mesh.yml'];
@@ -42,6 +43,7 @@ export function locateProject(cwd: string, options: GlobalOptions, env: Readonly
     file,
     name,
     allowPrivileged: options.allowPrivileged ?? false,
+    granted: readGrants(dir, env),
     profiles: options.profile ?? env['COMPOSE_PROFILES']?.split(',').filter(Boolean) ?? [],
     env: { ...readEnvFiles(cwd, options.envFile ?? []), ...env },
     stateDir,

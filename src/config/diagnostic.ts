@@ -16,6 +16,8 @@ export interface Diagnostic {
   readonly message: string;
   /** What would be right, with an example or the nearest known name. Empty where there is nothing to add. */
   readonly hint: string;
+  /** Something that the user may say yes to, in words that are the same as long as it is the same. */
+  readonly grant?: string;
 }
 
 /** What every diagnostic needs beside its severity. */

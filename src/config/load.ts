@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { systemClock } from '../async/clock.ts';
 import { valueDiagnostics } from './check-values.ts';
@@ -40,6 +41,8 @@ export interface LoadOptions {
   readonly composeLoader: ComposeLoader;
   /** `--allow-privileged`: docker socket, host mounts and the like become warnings. @default false */
   readonly allowPrivileged?: boolean;
+  /** The same for these alone (`grant` of diagnostics). @default none */
+  readonly granted?: ReadonlySet<string>;
 }
 
 /** Reads mesh.yaml and every file it leads to: parse → schema → resolve. Never throws for bad input. */
@@ -91,7 +94,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 
   const files = [file, ...(envText === null ? [] : [envFile]), ...services.files];
   const projectDirs = [...new Set([baseDir, ...composeFiles.map(one => dirname(one))].map(realPath))];
-  const privilege = { projectDirs, allowed: options.allowPrivileged ?? false, realPath };
+  const sourceDirs = [...new Set([...projectDirs, ...projectDirs.flatMap(repositoryOf)])];
+  const { allowPrivileged: allowed = false, granted = new Set() } = options;
+  const privilege = { projectDirs, sourceDirs, allowed, granted, realPath };
   const nowMs = systemClock.now();
   const resolved = resolve({ spec, root, name, baseDir, files, load: services, appPorts, privilege, exists: existsSync, nowMs });
   for (const one of resolved.files) looked.add(one);
@@ -158,6 +163,13 @@ function noServices(root: YamlNode): Diagnostic {
 }
 
 /** The path without symbolic links, as far as it exists. */
+/** The repository that a folder is in: what was cloned together may be built together. A home folder is none, even under version control. */
+function repositoryOf(folder: string): readonly string[] {
+  for (let dir = folder; dir !== dirname(dir) && dir !== homedir(); dir = dirname(dir))
+    if (existsSync(join(dir, '.git'))) return [dir];
+  return [];
+}
+
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -79,6 +79,8 @@ export interface SourceService {
   readonly positions: ReadonlyMap<string, Position>;
   /** Where each mount is written, by its target: an entry of `volumes`, `secrets` or `configs`. */
   readonly mountPlaces: ReadonlyMap<string, Place>;
+  /** Files that its environment was read from. Absolute. */
+  readonly envFiles?: readonly string[];
 }
 
 /** A place in a file, and its dotted path there. */

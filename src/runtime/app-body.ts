@@ -47,7 +47,7 @@ export function appBody(container: ContainerConfig, volumes: readonly VolumeConf
       ReadonlyRootfs: container.readOnly,
       Privileged: container.privileged,
       CapAdd: container.capAdd,
-      CapDrop: container.capDrop,
+      CapDrop: capDrop(container),
       SecurityOpt: container.securityOpt,
       Sysctls: pick(container.sysctls, key => !isNetworkSysctl(key)),
       Ulimits: Object.entries(container.ulimits).map(([Name, { soft, hard }]) => ({ Name, Soft: soft, Hard: hard })),
@@ -61,6 +61,15 @@ export function appBody(container: ContainerConfig, volumes: readonly VolumeConf
     },
   };
   return { body, files };
+}
+
+/**
+ * Docker gives every container NET_RAW. With it an app could forge the addresses of the bridge: take the host's place at a published port,
+ * which asks the host for no certificate, or other pods' traffic. `ping` does without: the engine lets every group open ICMP sockets.
+ */
+function capDrop({ capAdd, capDrop: own, privileged }: ContainerConfig): readonly string[] {
+  const names = [...capAdd, ...own].map(name => name.toUpperCase().replace(/^CAP_/, ''));
+  return privileged || names.some(name => name === 'NET_RAW' || name === 'ALL') ? own : [...own, 'NET_RAW'];
 }
 
 /** Kernel settings of the network namespace belong to the pause container. */

@@ -33,8 +33,13 @@ export interface SidecarImage {
   make(): Promise<string>;
 }
 
-/** A backtracking regex from a config must not stall the event loop: V8 then changes to its linear engine. */
-const nodeFlags = ['--enable-experimental-regexp-engine-on-excessive-backtracks'];
+const nodeFlags = [
+  // A backtracking regex from a config must not stall the event loop: V8 then changes to its linear engine.
+  '--enable-experimental-regexp-engine-on-excessive-backtracks',
+  // No signal opens the inspector, which would hand out the keys in memory; no text becomes code.
+  '--disable-sigusr1',
+  '--disallow-code-generation-from-strings',
+];
 const bundleFiles = ['sidecar.cjs', 'koffi.node'];
 
 /** Looks at the inputs and names the image. @throws RuntimeError `sidecar-image`, ImageMissing for the base */
@@ -66,6 +71,8 @@ async function onBase(docker: Docker, base: string, bundle: readonly TarEntry[])
     `ENTRYPOINT ${JSON.stringify(['node', ...nodeFlags, '/mesh/sidecar.cjs'])}`,
     'CMD []',
     'USER 0',
+    // An image may bring options that open the inspector or load other code.
+    'ENV NODE_OPTIONS=',
     'WORKDIR /',
     `LABEL ${imageLabel.key}=${imageLabel.sidecar}`,
   ];
@@ -91,7 +98,7 @@ async function nodeEntries(engine: EngineInfo, inputs: SidecarImageInputs): Prom
     throw new RuntimeError(
       'sidecar-image',
       `The sidecar's image cannot be assembled from this machine's Node (${process.platform}/${process.arch}) for an engine on linux/${arch}.`,
-      'Name an image that has Node 22 or newer: `proxy: {image: node:24-slim}` in mesh.yaml, or MESH_PROXY_IMAGE.',
+      'Name an image that has Node 22.14 or newer: `proxy: {image: node:24-slim}` in mesh.yaml, or MESH_PROXY_IMAGE.',
     );
   }
   const libraries = await librariesOf(inputs.nodeBinary);

@@ -9,7 +9,16 @@ test('what was allowed at the start is allowed at every reload', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'mesh-source-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   const file = join(dir, 'mesh.yaml');
-  const project = { dir, file, name: null, profiles: [], env: {}, stateDir: join(dir, '.mesh'), socket: join(dir, 'socket') };
+  const project = {
+    dir,
+    file,
+    name: null,
+    profiles: [],
+    env: {},
+    stateDir: join(dir, '.mesh'),
+    socket: join(dir, 'socket'),
+    granted: new Set<string>(),
+  };
   const read = async (port: number, allowPrivileged: boolean) => {
     await writeFile(file, `services: {a: {image: a, port: ${port}, volumes: ["/var/run/docker.sock:/s"]}}\n`);
     const { config, diagnostics } = await readConfig({ ...project, allowPrivileged });

@@ -77,6 +77,7 @@ const project: Project = {
   name: null,
   profiles: [],
   allowPrivileged: false,
+  granted: new Set(),
   env: {},
   stateDir: '/shop/.mesh',
   socket: '/shop/.mesh/run/daemon.sock',

@@ -52,6 +52,15 @@ describe('what the engine is told of a pod', () => {
     assert.deepEqual(HostConfig.RestartPolicy, { Name: 'on-failure', MaximumRetryCount: 0 });
   });
 
+  it('an app cannot forge addresses unless it asks to', () => {
+    const dropped = (more: Partial<ContainerConfig>) => pod(more).app.HostConfig.CapDrop;
+    assert.deepEqual(dropped({}), ['NET_RAW']);
+    assert.deepEqual(dropped({ capDrop: ['MKNOD'] }), ['MKNOD', 'NET_RAW']);
+    assert.deepEqual(dropped({ capDrop: ['ALL'] }), ['ALL']);
+    for (const capAdd of [['NET_RAW'], ['cap_net_raw'], ['ALL']]) assert.deepEqual(dropped({ capAdd }), []);
+    assert.deepEqual(dropped({ privileged: true }), []);
+  });
+
   it('mounts: folders, volumes by their engine names, secrets as files', () => {
     const { app, files } = pod({
       readOnly: true,

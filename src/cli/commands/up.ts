@@ -4,6 +4,7 @@ import { isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import type { MeshApi } from '../../api/types.ts';
 import { escapeLines } from '../../text/escape.ts';
+import { askConsent } from '../consent.ts';
 import { startDetached } from '../detached.ts';
 import type { Invocation } from '../invocation.ts';
 import { loadConfig } from '../load-config.ts';
@@ -30,8 +31,8 @@ interface UpOptions {
 /** `mesh up` */
 export async function run(invocation: Invocation, _args: readonly string[], options: UpOptions): Promise<number> {
   if (options.dryRun) return dryRun(invocation, options);
-  if (options.detach || options.wait) return detached(invocation, options);
-  return attached(invocation, options);
+  const agreed = await askConsent(invocation);
+  return options.detach || options.wait ? detached(agreed, options) : attached(agreed, options);
 }
 
 async function dryRun(invocation: Invocation, options: UpOptions): Promise<number> {

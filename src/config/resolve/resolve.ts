@@ -81,7 +81,8 @@ export function resolve(input: ResolveInput): Resolved {
   checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
-  for (const source of load.services) report.add(...privilegeDiagnostics(source, input.privilege), ...udpDiagnostics(source));
+  for (const source of load.services)
+    report.add(...privilegeDiagnostics(source, load, input.privilege), ...udpDiagnostics(source));
   report.add(...missingBuildFiles(load.services, input.exists));
   const config: MeshConfig = {
     name: input.name,
