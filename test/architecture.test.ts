@@ -293,6 +293,14 @@ describe('packages and built-ins', () => {
     );
   });
 
+  test('jose is known to one file', () => {
+    const users = sources.filter(source => source.imports.some(found => packageOf(found.specifier) === 'jose'));
+    assert.deepEqual(
+      users.map(({ path }) => path),
+      ['proxy/filters/signature.ts'],
+    );
+  });
+
   test('the data path uses neither node:http nor node:https nor fetch', () => {
     const pattern = /'node:https?'|\bfetch\(/;
     assert.deepEqual(
@@ -398,7 +406,7 @@ describe('habits', () => {
 });
 
 describe('the sidecar', () => {
-  test('its bundle holds only the data plane and dns-packet', async t => {
+  test('its bundle holds only the data plane, dns-packet and what jose checks signatures with', async t => {
     const { sidecarBundle } = (await import(new URL('../scripts/build.mjs', import.meta.url).href)) as {
       sidecarBundle: import('esbuild').BuildOptions & { entryPoints: [string] };
     };
@@ -406,7 +414,7 @@ describe('the sidecar', () => {
     const { build } = await import('esbuild');
     const { metafile } = await build({ ...sidecarBundle, write: false });
     const allowed =
-      /^(src\/(text|snapshot|identity|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec)\/)/;
+      /^(src\/(text|snapshot|identity|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec|jose)\/)/;
     const inputs = Object.keys(metafile?.inputs ?? {});
     assert.ok(inputs.length > 5, 'the bundle has hardly any input');
     assert.deepEqual(

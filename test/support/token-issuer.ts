@@ -21,7 +21,7 @@ export async function tokenKey(alg = 'ES256', kid = 'key-1'): Promise<TokenKey> 
 export function mintToken(
   key: TokenKey,
   claims: object | string,
-  header: Partial<CompactJWSHeaderParameters> = {},
+  header: Readonly<Record<string, unknown>> = {},
 ): Promise<string> {
   const payload = Buffer.from(typeof claims === 'string' ? claims : JSON.stringify(claims));
   const all = Object.entries({ alg: key.alg, kid: key.kid, ...header }).filter(([, value]) => value !== undefined);

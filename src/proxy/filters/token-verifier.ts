@@ -1,6 +1,7 @@
-import type { CryptoKey, JWK } from 'jose';
 import type { TokenIssuer } from '../../snapshot/token-policy.ts';
+import type { SignatureKey } from './signature.ts';
 import { TokenCache } from './token-cache.ts';
+import { type TokenField, tokenFields } from './token-fields.ts';
 import type { ParsedToken } from './token-parse.ts';
 import type { TokenProblem } from './token-problem.ts';
 import type { VerifiedToken } from './verified-token.ts';
@@ -10,6 +11,8 @@ export interface KnownToken {
   readonly parsed: ParsedToken;
   readonly issuer: TokenIssuer;
   readonly token: VerifiedToken;
+  /** What the app is told. */
+  readonly fields: readonly TokenField[];
 }
 
 type Jwk = TokenIssuer['keys'][number];
@@ -19,7 +22,7 @@ export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
   readonly #known = new TokenCache<KnownToken>();
   readonly #asked = new Map<string, Promise<TokenProblem | null>>();
-  readonly #imported = new Map<string, Promise<CryptoKey>>();
+  readonly #keys = new Map<string, Promise<SignatureKey | null>>();
 
   constructor(issuers: readonly TokenIssuer[]) {
     this.#issuers = new Map(issuers.map(issuer => [issuer.issuer, issuer]));
@@ -40,7 +43,10 @@ export class TokenVerifier {
     const { text } = parsed;
     const before = this.#asked.get(text);
     if (before !== undefined) return before;
-    const verdict = this.#verify(parsed, issuer).finally(() => this.#asked.delete(text));
+    const verdict = this.#verify(parsed, issuer)
+      // What cannot be checked is not good.
+      .catch((): TokenProblem => 'Jwt verification fails')
+      .finally(() => this.#asked.delete(text));
     this.#asked.set(text, verdict);
     return verdict;
   }
@@ -50,31 +56,25 @@ export class TokenVerifier {
     if (issuer.keys.length === 0) return 'Jwks remote fetch is failed';
     const keys = issuer.keys.filter(key => fits(key, alg, kid));
     if (keys.length === 0) return "Jwks doesn't have key to match kid or alg from Jwt";
+    const { isSignedWith } = await import('./signature.ts');
     for (const key of keys) {
-      try {
-        const { compactVerify } = await import('jose');
-        await compactVerify(text, await this.#import(key, alg), { algorithms: [alg] });
-        this.#known.put({ parsed, issuer, token: whatItSays(parsed, issuer) });
-        return null;
-      } catch {
-        // Another key of the issuer may be the one; a key that cannot be used is none.
-      }
+      const ready = await this.#ready(key, alg);
+      if (ready === null || !(await isSignedWith(text, ready, alg))) continue;
+      this.#known.put({ parsed, issuer, token: whatItSays(parsed, issuer), fields: tokenFields(parsed, issuer) });
+      return null;
     }
     return 'Jwt verification fails';
   }
 
-  /** With nothing but the numbers that the key is made of. */
-  #import(key: Jwk, alg: string): Promise<CryptoKey> {
-    const { kty, n, e, crv, x, y } = key;
-    const numbers = JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) as JWK;
+  /** A key with nothing but the numbers that it is made of; `null` for one that cannot be used. */
+  #ready({ kty, n, e, crv, x, y }: Jwk, alg: string): Promise<SignatureKey | null> {
+    const numbers = Object.fromEntries(Object.entries({ kty, n, e, crv, x, y }).filter(([, value]) => value !== undefined));
     const id = JSON.stringify([alg, numbers]);
-    const before = this.#imported.get(id);
+    const before = this.#keys.get(id);
     if (before !== undefined) return before;
-    const imported = import('jose').then(async ({ importJWK }) => (await importJWK(numbers, alg)) as CryptoKey);
-    // One that cannot be imported is asked for again; whoever waits for it hears of it.
-    imported.catch(() => undefined);
-    this.#imported.set(id, imported);
-    return imported;
+    const ready = import('./signature.ts').then(({ signatureKey }) => signatureKey(numbers, alg)).catch(() => null);
+    this.#keys.set(id, ready);
+    return ready;
   }
 }
 

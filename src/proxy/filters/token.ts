@@ -1,14 +1,13 @@
-import type { ClaimHeader, TokenIssuer } from '../../snapshot/token-policy.ts';
+import type { TokenIssuer } from '../../snapshot/token-policy.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import type { RequestFilter, Wait } from './filter.ts';
-import { untouchable } from './header-edits.ts';
+import { tokenFieldNames } from './token-fields.ts';
 import { outOfPlace, type ParsedToken, parseToken } from './token-parse.ts';
 import { TokenPlaces } from './token-places.ts';
 import { type TokenProblem, tokenRefusal } from './token-problem.ts';
-import { type KnownToken, TokenVerifier } from './token-verifier.ts';
-import { type Claims, claimAt, textOf } from './verified-token.ts';
+import { TokenVerifier } from './token-verifier.ts';
 
 /**
  * Answers 401 when the request's token is bad, tells the app what a good one says, and takes it out unless it is to be forwarded. Who has none passes: to ask
@@ -19,7 +18,7 @@ export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): 
   const { clock } = parts;
   const verifier = parts.kept.keep(`tokens ${JSON.stringify(issuers)}`, () => new TokenVerifier(issuers));
   const places = new TokenPlaces(issuers);
-  const ours = fieldsOf(issuers);
+  const ours = tokenFieldNames(issuers);
   return (head, { scheme }, decision) => {
     // Whoever fills them in, it is not the client: also where there is no token.
     for (const name of ours) head.set(name, null);
@@ -39,7 +38,7 @@ export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): 
     if (known === null) return verification(verifier, parsed, issuer, decision);
     decision.token = known.token;
     if (!issuer.forward) places.strip(head);
-    tell(known, head);
+    for (const { name, value } of known.fields) head.set(name, value);
     return null;
   };
 }
@@ -61,36 +60,6 @@ function verification(verifier: TokenVerifier, parsed: ParsedToken, issuer: Toke
       };
     },
   };
-}
-
-/** Fields that the app gets from the mesh alone. */
-function fieldsOf(issuers: readonly TokenIssuer[]): readonly string[] {
-  const names = issuers.flatMap(({ payloadHeader, claimHeaders }) => [
-    ...(payloadHeader === undefined ? [] : [payloadHeader]),
-    ...claimHeaders.map(({ header }) => header),
-  ]);
-  return [...new Set(names)].filter(name => !untouchable.has(name));
-}
-
-function tell({ parsed, issuer }: KnownToken, head: RequestHead): void {
-  const { payloadHeader, claimHeaders } = issuer;
-  if (payloadHeader !== undefined && !untouchable.has(payloadHeader)) head.set(payloadHeader, parsed.payload);
-  for (const { header, claim } of claimHeaders) {
-    const value = untouchable.has(header) ? null : fieldValue(parsed.claims, claim);
-    if (value !== null) head.set(header, value);
-  }
-}
-
-/**
- * A claim as the value of a field, in the bytes of UTF-8; lists and objects as base64 of their JSON. `null`: there is none, or one that no field can hold as
- * it is. Nothing is taken out of it: what is left could be somebody else's name.
- */
-function fieldValue(claims: Claims, path: ClaimHeader['claim']): string | null {
-  const claim = claimAt(claims, path);
-  if (claim === undefined || claim === null) return null;
-  if (typeof claim === 'object') return Buffer.from(JSON.stringify(claim)).toString('base64');
-  const value = Buffer.from(textOf(claim) ?? '').toString('latin1');
-  return value === '' || value !== value.trim() || /[\0-\x1f\x7f]/.test(value) ? null : value;
 }
 
 /** A browser's question whether it may ask: it carries no token of its own making. @see https://fetch.spec.whatwg.org/#cors-preflight-request */
