@@ -40,7 +40,7 @@ export class EchoMesh extends MeshProject {
     const compose = (version: string): string => serviceLine(`echo-${version}`, 7000, echo(version));
     const text = [
       'services:',
-      serviceLine('relay', 7001, relay).trimEnd(),
+      serviceLine('relay', 7001, relay, ', protocol: http').trimEnd(),
       compose('v1').trimEnd(),
       compose('v2').trimEnd(),
       `  echo: {port: 7000, protocol: http, versions: {v1: echo-v1, v2: echo-v2}${policy}}`,
