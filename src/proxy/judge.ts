@@ -4,7 +4,8 @@ import { HeadRequest } from './access/head-request.ts';
 import { closed, judgeCall } from './access/judge-call.ts';
 import { ExchangeFacts } from './exchange/exchange-facts.ts';
 import type { Caller } from './filters/filter.ts';
-import { normalisePath } from './filters/normalise-path.ts';
+import { pathFilter } from './filters/normalise-path.ts';
+import { normalizationOf } from './filters/order.ts';
 import { headOf } from './route/explain.ts';
 import type { Tables } from './tables.ts';
 
@@ -25,7 +26,7 @@ function judgeRequest(listener: InboundListener, call: JudgedCall): Judgement {
   const head = headOf(call);
   const { decision } = new ExchangeFacts();
   const caller: Caller = { principal: call.principal, address: '', scheme: 'http' };
-  if (listener.access !== null && normalisePath(head, caller, decision) !== null)
+  if ((pathFilter(normalizationOf(listener))?.(head, caller, decision) ?? null) !== null)
     return closed('its path can be read in two ways: it is answered with 400');
   return judgeCall(listener, call, new HeadRequest().of(head, caller, decision));
 }

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { decodedPath, normalPath } from '../../src/proxy/route/path.ts';
+import { pathNormalizer } from '../../src/proxy/route/normal-path.ts';
+import { decodedPath } from '../../src/proxy/route/path.ts';
 import type { RouteMatch } from '../../src/snapshot/route-rule.ts';
 import { accessRequest, rule as accessRule, isAllowed } from '../proxy/access/rules.ts';
 import { match, rule, send, table } from '../proxy/rule-harness.ts';
@@ -43,7 +44,7 @@ describe('the service gets the path that was judged', () => {
 
 describe('an access rule', () => {
   const allowed = (pattern: string, path: string): boolean => {
-    const normal = normalPath(path);
+    const normal = pathNormalizer('strict')(path);
     if (normal === null) return false;
     return isAllowed(
       { default: 'allow', rules: [accessRule('deny', { path: [pattern] })] },

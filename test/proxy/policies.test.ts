@@ -4,29 +4,7 @@ import type { Failure } from '../../src/proxy/exchange/failure.ts';
 import { backoffMs, retriesFailure, retriesStatus } from '../../src/proxy/exchange/retry.ts';
 import { hostOf, isAuthority } from '../../src/proxy/http1/authority.ts';
 import { looksLikeHttp } from '../../src/proxy/listener/sniff.ts';
-import { normalPath } from '../../src/proxy/route/path.ts';
 import type { RetryCondition, RetryPolicy } from '../../src/snapshot/route-rule.ts';
-
-describe('paths', () => {
-  for (const [path, normal] of [
-    ['/a/b', '/a/b'],
-    ['/a//b/./c/../d', '/a/b/d'],
-    ['/%61%2e', '/a.'],
-    ['/../../x', '/x'],
-    ['/a/..', '/'],
-    ['/a/b/', '/a/b/'],
-    ['/a//', '/a/'],
-    ['/%e2%82%ac', '/%E2%82%AC'],
-    ['/a%2fb', null],
-    ['/a\\b', null],
-    ['/a%00', null],
-    ['/%2561', null],
-    ['/a/..;/b', null],
-    ['/%zz', null],
-  ] as const) {
-    test(`${path} is ${normal ?? 'refused'}`, () => assert.equal(normalPath(path), normal));
-  }
-});
 
 test('authorities are strict and hosts compare without case, port and trailing dot', () => {
   for (const good of ['a', 'my_app:80', '10.0.0.1:65535', '[::1]:8080', 'A.b.']) assert.ok(isAuthority(good), good);

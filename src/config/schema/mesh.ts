@@ -82,7 +82,7 @@ export const meshSchema = fields(
     pathNormalization: oneOf(['strict', 'none', 'base', 'merge-slashes', 'decode-and-merge-slashes'])
       .optional()
       .describe(
-        'The one form of a path that is judged and sent on. Default: `strict` where access rules or tokens judge requests, else paths go on as they came.',
+        'The one form of a path that is judged and sent on. Default: `strict` where access rules judge paths, else paths go on as they came.',
       ),
     tokens: tokens
       .optional()

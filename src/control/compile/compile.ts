@@ -200,6 +200,7 @@ function compileInbound(
       published: published.some(item => item.containerPort === port && item.protocol === 'tcp'),
       cluster: `inbound|${port}||${service.name}`,
       access: servicePolicy(config, service.name),
+      ...normalization(config),
       ...(tokens.length === 0 || protocol === 'tcp' ? {} : { tokens }),
       ...policy,
     }))
@@ -240,4 +241,9 @@ function clusterCache({ config, workloads, changeover = new Map() }: CompileInpu
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : 1;
+}
+
+/** How paths are made one, where mesh.yaml says it. */
+function normalization({ pathNormalization }: MeshConfig): Pick<InboundListener, 'pathNormalization'> {
+  return pathNormalization === undefined ? {} : { pathNormalization };
 }

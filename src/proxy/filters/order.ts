@@ -30,6 +30,7 @@
  *
  * Last on both sides, however the exchange ended: metrics and access log (`recordExchange`), so that refused requests are counted too.
  */
+import type { PathNormalization } from '../../snapshot/access-policy.ts';
 import type { RouteRule } from '../../snapshot/route-rule.ts';
 import type { GatewayListener, InboundListener } from '../../snapshot/snapshot.ts';
 import { AccessJudge } from '../access/access-judge.ts';
@@ -40,7 +41,7 @@ import { destinationFilter } from './destination.ts';
 import { faultFilter } from './fault.ts';
 import type { RequestFilter } from './filter.ts';
 import { mirrorFilter } from './mirror.ts';
-import { normalisePath } from './normalise-path.ts';
+import { pathFilter } from './normalise-path.ts';
 import { rateLimitFilter } from './rate-limit.ts';
 import { httpsRedirectFilter, redirectFilter } from './redirect.ts';
 import { respondFilter } from './respond.ts';
@@ -80,6 +81,17 @@ export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): re
   return chain.filter(filter => filter !== null);
 }
 
+/** How a listener's paths are made one: where no rule judges them, the app gets them as they were sent, as without a mesh. */
+export function normalizationOf({
+  access,
+  pathNormalization,
+}: Pick<InboundListener | GatewayListener, 'access' | 'pathNormalization'>): PathNormalization {
+  const judged = access?.rules.some(
+    ({ conditions, dryRun, action }) => dryRun !== true && (action === 'custom' || conditions.some(({ on }) => on === 'path')),
+  );
+  return pathNormalization ?? (judged === true ? 'strict' : 'none');
+}
+
 /** Judges by the rules of a port; `null`: it has none. */
 export function inboundJudge({ access, port }: InboundListener, { decisions }: RuleParts): AccessJudge | null {
   return access === null ? null : new AccessJudge(access, { port, direct: true }, decisions);
@@ -93,8 +105,8 @@ export function inboundFilters(
 ): readonly RequestFilter[] {
   const { port, rateLimits = [], tokens = [] } = listener;
   const chain: readonly (RequestFilter | null)[] = [
-    // Before everything that judges a path. Without rules the app gets the path as it was sent, as without a mesh.
-    access === null ? null : normalisePath,
+    // Before everything that judges a path.
+    pathFilter(normalizationOf(listener)),
     // Before everything that asks what the token says.
     tokens.length === 0 ? null : tokenFilter(tokens, parts),
     // Whoever may not call costs nothing more.
