@@ -15,6 +15,7 @@ import { pathOf } from '../src/proxy/route/path.ts';
 import { RouteTableRuntime } from '../src/proxy/route/route-table.ts';
 import { RuleParts } from '../src/proxy/route/rule-parts.ts';
 import type { RouteMatch, RouteRule } from '../src/snapshot/route-rule.ts';
+import { createLog } from '../src/telemetry/log.ts';
 import { writeTable } from './table.ts';
 
 const { values } = parseArgs({
@@ -60,7 +61,11 @@ function tableOf(kind: Kind, size: number): RouteTableRuntime {
     retry: null,
   });
   const rules = Array.from({ length: size }, (_, i) => rule(id(i), [kind.match(i)]));
-  const parts = new RuleParts({ workload: 'bench' }, () => null, { clock: systemClock, random: createRandom(1) });
+  const parts = new RuleParts({ workload: 'bench' }, () => null, {
+    clock: systemClock,
+    random: createRandom(1),
+    log: createLog('bench'),
+  });
   return new RouteTableRuntime(
     { name: 'b', virtualHosts: [{ name: 'b', domains: ['*'], rules: [...rules, rule('rest', [])] }] },
     parts,

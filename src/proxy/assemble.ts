@@ -270,7 +270,8 @@ class RunningDataPlane implements DataPlane {
   }
 
   metrics(): string {
-    return this.#metrics.text() + (this.#rules?.decisions.text() ?? '') + this.#overload.metrics();
+    const access = (this.#rules?.decisions.text() ?? '') + (this.#rules?.authorizers.metrics() ?? '');
+    return this.#metrics.text() + access + this.#overload.metrics();
   }
 
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. `seen`: it was raw TCP. */

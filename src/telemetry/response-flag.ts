@@ -33,4 +33,6 @@ export type ResponseFlag =
   /** Refused by a rate limit. */
   | 'RL'
   /** Refused by a limit of connections or requests (circuit breaker). */
-  | 'UO';
+  | 'UO'
+  /** Refused by an external authorizer, or because it could not be asked. */
+  | 'UAEX';

@@ -14,6 +14,7 @@ import { pathOf } from '../../src/proxy/route/path.ts';
 import { RouteTableRuntime } from '../../src/proxy/route/route-table.ts';
 import { RuleParts } from '../../src/proxy/route/rule-parts.ts';
 import type { RouteMatch, RouteRule } from '../../src/snapshot/route-rule.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 
 export const caller: Caller = { principal: null, address: '10.0.0.9', scheme: 'http' };
 
@@ -31,7 +32,7 @@ export function ruleParts(
 ): RuleParts {
   const { clock = systemClock, seed, before, workload = 'a-1' } = options;
   const snapshot = seed === undefined ? { workload } : { workload, seed };
-  return new RuleParts(snapshot, cluster, { clock, random: createRandom(11) }, before ?? null);
+  return new RuleParts(snapshot, cluster, { clock, random: createRandom(11), log: createLog('proxy', () => {}) }, before ?? null);
 }
 
 export function requestHead(line: string, headers: readonly string[] = []): RequestHead {

@@ -123,6 +123,7 @@ class CallerRules {
   readonly #audit: RuleSet<AccessVerdict>;
   readonly #custom: RuleSet<AccessRule>;
   readonly #customRules: readonly AccessRule[];
+  readonly #customDryRuns: RuleSet<AccessRule>;
 
   constructor(
     holding: readonly CompiledRule[],
@@ -143,7 +144,10 @@ class CallerRules {
           otherwise(all, true),
         );
     const custom = holding.filter(one => one.rule.action === 'custom' && enforced(one));
-    this.#custom = new RuleSet(custom.map(({ rule, ofRequest }) => ({ what: rule, tests: ofRequest })));
+    const dryRuns = holding.filter(one => one.rule.action === 'custom' && !enforced(one));
+    const openRule = ({ rule, ofRequest }: CompiledRule): OpenRule<AccessRule> => ({ what: rule, tests: ofRequest });
+    this.#custom = new RuleSet(custom.map(openRule));
+    this.#customDryRuns = new RuleSet(dryRuns.map(openRule));
     this.#customRules = custom.map(({ rule }) => rule);
     this.#audit = new RuleSet(holding.filter(({ rule }) => rule.action === 'audit').map(open));
   }
@@ -166,6 +170,11 @@ class CallerRules {
   /** Rules `custom` that match, in order: each names an authorizer whose no is final, to be asked before `request`. */
   customs(request: AccessRequest): readonly AccessRule[] {
     return this.#custom.all(request);
+  }
+
+  /** Those that match among the rules `custom` whose authorizer is asked, but not heard. */
+  customDryRuns(request: AccessRequest): readonly AccessRule[] {
+    return this.#customDryRuns.all(request);
   }
 
   /** Raw TCP: the caller alone is judged. An authorizer is asked about requests only, so a `custom` rule for this caller refuses. */

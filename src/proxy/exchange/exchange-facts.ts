@@ -5,6 +5,8 @@ import type { RequestHead } from '../http1/request-head.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import type { Decision } from './exchange-role.ts';
 
+const nothing: Decision['asked'] = [];
+
 /** What is known about an exchange, for its way through the proxy and for its record. Used again for every exchange of a connection. */
 export class ExchangeFacts {
   readonly decision: Decision = {
@@ -14,6 +16,7 @@ export class ExchangeFacts {
     requestId: '',
     requests: null,
     token: null,
+    asked: nothing,
     tokenProblem: null,
     matched: -1,
     delayMs: 0,
@@ -99,6 +102,7 @@ export class ExchangeFacts {
   release(): void {
     this.decideAnew();
     this.decision.requestId = '';
+    this.decision.asked = nothing;
     this.decision.tokenProblem = null;
     this.endpoint = null;
     this.target = '';

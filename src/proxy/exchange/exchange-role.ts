@@ -1,5 +1,6 @@
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { AskedQuestion } from '../filters/authorizer.ts';
 import type { Verdict } from '../filters/filter.ts';
 import type { TokenProblem } from '../filters/token-problem.ts';
 import type { VerifiedToken } from '../filters/verified-token.ts';
@@ -16,6 +17,8 @@ export interface Decision {
   requestId: string;
   /** What the request's token says, for access rules and conditions of rules; `null`: it has none, or nobody looks for one. */
   token: VerifiedToken | null;
+  /** What external authorizers were asked, and said. */
+  asked: readonly AskedQuestion[];
   /** What a wait found wrong with the token. */
   tokenProblem: TokenProblem | null;
   /** The rule's answer to `matches`: which of its conditions held; -1 where the rule has none. */

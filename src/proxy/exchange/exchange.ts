@@ -95,7 +95,12 @@ export class Exchange {
   /** Holds the request until `begin` calls its parameter, then does what comes `next`; unless the exchange is over before. */
   #wait(begin: (resume: () => void) => () => void, next: () => void): void {
     let over = false;
-    const giveUp = begin(() => {
+    let giveUp = (): void => {};
+    this.#cancelWait = () => {
+      over = true;
+      giveUp();
+    };
+    giveUp = begin(() => {
       if (over) return;
       over = true;
       this.#cancelWait = null;
@@ -104,10 +109,6 @@ export class Exchange {
         this.flushRequest();
       });
     });
-    this.#cancelWait = () => {
-      over = true;
-      giveUp();
-    };
   }
 
   /** Callers' checks of the app beside this sidecar get through: else they would take a busy replica for a dead one. */

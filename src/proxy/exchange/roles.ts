@@ -156,7 +156,7 @@ export class InboundRole implements ExchangeRole {
     this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
     this.#isSidecar = peer !== null && accountOf(peer.spiffeId) !== null;
-    this.#plaintext = peer === null && downstream.fromHost !== true;
+    this.#plaintext = downstream.admitted === 'plaintext';
     this.#parts = parts;
   }
 

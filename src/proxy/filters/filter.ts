@@ -16,8 +16,8 @@ export interface Caller {
 export interface Wait {
   readonly kind: 'wait';
   /**
-   * Asks. `resume` is called in a later turn, once the answer stands in the decision: the request is then judged anew, from its head as it came; further calls
-   * do nothing. Returns how to give up: called at most once, and not after `resume`.
+   * Asks. `resume` is called, at once or later, when the answer stands in the decision: the request is then judged anew, from its head as it came; further
+   * calls do nothing. Returns how to give up: called at most once, and not after `resume`.
    */
   begin(resume: () => void): () => void;
 }

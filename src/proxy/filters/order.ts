@@ -30,12 +30,13 @@
  *
  * Last on both sides, however the exchange ended: metrics and access log (`recordExchange`), so that refused requests are counted too.
  */
-import type { PathNormalization } from '../../snapshot/access-policy.ts';
+import type { AccessPolicy, PathNormalization } from '../../snapshot/access-policy.ts';
 import type { RouteRule } from '../../snapshot/route-rule.ts';
 import type { GatewayListener, InboundListener } from '../../snapshot/snapshot.ts';
 import { AccessJudge } from '../access/access-judge.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
+import { authorizerFilter } from './authorizer.ts';
 import { corsFilter } from './cors.ts';
 import { destinationFilter } from './destination.ts';
 import { faultFilter } from './fault.ts';
@@ -81,6 +82,11 @@ export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): re
   return chain.filter(filter => filter !== null);
 }
 
+/** Whether a policy has rules that ask an authorizer. */
+function asks(policy: AccessPolicy | null): boolean {
+  return policy?.rules.some(rule => rule.action === 'custom') === true;
+}
+
 /** How a listener's paths are made one: where no rule judges them, the app gets them as they were sent, as without a mesh. */
 export function normalizationOf({
   access,
@@ -109,6 +115,8 @@ export function inboundFilters(
     pathFilter(normalizationOf(listener)),
     // Before everything that asks what the token says.
     tokens.length === 0 ? null : tokenFilter(tokens, parts),
+    // Before the other access rules, as in Istio: what an authorizer sets is there for them.
+    access === null || !asks(listener.access) ? null : authorizerFilter(access, parts),
     // Whoever may not call costs nothing more.
     access === null ? null : accessFilter(access),
     // After the access rules: a stranger must not use up a quota.

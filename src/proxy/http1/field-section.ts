@@ -137,6 +137,19 @@ export class FieldSection {
     return true;
   }
 
+  /** The lines whose (lower-case) name is `wanted`, as they were sent, without the known fields in `cut`. */
+  select(text: string, base: number, cut: number, wanted: (name: string) => boolean): string {
+    let out = '';
+    for (let i = 0; i < this.count; i++) {
+      const id = this.#at[i * perField] ?? 0;
+      if (id !== field.other && (cut & bit(id)) !== 0) continue;
+      const start = this.nameStart(i) - base;
+      const name = text.substring(start, this.nameEnd(i) - base).toLowerCase();
+      if (wanted(name)) out += text.substring(start, this.lineEnd(i) - base);
+    }
+    return out;
+  }
+
   /** All lines but those of the fields in `cut`, as they were sent. */
   lines(text: string, base: number, cut: number): string {
     if ((this.seen & cut) === 0) return text.substring(this.start - base, this.end - base);

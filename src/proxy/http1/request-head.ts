@@ -169,6 +169,13 @@ export class RequestHead {
     this.#written.set(name, value);
   }
 
+  /** Whole lines of the fields whose lower-case name is `wanted`, without the known fields of `cut` and those of this hop. */
+  select(cut: number, wanted: (name: string) => boolean): string {
+    let lines = this.fields.select(this.#text, this.#base, cut | hopByHop | bit(field.lookalike), wanted);
+    for (const [name, value] of this.#written ?? []) if (value !== null && wanted(name)) lines += `${name}: ${value}\r\n`;
+    return lines;
+  }
+
   /** Replaces the authority. */
   setAuthority(authority: string): void {
     this.authority = authority;

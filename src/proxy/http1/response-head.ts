@@ -72,6 +72,11 @@ export class ResponseHead {
     this.fields.nominate(this.#text, this.#base, name);
   }
 
+  /** As `RequestHead.select`. */
+  select(cut: number, wanted: (name: string) => boolean): string {
+    return this.fields.select(this.#text, this.#base, cut | hopByHop, wanted);
+  }
+
   /** Value of the first field with this known id; the empty string where there is none. */
   value(id: number): string {
     const i = this.fields.has(id) ? this.fields.find(id) : -1;

@@ -2,6 +2,8 @@ import type { Clock } from '../../async/clock.ts';
 import { type RandomSource, seededDraws } from '../../async/random.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { AccessDecisions } from '../../telemetry/access-decisions.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { Authorizers } from '../authorizer/authorizers.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { KeptState } from './kept-state.ts';
 
@@ -18,6 +20,8 @@ export class RuleParts {
   readonly kept: KeptState;
   /** Counts what access rules decide. */
   readonly decisions: AccessDecisions;
+  /** Whom rules ask. */
+  readonly authorizers: Authorizers;
   readonly #random: RandomSource;
   readonly #seed: number | undefined;
   readonly #workload: string;
@@ -25,15 +29,16 @@ export class RuleParts {
   readonly #streams: Map<string, Draw>;
 
   constructor(
-    { seed, workload }: Pick<Snapshot, 'seed' | 'workload'>,
+    { seed, workload, authorizers = [] }: Pick<Snapshot, 'seed' | 'workload' | 'authorizers'>,
     cluster: FindCluster,
-    { clock, random }: { readonly clock: Clock; readonly random: RandomSource },
+    { clock, random, log }: { readonly clock: Clock; readonly random: RandomSource; readonly log: Log },
     before: RuleParts | null = null,
   ) {
     this.clock = clock;
     this.cluster = cluster;
     this.kept = new KeptState(before?.kept);
     this.decisions = before?.decisions ?? new AccessDecisions();
+    this.authorizers = new Authorizers(authorizers, cluster, { clock, log }, before?.authorizers ?? null);
     this.#random = random;
     this.#seed = seed;
     this.#workload = workload;

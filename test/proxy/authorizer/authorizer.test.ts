@@ -1,0 +1,446 @@
+/** Rules that ask an external authorizer, over real sockets: what it is asked, and what becomes of its answers. */
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { describe, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
+import { bodyOf, exchangeRaw, get, headerOf, startHttp, startRaw, statusOf } from '../backend.ts';
+import { freePort } from '../data-plane-harness.ts';
+import { metric } from '../policy-mesh.ts';
+import { asks, lastEntry, recording, type Seen, startStage } from './authorizer-plane.ts';
+
+const yes = (_req: unknown, res: ServerResponse): void => void res.end();
+const no = (_req: unknown, res: ServerResponse): void => void res.writeHead(403).end('no');
+
+describe('the question', () => {
+  test('has method, host, path behind the prefix, chosen fields and no body', async () => {
+    const asked: Seen[] = [];
+    await using opa = await startHttp(recording(asked, yes));
+    await using stage = await startStage([opa.port], { pathPrefix: '/check', sends: ['cookie', 'x-*', '*-hint'] });
+    const answer = await exchangeRaw(
+      stage.plane.port,
+      'POST /a/./b?q=%20x HTTP/1.1\r\nHost: shop.localhost:8080\r\nContent-Length: 5\r\nConnection: close, x-hop\r\n' +
+        'Authorization: Bearer t\r\nCookie: s=1\r\nX-Tenant: t1\r\nX-Tenant: t2\r\nA-Hint: h\r\nAccept: text/html\r\n' +
+        'x-hop: gone\r\nx-mesh-principal: spiffe://forged\r\nX_Mesh_Principal: forged\r\nx-forwarded-client-cert: URI=forged\r\n' +
+        'x-request-id: r-1\r\naccept-encoding: gzip\r\n\r\nhello',
+    );
+    assert.deepEqual([statusOf(answer), bodyOf(answer).includes('app')], [200, true]);
+    assert.equal(asked.length, 1);
+    const { connection: _connection, ...headers } = asked[0]?.headers ?? {};
+    assert.deepEqual(
+      { ...asked[0], headers },
+      {
+        method: 'POST',
+        url: '/check/a/b?q=%20x',
+        bytes: 0,
+        headers: {
+          host: 'shop.localhost:8080',
+          authorization: 'Bearer t',
+          cookie: 's=1',
+          'x-tenant': 't1, t2',
+          'a-hint': 'h',
+          'x-mesh-principal': 'spiffe://test.local/ns/default/sa/storefront',
+          'x-request-id': 'r-1',
+          'content-length': '0',
+        },
+      },
+    );
+    assert.deepEqual([stage.calls[0]?.bytes, stage.calls[0]?.headers['x-request-id']], [5, 'r-1']);
+  });
+
+  test("has the authorizer's own host where one is named, and the request's beside it", async () => {
+    const asked: Seen[] = [];
+    await using opa = await startHttp(recording(asked, yes));
+    await using stage = await startStage([opa.port], { host: 'auth.example', sends: ['x-*'] });
+    await exchangeRaw(stage.plane.port, get('/', 'x-forwarded-host: forged'));
+    assert.deepEqual([asked[0]?.headers.host, asked[0]?.headers['x-forwarded-host']], ['auth.example', 'any']);
+  });
+
+  test('bears the request id that the app gets too', async () => {
+    const asked: Seen[] = [];
+    await using opa = await startHttp(recording(asked, yes));
+    await using stage = await startStage([opa.port]);
+    await exchangeRaw(stage.plane.port, get('/'));
+    assert.match(String(asked[0]?.headers['x-request-id']), /^[0-9a-f-]{36}$/);
+    assert.equal(stage.calls[0]?.headers['x-request-id'], asked[0]?.headers['x-request-id']);
+  });
+
+  test('is only asked where the rule matches, and once for all rules of one authorizer', async () => {
+    const asked: Seen[] = [];
+    await using opa = await startHttp(recording(asked, yes));
+    const only = (...values: readonly string[]) => [{ on: 'path', values }] as const;
+    await using stage = await startStage([opa.port], {}, [
+      { ...asks, conditions: only('/a*') },
+      { ...asks, name: 'again', conditions: only('/a*', '/b') },
+    ]);
+    for (const path of ['/a', '/b', '/c']) assert.equal(statusOf(await exchangeRaw(stage.plane.port, get(path))), 200);
+    assert.deepEqual(
+      asked.map(({ url }) => url),
+      ['/a', '/b'],
+    );
+  });
+
+  test('goes over kept connections', async () => {
+    await using opa = await startHttp(yes);
+    await using stage = await startStage([opa.port]);
+    for (let i = 0; i < 5; i++) assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 200);
+    assert.equal(opa.connections(), 1);
+  });
+});
+
+describe('a yes', () => {
+  test('sets the fields of the list, and takes out what the client sent of them', async () => {
+    await using opa = await startHttp(
+      (_req, res) => void res.writeHead(200, { 'x-user': 'alice', 'x-role': ['a', 'b'], 'x-other': '1' }).end(),
+    );
+    await using stage = await startStage([opa.port], { addsToRequest: ['x-user', 'x-role', 'x-team'] });
+    const sent = ['x-user: mallory', 'X_User: mallory', 'X.Role: root', 'x-team: forged', 'x-mine: kept'];
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/', ...sent))), 200);
+    const { headers } = stage.calls[0] as Seen;
+    assert.deepEqual([headers['x-user'], headers['x-role'], headers['x-mine']], ['alice', 'a, b', 'kept']);
+    for (const name of ['x_user', 'x.role', 'x-team', 'x-other']) assert.equal(headers[name], undefined, name);
+  });
+
+  test('is not the last word: deny rules see what it set', async () => {
+    await using opa = await startHttp((_req, res) => void res.writeHead(200, { 'x-role': 'guest' }).end());
+    const deny = {
+      name: 'no guests',
+      action: 'deny',
+      conditions: [{ on: 'header', name: ['x-role'], values: ['guest'] }],
+    } as const;
+    await using stage = await startStage([opa.port], { addsToRequest: ['x-role'] }, [deny, asks]);
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/', 'x-role: admin'))), 403);
+    assert.equal(lastEntry(stage.plane)['response_code_details'], 'rbac_access_denied_matched_policy[no_guests]');
+    assert.equal(stage.calls.length, 0);
+  });
+
+  test('holds for the request it was asked about, not for the next', async () => {
+    let allow = true;
+    await using opa = await startHttp((req, res) => (allow ? yes(req, res) : no(req, res)));
+    await using stage = await startStage([opa.port]);
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 200);
+    allow = false;
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 403);
+    assert.equal(stage.calls.length, 1);
+  });
+
+  test('of one authorizer is followed by the question to the next', async () => {
+    const asked: Seen[] = [];
+    await using opa = await startHttp(recording(asked, (req, res) => void res.writeHead(req.url === '/2/x' ? 401 : 200).end()));
+    await using stage = await startStage([opa.port]);
+    const snapshot = stage.plane.plane.snapshot;
+    assert.ok(snapshot);
+    const [first] = snapshot.authorizers ?? [];
+    assert.ok(first);
+    stage.plane.plane.apply({
+      ...snapshot,
+      version: 'two',
+      authorizers: [
+        { ...first, pathPrefix: '/1' },
+        { ...first, name: 'second', pathPrefix: '/2' },
+      ],
+      inbound: snapshot.inbound.map(listener => ({
+        ...listener,
+        access: { default: 'allow', rules: [asks, { ...asks, name: 'two', authorizer: 'second' }] },
+      })),
+    });
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/y'))), 200);
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/x'))), 401);
+    assert.deepEqual(
+      asked.map(({ url }) => url),
+      ['/1/y', '/2/y', '/1/x', '/2/x'],
+    );
+    assert.match(
+      stage.plane.plane.metrics(),
+      /mesh_access_decisions_total\{rule="two",action="custom",result="denied",dry_run="false"\} 1/,
+    );
+  });
+});
+
+describe('a no', () => {
+  test('is the answer, with its status, fields and body', async () => {
+    await using opa = await startHttp(
+      (_req, res) =>
+        void res
+          .writeHead(401, {
+            'www-authenticate': 'Bearer',
+            'x-reason': 'why',
+            'set-cookie': ['a=1', 'b=2'],
+            'content-type': 'application/json',
+          })
+          .end('{"é":1}'),
+    );
+    await using stage = await startStage([opa.port]);
+    const answer = await exchangeRaw(stage.plane.port, get('/'));
+    assert.equal(statusOf(answer), 401);
+    assert.equal(headerOf(answer, 'content-type'), 'application/json');
+    assert.equal(headerOf(answer, 'www-authenticate'), 'Bearer');
+    assert.equal(headerOf(answer, 'x-reason'), 'why');
+    assert.equal(headerOf(answer, 'content-length'), '8');
+    assert.equal(answer.match(/set-cookie: /gi)?.length, 2);
+    assert.equal(headerOf(answer, 'x-mesh-reason'), 'ext_authz_denied');
+    assert.equal(Buffer.from(bodyOf(answer), 'latin1').toString(), '{"é":1}');
+    const { response_flags: flags, response_code_details: details } = lastEntry(stage.plane);
+    assert.deepEqual([flags, details], ['UAEX', 'ext_authz_denied']);
+    assert.equal(stage.calls.length, 0);
+    assert.match(stage.plane.plane.metrics(), /mesh_authorizer_requests_total\{authorizer="opa",result="denied"\} 1/);
+    assert.match(stage.plane.plane.metrics(), /mesh_authorizer_duration_milliseconds_count\{authorizer="opa"\} 1/);
+  });
+
+  test('gives the client the fields of the list, and what a refusal needs', async () => {
+    await using opa = await startHttp(
+      (_req, res) =>
+        void res.writeHead(302, { location: 'https://login', 'x-reason': 'why', 'x-secret': 's', server: 'opa' }).end(),
+    );
+    await using stage = await startStage([opa.port], { addsToAnswer: ['x-reason'] });
+    const answer = await exchangeRaw(stage.plane.port, get('/'));
+    assert.deepEqual(
+      ['location', 'x-reason', 'x-secret', 'server'].map(name => headerOf(answer, name)),
+      ['https://login', 'why', null, null],
+    );
+    assert.equal(statusOf(answer), 302);
+  });
+
+  test('other than 200 is a no, whatever its number', async () => {
+    for (const status of [201, 204, 304, 404, 429]) {
+      await using opa = await startHttp((_req, res) => void res.writeHead(status).end());
+      await using stage = await startStage([opa.port]);
+      assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), status);
+      assert.equal(stage.calls.length, 0);
+    }
+  });
+
+  test('is told to a gRPC client in its own way', async () => {
+    await using opa = await startHttp(
+      (_req, res) => void res.writeHead(401, { 'x-reason': 'why', 'grpc-status': '0' }).end('who are you'),
+    );
+    await using stage = await startStage([opa.port]);
+    const session = connectHttp2(`http://127.0.0.1:${stage.plane.port}`);
+    try {
+      const stream = session.request({
+        ':path': '/a.B/C',
+        ':method': 'POST',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      const head = await new Promise<Record<string, unknown>>(resolve => stream.on('response', resolve));
+      stream.resume();
+      assert.deepEqual(
+        [':status', 'grpc-status', 'grpc-message', 'x-reason'].map(name => head[name]),
+        [200, '16', 'who are you', 'why'],
+      );
+    } finally {
+      session.destroy();
+    }
+  });
+
+  test('in a coding that nobody asked for comes without its body', async () => {
+    await using opa = await startHttp(
+      (_req, res) => void res.writeHead(403, { 'content-encoding': 'gzip' }).end(Buffer.from([31, 139])),
+    );
+    await using stage = await startStage([opa.port]);
+    const answer = await exchangeRaw(stage.plane.port, get('/'));
+    assert.deepEqual([statusOf(answer), headerOf(answer, 'content-encoding'), bodyOf(answer)], [403, null, '']);
+  });
+
+  test('to a HEAD request has no body', async () => {
+    await using opa = await startHttp(no);
+    await using stage = await startStage([opa.port]);
+    const answer = await exchangeRaw(stage.plane.port, 'HEAD / HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n');
+    assert.deepEqual([statusOf(answer), bodyOf(answer)], [403, '']);
+  });
+});
+
+describe('no answer', () => {
+  const raw = (text: string) => (socket: Socket) => void socket.once('data', () => socket.write(text, 'latin1'));
+  const ways: Readonly<Record<string, (socket: Socket) => void>> = {
+    'never a byte': () => {},
+    'a 500': raw('HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n'),
+    garbage: raw('\0\x01\x02 what\r\n\r\n'),
+    'a head without end': socket => void socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${'x-a: b\r\n'.repeat(50)}`)),
+    'a head that is too large': raw(`HTTP/1.1 200 OK\r\n${`x-a: ${'b'.repeat(1000)}\r\n`.repeat(200)}\r\n`),
+    'nothing but 1xx': socket => void socket.once('data', () => socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(100))),
+    'a switch of protocols': raw('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    'a header with a bare CR': raw('HTTP/1.1 200 OK\r\nx-user: a\rx-admin: 1\r\nContent-Length: 0\r\n\r\n'),
+    'two lengths': raw('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n'),
+    'the end at once': socket => void socket.once('data', () => socket.end()),
+    'a reset': socket => void socket.once('data', () => socket.resetAndDestroy()),
+    'the refusal of a sidecar on the way': raw(
+      'HTTP/1.1 403 Forbidden\r\nx-mesh-reason: rbac_access_denied\r\nContent-Length: 0\r\n\r\n',
+    ),
+  };
+  for (const [what, serve] of Object.entries(ways)) {
+    test(`${what}: refused, or let through where it is to fail open`, async () => {
+      await using opa = await startRaw(serve);
+      await using stage = await startStage([opa.port], { timeoutMs: 300, addsToRequest: ['x-user'] });
+      const answer = await exchangeRaw(stage.plane.port, get('/'));
+      assert.equal(statusOf(answer), 403);
+      assert.equal(headerOf(answer, 'x-mesh-reason'), 'ext_authz_error');
+      const { response_flags: flags, response_code_details: details } = lastEntry(stage.plane);
+      assert.deepEqual([flags, details], ['UAEX', 'ext_authz_error']);
+      assert.equal(stage.calls.length, 0);
+      assert.equal(stage.plane.bugs.length, 1, stage.plane.bugs.join());
+      assert.match(stage.plane.bugs[0] ?? '', /an authorizer gave no answer/);
+
+      stage.apply({ timeoutMs: 300, failOpen: true, addsToRequest: ['x-user'] });
+      assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/', 'x-user: mallory'))), 200);
+      assert.equal(stage.calls[0]?.headers['x-user'], undefined);
+      const results = /result="(\w+)"\} 1/g;
+      assert.deepEqual(
+        [...stage.plane.plane.metrics().matchAll(results)]
+          .map(([, result]) => result)
+          .filter(result => /open|error/.test(result ?? '')),
+        ['error', 'failed_open'],
+      );
+      const { clusters } = stage.plane.plane;
+      const opaNow = clusters.call(stage.plane.plane).find(({ name }) => name === 'opa');
+      assert.deepEqual([opaNow?.requests, opaNow?.endpoints[0]?.active], [0, 0]);
+    });
+  }
+
+  test('nobody listens, no endpoint, no such cluster, no such authorizer: refused with the status for that', async () => {
+    const dead = await freePort();
+    for (const [ports, more] of [
+      [[dead], {}],
+      [[], {}],
+      [[dead], { cluster: 'gone' }],
+    ] as const) {
+      await using stage = await startStage(ports, { statusOnError: 503, ...more });
+      assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 503);
+    }
+    await using stage = await startStage([dead], { name: 'other', failOpen: true });
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 403);
+  });
+
+  test('a kept connection that has gone stale is no failure, and of two replicas one may be down', async () => {
+    let asked = 0;
+    await using opa = await startRaw((socket, nth) =>
+      socket.on('data', () => {
+        // The second question on the first connection meets its end.
+        if (nth === 1 && ++asked === 2) socket.destroy();
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      }),
+    );
+    await using stage = await startStage([opa.port]);
+    for (let i = 0; i < 3; i++) assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 200);
+    assert.equal(opa.connections(), 2);
+    await using pair = await startStage([await freePort(), opa.port]);
+    for (let i = 0; i < 6; i++) assert.equal(statusOf(await exchangeRaw(pair.plane.port, get('/'))), 200);
+  });
+
+  test('a refusal stays one when its body never ends, or is lost', async () => {
+    for (const end of [() => {}, (socket: Socket) => socket.destroy()]) {
+      await using opa = await startRaw(
+        socket =>
+          void socket.once('data', () => socket.write('HTTP/1.1 401 No\r\nContent-Length: 100\r\n\r\nhalf', () => end(socket))),
+      );
+      await using stage = await startStage([opa.port], { timeoutMs: 300, failOpen: true });
+      const answer = await exchangeRaw(stage.plane.port, get('/'));
+      assert.deepEqual([statusOf(answer), bodyOf(answer).startsWith('half') || bodyOf(answer) === ''], [401, true]);
+      assert.equal(stage.calls.length, 0);
+    }
+  });
+
+  test('a body without bounds is cut', async () => {
+    await using opa = await startHttp((_req, res) => void res.writeHead(403).end(Buffer.alloc(8 * 1024 * 1024, 120)));
+    await using stage = await startStage([opa.port]);
+    const answer = await exchangeRaw(stage.plane.port, get('/'));
+    assert.deepEqual([statusOf(answer), bodyOf(answer).length], [403, 64 * 1024]);
+    await using generous = await startHttp((_req, res) => void res.end(Buffer.alloc(8 * 1024 * 1024, 120)));
+    await using other = await startStage([generous.port]);
+    assert.equal(statusOf(await exchangeRaw(other.plane.port, get('/'))), 200);
+  });
+});
+
+test('a dry run asks and counts, but nobody waits for it', async () => {
+  const held: ServerResponse[] = [];
+  await using opa = await startHttp((_req, res) => void held.push(res));
+  await using stage = await startStage([opa.port], {}, [{ ...asks, dryRun: true }]);
+  assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 200);
+  await eventually(() => assert.equal(held.length, 1));
+  held[0]?.writeHead(403).end();
+  await eventually(() =>
+    assert.match(
+      stage.plane.plane.metrics(),
+      /mesh_access_decisions_total\{rule="ask",action="custom",result="denied",dry_run="true"\} 1/,
+    ),
+  );
+});
+
+test('a rule that is in earnest waits although a dry run asked the same', async () => {
+  const asked: Seen[] = [];
+  await using opa = await startHttp(recording(asked, no));
+  await using stage = await startStage([opa.port], {}, [{ ...asks, name: 'dry', dryRun: true }, asks]);
+  assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 403);
+  await eventually(() => assert.equal(asked.length, 2));
+});
+
+test('a client that leaves takes its question along', async () => {
+  const gone = Promise.withResolvers<void>();
+  await using opa = await startRaw(socket =>
+    socket.on('end', () => gone.resolve()).once('data', () => client.resetAndDestroy()),
+  );
+  await using stage = await startStage([opa.port], { timeoutMs: 60_000 });
+  const client = connect({ host: '127.0.0.1', port: stage.plane.port });
+  client.write(get('/'));
+  await gone.promise;
+  await eventually(() => assert.equal(lastEntry(stage.plane)['response_flags'], 'DC'));
+});
+
+test('rules are swapped while a request waits: it is judged by the new ones', async () => {
+  const held: ServerResponse[] = [];
+  await using opa = await startHttp((_req, res) => void held.push(res));
+  await using stage = await startStage([opa.port]);
+  const answer = exchangeRaw(stage.plane.port, get('/'));
+  await eventually(() => assert.equal(held.length, 1));
+  stage.apply({}, [asks, { name: 'nobody', action: 'deny', conditions: [] }]);
+  held[0]?.end();
+  assert.equal(statusOf(await answer), 403);
+  // An authorizer that is another one now is asked itself.
+  stage.apply({});
+  const second = exchangeRaw(stage.plane.port, get('/'));
+  await eventually(() => assert.equal(held.length, 2));
+  stage.apply({ pathPrefix: '/v2' });
+  held[1]?.end();
+  await eventually(() => assert.equal(held.length, 3));
+  held[2]?.writeHead(401).end();
+  assert.equal(statusOf(await second), 401);
+});
+
+test('1,000 requests wait side by side, each for its own answer', async () => {
+  const held = new Map<string, ServerResponse>();
+  await using opa = await startHttp((req, res) => void held.set(req.url ?? '', res));
+  await using stage = await startStage([opa.port], { timeoutMs: 60_000, addsToRequest: ['x-user'] });
+  const session = connectHttp2(`http://127.0.0.1:${stage.plane.port}`);
+  const other = connectHttp2(`http://127.0.0.1:${stage.plane.port}`);
+  try {
+    const count = 1_000;
+    const statuses = Array.from({ length: count }, (_, i) => {
+      const stream = (i % 2 === 0 ? session : other).request({ ':path': `/${i}` });
+      stream.resume();
+      return new Promise<number>((resolve, reject) => {
+        stream.on('response', head => resolve(Number(head[':status'])));
+        stream.on('error', reject);
+      });
+    });
+    let answered = 0;
+    // As many as streams are let in at once; those behind them follow.
+    while (answered < count) {
+      await eventually(() => assert.ok(held.size > 0));
+      for (const [path, res] of held) res.writeHead(Number(path.slice(1)) % 3 === 0 ? 403 : 200, { 'x-user': path }).end();
+      answered += held.size;
+      held.clear();
+    }
+    assert.deepEqual(
+      (await Promise.all(statuses)).map((status, i) => status === (i % 3 === 0 ? 403 : 200)),
+      Array.from({ length: count }, () => true),
+    );
+    for (const { url, headers } of stage.calls) assert.equal(headers['x-user'], url);
+    assert.equal(metric(stage.plane, 'mesh_authorizer_duration_milliseconds_count'), count);
+    assert.deepEqual(stage.plane.bugs, []);
+  } finally {
+    session.destroy();
+    other.destroy();
+  }
+});
