@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
+import type { CaDocument, PersonCertificate, RotationStep } from './ca.ts';
 import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
 import type {
@@ -56,6 +57,9 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     accessMatrix: () => get<AccessMatrixDocument>('/v1/access'),
     seenCalls: (forMs, signal) => stream<SeenCallsDocument>(call, `/v1/access/calls?forMs=${forMs}`, signal),
     checkAccess: (from, request) => post<AccessCheckDocument>('/v1/access/check', { from, ...request }),
+    ca: () => get<CaDocument>('/v1/ca'),
+    rotateCa: signal => stream<RotationStep>(call, '/v1/ca/rotate', signal, 'POST'),
+    issuePerson: request => post<PersonCertificate>('/v1/ca/issue', request),
     faults: () => get<FaultsDocument>('/v1/faults'),
     addFault: request => post<FaultStatus>('/v1/faults', request),
     removeFaults: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
@@ -103,8 +107,13 @@ function send(socket: string, limitMs: number, ...[method, path, body, signal]: 
 }
 
 /** One document a line, until the signal. The end of the daemon ends it too; who follows events sees that from the last phase. */
-async function* stream<T>(call: Call, path: string, signal: AbortSignal): AsyncGenerator<T, void, void> {
-  const response = await call('GET', path, undefined, signal);
+async function* stream<T>(
+  call: Call,
+  path: string,
+  signal: AbortSignal,
+  method: 'GET' | 'POST' = 'GET',
+): AsyncGenerator<T, void, void> {
+  const response = await call(method, path, method === 'GET' ? undefined : {}, signal);
   try {
     for await (const line of linesOf(response)) yield parse<T>(line);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { jsonText } from '../text/escape.ts';
 import { json as answerJson, errorDocument, fail, readBody } from './answer.ts';
+import { readPersonRequest } from './ca.ts';
 import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
@@ -41,6 +42,13 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     'POST',
     '/v1/access/check',
     async (api, e) => json(e, await api.checkAccess(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
+  ],
+  ['GET', '/v1/ca', async (api, e) => json(e, await api.ca())],
+  ['POST', '/v1/ca/rotate', streamRotation],
+  [
+    'POST',
+    '/v1/ca/issue',
+    async (api, e) => json(e, await api.issuePerson(readPersonRequest(known(e.body, ['name', 'csrPem', 'ttlMs'])))),
   ],
   ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
   [
@@ -113,6 +121,15 @@ async function streamCalls(api: MeshApi, { url, response, signal }: Exchange): P
   const forMs = Number(url.searchParams.get('forMs') ?? 0);
   startStream(response);
   for await (const document of api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal)) await line(response, document);
+  response.end();
+}
+
+async function streamRotation(api: MeshApi, { response, signal }: Exchange): Promise<void> {
+  const steps = api.rotateCa(signal)[Symbol.asyncIterator]();
+  // What fails before the first step is an answer of its own.
+  let step = await steps.next();
+  startStream(response);
+  for (; step.done !== true; step = await steps.next()) await line(response, step.value);
   response.end();
 }
 

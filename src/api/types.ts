@@ -8,6 +8,7 @@ import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
+import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from './ca.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
@@ -61,6 +62,8 @@ export interface ProxyStatus {
   readonly listening: readonly number[];
   /** Expiry of the sidecar's SVID, ms since epoch. */
   readonly svidExpiresAtMs: number | null;
+  /** The part of its SVID's life that is over and should not be, in (0, 1]; 0: it was renewed in time. */
+  readonly svidLate: number;
 }
 
 /** What a reload came to. */
@@ -184,6 +187,8 @@ export type MeshEventBody =
   | { readonly kind: 'fault'; readonly change: 'added' | 'removed' | 'expired'; readonly text: string }
   /** Of an issuer of tokens. */
   | { readonly kind: 'keys'; readonly change: 'refreshed' | 'unreachable'; readonly text: string }
+  /** A step of a change of the root. */
+  | { readonly kind: 'roots'; readonly text: string }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
   | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
 
@@ -223,6 +228,12 @@ export interface MeshApi {
   seenCalls(forMs: number, signal: AbortSignal): AsyncIterable<SeenCallsDocument>;
   /** Whether a request would be let in where it leads. @throws MeshError `unknown-workload`, `no-config` */
   checkAccess(from: string, request: ExplainRequest): Promise<AccessCheckDocument>;
+  /** Roots, and who has which certificate. */
+  ca(): Promise<CaDocument>;
+  /** Changes the root, or joins a change under way; ends with it. The signal ends the watching only. @throws MeshError `pki` */
+  rotateCa(signal: AbortSignal): AsyncIterable<RotationStep>;
+  /** A certificate for a person or a test. @throws MeshError `bad-person` */
+  issuePerson(request: PersonRequest): Promise<PersonCertificate>;
   faults(): Promise<FaultsDocument>;
   /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
   addFault(request: FaultRequest): Promise<FaultStatus>;

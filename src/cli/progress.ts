@@ -101,6 +101,8 @@ export function describe(event: MeshEvent, output: Output): string | null {
         : `${good} the Docker engine is back`;
     case 'fault':
       return `${output.tint('yellow', '!')} fault ${event.change}: ${escapeLines(event.text)}`;
+    case 'roots':
+      return `${good} ca: ${escapeLines(event.text)}`;
     case 'keys':
       return `${event.change === 'refreshed' ? good : output.tint('yellow', '!')} ${escapeLines(event.text)}`;
     case 'workload':

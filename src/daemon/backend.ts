@@ -107,10 +107,14 @@ async function compose(
   const runtime = await openRuntime(docker, project, config.name, clock);
   // One root per state folder: it outlives daemons and `down`, so that adopted sidecars go on trusting the next daemon.
   const authority = await openAuthority(project, config.trustDomain);
+  // No pod was made with the roots of before.
+  if (authority.roots.some(root => root.role === 'retired') && (await runtime.observe()).length === 0)
+    await authority.forgetRetired();
   // For clients outside the mesh; without the key, which is beside it.
-  await writePublicRoot(project.stateDir, authority.bundlePem);
+  const onRoots = (bundlePem: string): Promise<void> => writePublicRoot(project.stateDir, bundlePem);
+  await onRoots(authority.bundlePem);
   const random = createRandom(randomBytes(4).readUInt32LE());
-  const control = createControlLink({ authority, clock, random, runtime, version: version() });
+  const control = createControlLink({ authority, clock, random, runtime, version: version(), onRoots });
   const daemon = new Daemon(
     {
       project,

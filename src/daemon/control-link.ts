@@ -11,7 +11,9 @@ import { serviceId } from '../identity/spiffe-id.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
 import { sidecarEnv } from '../snapshot/channel.ts';
+import { createCaLink } from './ca-link.ts';
 import type { ControlPort } from './control-port.ts';
+import { noticeOf } from './identity-notices.ts';
 
 /** What the real control plane is made from. */
 export interface ControlLinkParts {
@@ -20,10 +22,12 @@ export interface ControlLinkParts {
   readonly random: RandomSource;
   readonly runtime: Runtime;
   readonly version: string;
+  /** Other roots are trusted from now on: their PEM, public. */
+  readonly onRoots: (bundlePem: string) => Promise<void>;
 }
 
 /** Joins control plane and runtime, which do not know each other: pods become views, sidecars' logs give the keys to expect. */
-export function createControlLink({ authority, clock, random, runtime, version }: ControlLinkParts): ControlPort {
+export function createControlLink({ authority, clock, random, runtime, version, onRoots }: ControlLinkParts): ControlPort {
   let sidecars: ReadonlyMap<string, { readonly id: string; readonly startedAt: string }> = new Map();
   const lost = new Map<string, string>();
   const plane = new ControlPlane({
@@ -39,8 +43,17 @@ export function createControlLink({ authority, clock, random, runtime, version }
   plane.on(event => {
     if (event.kind === 'connect') lost.delete(event.workload);
     if (event.kind === 'lost') lost.set(event.workload, event.reason);
+    // Who reads them finds those of the next step at the next step; a full disk does not stop a change that is under way.
+    if (event.kind === 'roots') void onRoots(authority.bundlePem).catch(() => undefined);
   });
   return {
+    ca: createCaLink(authority, plane, clock),
+    onNotice(listener) {
+      plane.on(event => {
+        const notice = noticeOf(event);
+        if (notice !== null) listener(notice);
+      });
+    },
     setConfig: config => plane.setConfig(config),
     setLiveFaults: faults => plane.setLiveFaults(faults),
     setIssuerKeys: keys => plane.setIssuerKeys(keys),
@@ -73,7 +86,7 @@ export function createControlLink({ authority, clock, random, runtime, version }
       [sidecarEnv.kind]: kind === 'gateway' ? 'gateway' : 'sidecar',
       [sidecarEnv.trustDomain]: authority.trustDomain,
       [sidecarEnv.identity]: serviceId(authority.trustDomain, namespace, account),
-      [sidecarEnv.trustBundle]: Buffer.from(plane.bundlePem).toString('base64'),
+      [sidecarEnv.trustBundle]: Buffer.from(authority.anchor.pem).toString('base64'),
     }),
     async [Symbol.asyncDispose]() {
       plane.close();
@@ -114,7 +127,13 @@ function podView(pod: ObservedPod): PodView {
   };
 }
 
-function proxyStatus({ sync, sent, acked, nack, listening, svidExpiresAtMs }: WorkloadStatus, lost: string | null): ProxyStatus {
-  const reason = nack === null ? (lost ?? '') : `refused ${nack.version.slice(0, 12)}: ${nack.reason}`;
-  return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, listening, svidExpiresAtMs };
+function proxyStatus(status: WorkloadStatus, lost: string | null): ProxyStatus {
+  const { sync, sent, acked, nack, listening, svidExpiresAtMs, svidLate, svidProblem } = status;
+  const reasons = [
+    nack === null ? lost : `refused ${nack.version.slice(0, 12)}: ${nack.reason}`,
+    svidProblem === null ? null : `refused a certificate: ${svidProblem}`,
+    svidLate === 0 ? null : svidLate === 1 ? 'svid_expired' : `certificate not renewed, ${svidLate * 100} % of its life over`,
+  ];
+  const reason = reasons.filter(each => each !== null).join('; ');
+  return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, listening, svidExpiresAtMs, svidLate };
 }

@@ -1,4 +1,4 @@
-import type { ProxyQuery, ProxyStatus } from '../api/types.ts';
+import type { MeshEventBody, ProxyQuery, ProxyStatus } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { IssuerKeys } from '../control/compile/token.ts';
 import type { LiveFault } from '../control/live-fault.ts';
@@ -7,9 +7,14 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { CaPort } from './ca-link.ts';
 
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
 export interface ControlPort extends AsyncDisposable {
+  /** Certificates and roots. */
+  readonly ca: CaPort;
+  /** `listener` hears what the user should know. */
+  onNotice(listener: (notice: MeshEventBody) => void): void;
   /** The configuration that sidecars are compiled from. */
   setConfig(config: MeshConfig): void;
   /** The faults put on the running mesh, instead of those before. */

@@ -1,5 +1,6 @@
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from '../api/access.ts';
 import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
+import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from '../api/ca.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { asMeshError } from '../api/mesh-error.ts';
 import {
@@ -96,6 +97,7 @@ export class Daemon implements RunningDaemon {
     this.#exposed = new ExposedPorts(parts.runtime);
     this.#convergence = new Convergence({ ...parts, events: this.#events, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
+    parts.control.onNotice(notice => this.#events.emit(notice));
     this.#serving = new ServingWatch({
       control: parts.control,
       ending: this.#ending.signal,
@@ -267,6 +269,18 @@ export class Daemon implements RunningDaemon {
 
   seenCalls(forMs: number, signal: AbortSignal): AsyncIterable<SeenCallsDocument> {
     return watchCalls(this.#parts, () => this.#convergence.pods, forMs, AbortSignal.any([signal, this.#ending.signal]));
+  }
+
+  async ca(): Promise<CaDocument> {
+    return this.#parts.control.ca.document();
+  }
+
+  rotateCa(signal: AbortSignal): AsyncIterable<RotationStep> {
+    return this.#parts.control.ca.rotate(AbortSignal.any([signal, this.#ending.signal]));
+  }
+
+  issuePerson(request: PersonRequest): Promise<PersonCertificate> {
+    return this.#parts.control.ca.issuePerson(request);
   }
 
   async faults(): Promise<FaultsDocument> {

@@ -16,6 +16,11 @@ export function daemonId(trustDomain: string): string {
   return `spiffe://${trustDomain}/mesh/daemon`;
 }
 
+/** Identity of somebody outside of the mesh who has a certificate of it. No service can have it either. */
+export function personId(trustDomain: string, name: string): string {
+  return `spiffe://${trustDomain}/person/${name}`;
+}
+
 /** A SPIFFE ID taken apart. */
 export interface SpiffeId {
   readonly trustDomain: string;

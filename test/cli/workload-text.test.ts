@@ -20,6 +20,7 @@ const proxy = {
   reason: '',
   listening: [80],
   svidExpiresAtMs: null,
+  svidLate: 0,
 } as const;
 const web: WorkloadStatus = {
   name: 'web-1',

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/async/clock.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import type { IssuerKeys } from '../../src/control/compile/token.ts';
 import type { LiveFault } from '../../src/control/live-fault.ts';
+import type { CaPort } from '../../src/daemon/ca-link.ts';
 import type { ReadConfig } from '../../src/daemon/config-source.ts';
 import type { ControlPort } from '../../src/daemon/control-port.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
@@ -23,6 +24,14 @@ export class FakeControl implements ControlPort {
   /** What `whenAppListening` waits for. */
   listening: Promise<void> = Promise.resolve();
 
+  readonly ca: CaPort = {
+    document: () => {
+      throw new Error('there is no CA');
+    },
+    async *rotate() {},
+    issuePerson: () => Promise.reject(new Error('there is no CA')),
+  };
+  onNotice(): void {}
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
   }

@@ -176,14 +176,15 @@ test('after the change, whoever has a certificate of the old root is refused, an
   const key = newKey();
   const id = serviceId('bookshop.local', 'default', 'caller');
   const { chainPem } = await stolen.issue(createCsr(key, id), id);
-  const open = (): StolenTalk =>
-    new StolenTalk(mesh.inbound('raw'), chainPem, key.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const keyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const open = (session?: Buffer): StolenTalk => new StolenTalk(mesh.inbound('raw'), chainPem, keyPem, session);
   using before = open();
   assert.equal(await before.say('x'), 'x');
 
   await mesh.control.identities.rotation.start();
   using late = open();
   assert.equal(await late.say('x'), 'closed');
+  assert.notEqual(before.session, undefined);
   using resumed = open(before.session);
   assert.equal(await resumed.say('x'), 'closed');
   assert.equal(await before.say('y'), 'y', 'what was begun may end');

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
@@ -199,7 +199,7 @@ export class LoopbackMesh implements AsyncDisposable {
       request.resume().on('end', () => response.end('web'));
     });
     const grpc = createHttp2Server();
-    grpc.on('stream', stream => {
+    grpc.on('stream', (stream: ServerHttp2Stream) => {
       stream.on('error', () => {});
       stream.respond({ ':status': 200 });
       stream.end('grpc');
