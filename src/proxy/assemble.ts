@@ -266,7 +266,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   explain(request: ExplainRequest): Explanation | null {
-    return this.#tables === null ? null : explain(this.#tables, request);
+    return this.#tables === null ? null : explain(this.#tables, request, this.#deps.clock.now());
   }
 
   metrics(): string {

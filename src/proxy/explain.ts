@@ -3,15 +3,18 @@ import { faultText } from '../snapshot/fault-text.ts';
 import type { WeightedCluster } from '../snapshot/route-rule.ts';
 import type { GatewayListener, OutboundListener, Snapshot, SniRoute } from '../snapshot/snapshot.ts';
 import { location } from './filters/redirect.ts';
-import { explainRoute } from './route/explain.ts';
+import { explainToken } from './filters/token-explain.ts';
+import type { VerifiedToken } from './filters/verified-token.ts';
+import type { RequestHead } from './http1/request-head.ts';
+import { type ExplainedRequest, explainRoute, headOf } from './route/explain.ts';
 import { explainText } from './route/explain-text.ts';
 import { outboundKey, type RoutedRuntime, type Tables } from './tables.ts';
 import { ServerNames } from './tls/server-names.ts';
 
 type Routed = RoutedRuntime<OutboundListener> | RoutedRuntime<GatewayListener>;
 
-/** Says what the running tables do with a request to a URL: which listener has it, which rule takes it, where it goes. Sends nothing. @throws TypeError for what is no request */
-export function explain(tables: Tables, { method, url, headers }: ExplainRequest): Explanation {
+/** Says what the running tables do with a request to a URL: which listener has it, which rule takes it, where it goes. Sends nothing. `nowMs`: since epoch. @throws TypeError for what is no request */
+export function explain(tables: Tables, { method, url, headers }: ExplainRequest, nowMs: number): Explanation {
   const to = new URL(url);
   const port = to.port === '' ? (to.protocol === 'https:' ? 443 : 80) : Number(to.port);
   const routed = tables.snapshot.kind === 'gateway' ? atGateway(tables, port) : atSidecar(tables, to.hostname, port);
@@ -30,10 +33,16 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   }
   const authority = headers.find(([each]) => each.toLowerCase() === 'host')?.[1] ?? to.host;
   const scheme = to.protocol === 'https:' ? 'https' : 'http';
-  const route = explainRoute(table, { method, authority, path: `${to.pathname}${to.search}`, headers, scheme });
+  const request: ExplainedRequest = { method, authority, path: `${to.pathname}${to.search}`, headers, scheme };
+  const issuers = ('tokens' in listener ? listener.tokens : undefined) ?? [];
+  const tokenOf = (head: RequestHead): ReturnType<typeof explainToken> => explainToken(issuers, head, nowMs);
+  const token = tokenOf(headOf(request));
+  if (typeof token === 'string') return { listener: name, lines: [`the token is refused: ${token}`], route: null };
+  const told = token === null ? [] : [`token of ${token.principal || token.issuer}; its signature is not checked here`];
+  const route = explainRoute(table, request, head => tokenOf(head) as VerifiedToken | null);
   const action = route.outcome?.action;
   const destinations = action?.kind === 'forward' ? action.destinations : [];
-  return { listener: name, lines: [...explainText(route), ...endpoints(tables.snapshot, destinations)], route };
+  return { listener: name, lines: [...told, ...explainText(route), ...endpoints(tables.snapshot, destinations)], route };
 }
 
 /** TLS that is passed through: only the server name counts. */

@@ -3,17 +3,23 @@ import { describe, test } from 'node:test';
 import { explain } from '../../src/proxy/explain.ts';
 import { buildTables } from '../../src/proxy/tables.ts';
 import type { GatewayListener, Snapshot } from '../../src/snapshot/snapshot.ts';
-import { ruleParts } from './rule-harness.ts';
+import { mintToken, tokenKey } from '../support/token-issuer.ts';
+import { issuerOf } from '../support/token-judge.ts';
+import { match, rule, ruleParts } from './rule-harness.ts';
 import { snapshotOf, towards } from './sidecar-fixture.ts';
 
 const route = towards('reviews', 'http', 9080);
 const [split] = route.outbound.map(({ tcp }) => tcp);
 const dns = [{ name: 'reviews', address: '240.240.0.1' }];
 
-function linesOf(url: string, more: Partial<Snapshot> = {}): readonly string[] {
+function linesOf(
+  url: string,
+  more: Partial<Snapshot> = {},
+  headers: readonly (readonly [string, string])[] = [],
+): readonly string[] {
   const snapshot = snapshotOf('web', { version: '1', ...route, dns, ...more });
   const tables = buildTables(snapshot, ruleParts(), () => assert.fail('nothing listens'));
-  return explain(tables, { method: 'GET', url, headers: [] }).lines;
+  return explain(tables, { method: 'GET', url, headers }, Date.now()).lines;
 }
 
 function gateway(listener: Partial<GatewayListener>): Partial<Snapshot> {
@@ -66,5 +72,41 @@ describe('explain at a gateway', () => {
       '→ 100% outbound|9080||reviews',
     ]);
     assert.deepEqual(linesOf('https://b.test:8080/', passing), ['no rule has the server name b.test: the connection is closed']);
+  });
+});
+
+describe('explain of a request with a token', async () => {
+  const [key, other] = await Promise.all([tokenKey(), tokenKey('ES256', 'other')]);
+  const tokens = [issuerOf([key], { claimHeaders: [{ header: 'x-user', claim: ['sub'] }] })];
+  const listener: GatewayListener = { name: 'web', port: 8080, protocol: 'http', routeTable: 'web:8080', tcp: [], tokens };
+  const rules = [
+    rule({ name: 'beta', matches: [match({ claims: [{ claim: ['groups'], kind: 'exact', value: 'beta' }] })] }),
+    rule({ name: 'alice', matches: [match({ headers: [{ name: 'x-user', kind: 'exact', value: 'alice' }] })] }),
+  ];
+  const edge = {
+    ...gateway(listener),
+    routeTables: [{ name: 'web:8080', virtualHosts: [{ name: '*', domains: ['*'], rules }] }],
+  };
+  const lines = async (claims: object, by = key) =>
+    linesOf('http://shop:8080/', edge, [
+      ['authorization', `Bearer ${await mintToken(by, { iss: 'https://auth.test', ...claims })}`],
+    ]).slice(0, 3);
+
+  test('which rule its claims lead to', async () => {
+    assert.deepEqual(await lines({ sub: 'bob', groups: ['staff', 'beta'] }), [
+      'token of https://auth.test/bob; its signature is not checked here',
+      '✔ beta',
+      '✖ 1 more below',
+    ]);
+    assert.deepEqual(await lines({ sub: 'alice', groups: 'staff' }), [
+      'token of https://auth.test/alice; its signature is not checked here',
+      '✖ beta: claim groups has to be exactly "beta", is "staff"',
+      '✔ alice',
+    ]);
+  });
+  test('and why it would be refused', async () => {
+    assert.deepEqual(await lines({ exp: 1 }), ['the token is refused: Jwt is expired']);
+    assert.deepEqual(await lines({}, other), ["the token is refused: Jwks doesn't have key to match kid or alg from Jwt"]);
+    assert.deepEqual(linesOf('http://shop:8080/', edge)[0], '✖ beta: claim groups has to be exactly "beta", is missing');
   });
 });

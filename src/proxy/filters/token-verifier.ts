@@ -52,10 +52,9 @@ export class TokenVerifier {
   }
 
   async #verify(parsed: ParsedToken, issuer: TokenIssuer): Promise<TokenProblem | null> {
-    const { text, alg, kid } = parsed;
-    if (issuer.keys.length === 0) return 'Jwks remote fetch is failed';
-    const keys = issuer.keys.filter(key => fits(key, alg, kid));
-    if (keys.length === 0) return "Jwks doesn't have key to match kid or alg from Jwt";
+    const { text, alg } = parsed;
+    const keys = keysFor(parsed, issuer);
+    if (typeof keys === 'string') return keys;
     const { isSignedWith } = await import('./signature.ts');
     for (const key of keys) {
       const ready = await this.#ready(key, alg);
@@ -76,6 +75,13 @@ export class TokenVerifier {
     this.#keys.set(id, ready);
     return ready;
   }
+}
+
+/** Keys of the issuer that may have signed the token. */
+export function keysFor({ alg, kid }: ParsedToken, { keys }: TokenIssuer): TokenIssuer['keys'] | TokenProblem {
+  const fitting = keys.filter(key => fits(key, alg, kid));
+  if (fitting.length > 0) return fitting;
+  return keys.length === 0 ? 'Jwks remote fetch is failed' : "Jwks doesn't have key to match kid or alg from Jwt";
 }
 
 /** Whether a key may have signed with the algorithm: its type decides, never the token. A key without `kid` fits any. */
@@ -100,7 +106,8 @@ function isEdwards(alg: string): boolean {
   return alg === 'EdDSA' || alg === 'Ed25519';
 }
 
-function whatItSays({ subject, audiences, claims }: ParsedToken, { issuer, spaceDelimited }: TokenIssuer): VerifiedToken {
+/** What rules may ask of a token, once it was found good. */
+export function whatItSays({ subject, audiences, claims }: ParsedToken, { issuer, spaceDelimited }: TokenIssuer): VerifiedToken {
   const { azp } = claims;
   return {
     issuer,

@@ -78,15 +78,17 @@ export type ActionExplanation =
 
 /**
  * Says which rule of a running table takes a request and why the others do not. It asks the very conditions and index that requests are found with, and
- * changes nothing: nothing is drawn, no bucket is touched, no fault counts. `token`: what the request's would say, were its signature good.
+ * changes nothing: nothing is drawn, no bucket is touched, no fault counts. `tokenOf` says what the request's token would say, were its
+ * signature good, and may change the head as the listener's filters do.
  * @throws TypeError where the parts do not make a request
  */
 export function explainRoute(
   table: RouteTableRuntime,
   request: ExplainedRequest,
-  token: VerifiedToken | null = null,
+  tokenOf: (head: RequestHead) => VerifiedToken | null = () => null,
 ): RouteExplanation {
   const head = headOf(request);
+  const token = tokenOf(head);
   const path = table.judgedPath(pathOf(head.target));
   const host = table.hostFor(head.authority);
   const taken = table.find(head, path, token);
