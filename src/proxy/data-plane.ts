@@ -34,8 +34,8 @@ export interface Downstream {
   readonly serverName?: string;
   /** Inbound: TLS that the app ends itself, whatever the port speaks otherwise. */
   readonly opaque?: true;
-  /** Inbound: it was made on the host, to a published port. */
-  readonly fromHost?: true;
+  /** Inbound: as what it was let in. `host`: plaintext from the host to a published port. Absent elsewhere. */
+  readonly admitted?: 'mtls' | 'plaintext' | 'host';
 }
 
 /** Why an upstream connection could not be made; becomes a response flag and details. */
@@ -81,12 +81,12 @@ export interface DataPlane {
   clusters(): readonly ClusterReport[];
   /** What the tables of this moment would do with a request; `null` before the first snapshot. @throws TypeError for what is no request */
   explain(request: ExplainRequest): Explanation | null;
-  /** Counters as Prometheus text exposition. */
-  metrics(): string;
   /** Whether a call to the app would be let in; `null` before the first snapshot. */
   judge(call: JudgedCall): Judgement | null;
   /** Who called the app since somebody first asked. */
   calls(): ObservedCalls;
+  /** Counters as Prometheus text exposition. */
+  metrics(): string;
 }
 
 /**

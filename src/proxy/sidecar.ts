@@ -134,7 +134,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   // Of a root that is trusted no more, or from the time before this sidecar's own certificate was of another one.
   peers.onForsaken(peer => dataPlane.forsake(peer));
   const inbound = new InboundAcceptor(
-    { ...shared, overload, refuse: createRefusal('inbound', stats, log, clock) },
+    {
+      ...shared,
+      overload,
+      refuse: createRefusal('inbound', stats, log, clock),
+      closeRefused: isRefused => sessions.closeRefused(isRefused),
+    },
     peers,
     peerTunnels,
     options.hostAddress,

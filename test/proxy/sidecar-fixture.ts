@@ -22,7 +22,7 @@ const loopback = ['127.0.0.1'];
 /** Starts one on free ports. `destination` plays the kernel: where a connection to a port of the sidecar was going. */
 export async function startOnLoopback(
   service: string,
-  ca: TestCa,
+  ca: Pick<TestCa, 'bundlePem'>,
   destination: (socket: Socket, sidecar: Sidecar | null) => Destination | null,
   options: {
     readonly hostAddress?: string;
@@ -33,6 +33,10 @@ export async function startOnLoopback(
     readonly nameservers?: readonly Nameserver[];
     /** @default all free ones */
     readonly ports?: Partial<SidecarPorts>;
+    /** @default 127.0.0.1 */
+    readonly appAddress?: string;
+    /** Ports that the app is said to listen on. @default none */
+    readonly listening?: readonly number[];
   } = {},
 ): Promise<StartedSidecar> {
   const lines: string[] = [];
@@ -57,13 +61,14 @@ export async function startOnLoopback(
     search: [],
     hostAddress: options.hostAddress ?? null,
     originalDestination: socket => destination(socket, sidecar),
-    listeningPorts: async () => new Set(),
+    listeningPorts: async () => new Set(options.listening),
     clock: options.clock ?? systemClock,
     random: createRandom(1),
     log: createLog('sidecar', line => lines.push(line)),
     print: line => lines.push(line),
     onDrained: options.onDrained ?? (() => {}),
     ...(options.hop === undefined ? {} : { hop: options.hop }),
+    ...(options.appAddress === undefined ? {} : { appAddress: options.appAddress }),
   });
   return { sidecar, lines, service };
 }

@@ -2,6 +2,7 @@ import type { RandomSource } from '../../async/random.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { CallRecord } from '../call-record.ts';
+import { callerOf } from '../access/admitted-connections.ts';
 import type { Downstream } from '../data-plane.ts';
 import { type Caller, passFilters, type Verdict } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
@@ -152,7 +153,7 @@ export class InboundRole implements ExchangeRole {
     this.unrouted = requests;
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
-    this.#caller = { principal: peer?.spiffeId ?? null, address: downstream.remoteAddress, scheme: 'http' };
+    this.#caller = { ...callerOf(downstream), scheme: 'http' };
     this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
     this.#isSidecar = peer !== null && accountOf(peer.spiffeId) !== null;
@@ -164,6 +165,10 @@ export class InboundRole implements ExchangeRole {
     const inbound = this.#parts.tables()?.inbound.get(this.#port);
     // What came in as plaintext does not outlive the mode that let it in.
     return inbound !== undefined && !(this.#plaintext && inbound.listener.mtls === 'strict');
+  }
+
+  refused(): boolean {
+    return this.#parts.tables()?.inbound.get(this.#port)?.access?.of(this.#caller).refusesAll === true;
   }
 
   /**

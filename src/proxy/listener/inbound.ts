@@ -5,6 +5,7 @@ import type { Destination } from '../interception/original-destination.ts';
 import type { Overload } from '../overload.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { EarlyUpstream } from '../tcp/early-upstream.ts';
+import type { TcpSessions } from '../tcp/tcp-proxy.ts';
 import type { TlsAcceptor } from '../tls/acceptor.ts';
 import { readClientHello } from '../tls/client-hello.ts';
 import { isMeshHello } from '../tls/mesh-protocols.ts';
@@ -20,9 +21,14 @@ import { tell } from './tell.ts';
 /** A client that connects and sends nothing holds a descriptor; a sidecar's hello follows its connect at once. */
 const firstByteMs = 10_000;
 
+/** Raw connections that the rules would not let in any more end so long after these: what is short may finish, also when a mode changes under load. */
+const endRefusedMs = 5000;
+
 /** What an inbound listener works with. */
 export interface InboundDeps extends ListenerDeps {
   readonly overload: Overload;
+  /** Ends open raw connections. */
+  readonly closeRefused: TcpSessions['closeRefused'];
 }
 
 /** Connections from peers, intercepted on 15006. */
@@ -34,6 +40,7 @@ export class InboundAcceptor {
   /** `null` before the first snapshot. */
   #listeners: ReadonlyMap<number, InboundListener> | null = null;
   #otherPorts: MtlsMode = 'strict';
+  #cancelEnd = (): void => {};
 
   /** `hostAddress`: whose plaintext published ports admit. */
   constructor(deps: InboundDeps, tls: TlsAcceptor, tunnels: TunnelAcceptor, hostAddress: string | null) {
@@ -47,6 +54,13 @@ export class InboundAcceptor {
   apply(snapshot: Snapshot): void {
     this.#listeners = new Map(snapshot.inbound.map(listener => [listener.port, listener]));
     this.#otherPorts = snapshot.mtls ?? 'strict';
+    this.#cancelEnd();
+    this.#cancelEnd = this.#deps.clock.after(endRefusedMs, () => this.#deps.closeRefused(open => this.#refuses(open)));
+  }
+
+  /** Whether plaintext is no longer taken where this connection came in as such. */
+  #refuses({ admitted, localPort }: Downstream): boolean {
+    return admitted === 'plaintext' && (this.#listeners?.get(localPort)?.mtls ?? this.#otherPorts) === 'strict';
   }
 
   /** Takes a connection as it was accepted: nothing read. */
@@ -61,11 +75,14 @@ export class InboundAcceptor {
     if (destination === null) refuse(socket, { reason: 'direct_call' });
     else if (this.#listeners === null) refuse(socket, { reason: 'no_config', port: destination.port });
     else if (listener === undefined) this.#unknownPort(socket, destination);
-    else if (listener.mtls === 'disabled') this.#deps.dataPlane.inbound(plainDownstream(socket, nothingRead, destination));
-    // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
-    else if (listener.published && this.#isHost(socket)) this.#tellApart(socket, listener, { destination, fromHost: true });
-    else if (listener.mtls === 'permissive') this.#tellApart(socket, listener, { destination, fromHost: false });
-    else this.#requireTls(socket, destination);
+    else {
+      // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
+      const admitted = listener.published && this.#isHost(socket) ? 'host' : 'plaintext';
+      const plain = (): Downstream => ({ ...plainDownstream(socket, nothingRead, destination), admitted });
+      if (listener.mtls === 'disabled') this.#deps.dataPlane.inbound(plain());
+      else if (listener.mtls === 'permissive' || admitted === 'host') this.#tellApart(socket, listener, destination, plain());
+      else this.#requireTls(socket, destination);
+    }
   }
 
   /** Ports that the mesh does not know: closed where the pod asks for an identity. */
@@ -77,7 +94,7 @@ export class InboundAcceptor {
     }
     stats.passthrough('InboundPassthroughCluster');
     const upstream = passthroughUpstream('InboundPassthroughCluster', destination, clock);
-    tcpProxy(plainDownstream(socket, nothingRead, destination), upstream);
+    tcpProxy({ ...plainDownstream(socket, nothingRead, destination), admitted: 'plaintext' }, upstream);
   }
 
   /** Only TLS gets past: nothing of what is no TLS reaches anybody. */
@@ -94,26 +111,22 @@ export class InboundAcceptor {
   }
 
   /** TLS of sidecars is ended here; TLS of others is the app's; the rest is plaintext, of which some servers speak first. */
-  #tellApart(
-    socket: Socket,
-    { protocol }: InboundListener,
-    { destination, fromHost }: { readonly destination: Destination; readonly fromHost: boolean },
-  ): void {
-    const { clock, dataPlane } = this.#deps;
-    const downstream = { ...plainDownstream(socket, nothingRead, destination), ...(fromHost ? { fromHost } : {}) };
-    const dial = protocol === 'http' ? undefined : (): TcpUpstream | null => dataPlane.app(downstream);
+  #tellApart(socket: Socket, { protocol, port }: InboundListener, destination: Destination, plain: Downstream): void {
+    const { clock, dataPlane, refuse } = this.#deps;
+    const dial = protocol === 'http' ? undefined : (): TcpUpstream | null => dataPlane.app(plain);
     const told = (speech: Speech | null, to: Downstream, early: EarlyUpstream | null): void => {
-      if (speech === 'tls') dataPlane.inbound({ ...to, opaque: true }, early);
-      else if (speech !== 'mesh') dataPlane.inbound(to, early);
-      else {
+      if (speech === 'mesh') {
         early?.drop();
         // What was read goes to the TLS alone.
         socket.removeAllListeners('data');
         socket.unshift(to.initial);
         this.#secure(socket, destination);
-      }
+      } else if (this.#refuses(to)) {
+        early?.drop();
+        refuse(socket, { reason: 'plaintext', detail: 'mTLS is strict on this port by now', port });
+      } else dataPlane.inbound(speech === 'tls' ? { ...to, opaque: true } : to, early);
     };
-    tell(downstream, clock, speechOf, told, dial);
+    tell(plain, clock, speechOf, told, dial);
   }
 
   #isHost(socket: Socket): boolean {
@@ -130,7 +143,8 @@ export class InboundAcceptor {
       socket,
       (stream, peer, protocol) => {
         // Each stream of a tunnel is judged and served as a connection of its own.
-        const serve = (to: ByteStream): void => dataPlane.inbound(downstreamOf(to, socket, nothingRead, destination, peer));
+        const serve = (to: ByteStream): void =>
+          dataPlane.inbound({ ...downstreamOf(to, socket, nothingRead, destination, peer), admitted: 'mtls' });
         if (protocol === tunnelProtocol) this.#tunnels.accept(stream, serve);
         else serve(stream);
       },

@@ -30,6 +30,11 @@ export class TcpSessions {
     return new Promise(resolve => this.#idle.push(resolve));
   }
 
+  /** Ends those that would not be let in any more. */
+  closeRefused(isRefused: (downstream: Downstream) => boolean): void {
+    for (const session of this.#open) if (isRefused(session.downstream)) session.abort();
+  }
+
   /** Ends what is left. */
   closeAll(): void {
     for (const session of this.#open) session.abort();
@@ -38,6 +43,7 @@ export class TcpSessions {
 
 /** One connection: bytes both ways, a FIN passed on as a FIN, an RST as an RST. Either side may speak first. */
 class TcpSession {
+  readonly downstream: Downstream;
   readonly #downstream: ByteStream;
   readonly #initial: Buffer;
   readonly #plan: TcpUpstream;
@@ -50,6 +56,7 @@ class TcpSession {
   #closedSides = 0;
 
   constructor(downstream: Downstream, plan: TcpUpstream, onOver: () => void) {
+    this.downstream = downstream;
     this.#downstream = downstream.stream;
     this.#initial = downstream.initial;
     this.#plan = plan;
