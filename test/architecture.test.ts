@@ -40,7 +40,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'api',
     'text',
   ],
-  cli: ['api', 'config', 'interop', 'text'],
+  cli: ['api', 'config', 'identity', 'interop', 'text'],
   dashboard: ['api', 'text'],
 };
 

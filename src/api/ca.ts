@@ -7,6 +7,8 @@ export interface CaDocument {
   readonly apiVersion: typeof apiVersion;
   readonly kind: 'Ca';
   readonly trustDomain: string;
+  /** By the daemon's clock. */
+  readonly now: string;
   /** Life of the SVIDs that are issued, ms. */
   readonly svidTtlMs: number;
   /** The active one first. */
@@ -87,9 +89,10 @@ export interface PersonCertificate {
 
 /** It becomes a segment of a SPIFFE ID and the name of files. */
 const personName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const minTtlMs = 60_000;
-/** What browsers and TLS libraries take at most. */
-const maxTtlMs = 398 * 86_400_000;
+/** Shortest life of a person's certificate, ms. */
+export const minPersonTtlMs = 60_000;
+/** Longest life of a person's certificate, ms: what browsers and TLS libraries take at most. */
+export const maxPersonTtlMs = 398 * 86_400_000;
 
 /** Reads the body of a request. @throws MeshError `bad-person` that says what is wrong */
 export function readPersonRequest({ name, csrPem, ttlMs }: Readonly<Record<string, unknown>>): PersonRequest {
@@ -100,7 +103,7 @@ export function readPersonRequest({ name, csrPem, ttlMs }: Readonly<Record<strin
       'letters, digits, dots, dashes and underscores, at most 63',
     );
   if (typeof csrPem !== 'string') throw new MeshError('bad-person', '`csrPem` is missing', 'a PKCS#10 request as PEM');
-  if (typeof ttlMs !== 'number' || !Number.isSafeInteger(ttlMs) || ttlMs < minTtlMs || ttlMs > maxTtlMs)
+  if (typeof ttlMs !== 'number' || !Number.isSafeInteger(ttlMs) || ttlMs < minPersonTtlMs || ttlMs > maxPersonTtlMs)
     throw new MeshError(
       'bad-person',
       `no certificate can live for ${String(ttlMs).slice(0, 40)} ms`,

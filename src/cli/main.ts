@@ -94,7 +94,12 @@ export function build(): Command {
   add('proxy-config <workload> [part]', 'what a sidecar runs: listeners, routes, clusters, endpoints, access, dns, state or all')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/proxy-config.ts')));
-  add('ca', 'print the root certificate of the mesh, for `curl --cacert`').action(does(() => import('./commands/ca.ts')));
+  add('ca [action] [name]', 'the mesh’s CA: root (default) for `curl --cacert`, show, rotate, issue <name>')
+    .option('--status', 'rotate: only tell how far a change of the root is')
+    .option('--ttl <duration>', 'issue: how long it is good; default `30d`')
+    .option('--out <folder>', 'issue: where to; default: here')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/ca.ts')));
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
   add('explain <from> <method> <url>', 'which rule takes a request, why the others do not, and where it would go')
     .option('-H, --header <line>', "a header of the request: 'end-user: jason'", collect)

@@ -27,6 +27,7 @@ export function createCaLink(authority: Authority, plane: ControlPlane, clock: C
       apiVersion,
       kind: 'Ca',
       trustDomain: authority.trustDomain,
+      now: iso(clock.now()),
       svidTtlMs: identities.issuer.ttlMs,
       roots: authority.roots.map(({ role, fingerprint, notBeforeMs, expiresAtMs }) => ({
         role,

@@ -7,6 +7,7 @@ import type { Invocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
 import { age, table } from '../table.ts';
 import { stateOf } from '../workload-text.ts';
+import { lateText } from './ca.ts';
 import { faultTable } from './fault.ts';
 
 /** `mesh status` */
@@ -58,7 +59,16 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
       ['WORKLOAD', 'STATE', 'PROXY', 'ADDRESS'],
       status.workloads.map(each => [each.name, stateOf(each, output), each.proxy?.state ?? '-', each.address ?? '-']),
     ),
+    ...lateSvids(status, output),
     ...(status.faults.length > 0 ? ['', ...faultTable(status.faults)] : []),
     ...(config.diagnostics.length > 0 ? ['', ...config.diagnostics.map(each => each.text)] : []),
   ];
+}
+
+/** Certificates that should have been renewed. */
+function lateSvids(status: StatusDocument, output: Output): readonly string[] {
+  const late = status.workloads.flatMap(({ name, proxy }) =>
+    proxy === null || proxy.svidLate === 0 ? [] : [`certificate of ${name}: ${output.paint('yellow', lateText(proxy.svidLate))}`],
+  );
+  return late.length === 0 ? [] : ['', ...late];
 }
