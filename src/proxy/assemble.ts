@@ -9,6 +9,7 @@ import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../sn
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { AdmittedConnections } from './access/admitted-connections.ts';
 import { CallRecord } from './call-record.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
@@ -19,7 +20,6 @@ import { EgressRole } from './exchange/egress-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
 import { ServedConnections } from './exchange/served-connections.ts';
 import { explain } from './explain.ts';
-import { ruleName } from './filters/access.ts';
 import { Http2Pool } from './http2/http2-pool.ts';
 import { judge } from './judge.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
@@ -28,7 +28,7 @@ import { Overload } from './overload.ts';
 import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
-import { buildTables, type InboundRuntime, outboundKey, type Tables } from './tables.ts';
+import { buildTables, outboundKey, type Tables } from './tables.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
@@ -68,6 +68,7 @@ class RunningDataPlane implements DataPlane {
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
   readonly #egress: Egress;
+  readonly #admitted: AdmittedConnections;
   #rules: RuleParts | null = null;
 
   constructor(deps: DataPlaneDeps) {
@@ -88,6 +89,7 @@ class RunningDataPlane implements DataPlane {
       guard: (client, act) => this.#guard(client, act),
     });
     this.#egress = this.#makeEgress();
+    this.#admitted = new AdmittedConnections(deps.log);
   }
 
   /** What the app calls outside of what the mesh knows. */
@@ -141,7 +143,10 @@ class RunningDataPlane implements DataPlane {
     this.#tables = tables;
     this.#rules = rules;
     applied = true;
+    this.#rules.decisions.keep(rulesOf(snapshot));
     this.#served.drainUnlisted();
+    this.#served.cutRefused();
+    this.#admitted.judgeAnew(port => tables.inbound.get(port)?.access ?? null);
   }
 
   outbound(downstream: Downstream): void {
@@ -225,22 +230,12 @@ class RunningDataPlane implements DataPlane {
 
   app(downstream: Downstream): TcpUpstream | null {
     const runtime = this.#tables?.inbound.get(downstream.localPort);
-    if (this.#tables === null || runtime === undefined || !this.#admits(runtime, downstream)) return null;
-    const edge = destinationEdge(this.#tables.snapshot, downstream.peer);
-    return createTcpUpstream(downstream, runtime.cluster, this.#metrics.connections(edge), this.#tcpParts());
-  }
-
-  /** Whether the rules of the port let a raw connection of this peer through. */
-  #admits({ access }: InboundRuntime, { peer, remoteAddress, localPort, serverName = '' }: Downstream): boolean {
-    if (access === null) return true;
-    const principal = peer?.spiffeId ?? null;
-    const verdict = access.of({ principal, address: remoteAddress, serverName }).connection();
-    verdict.counter.count++;
-    if (!verdict.allowed) {
-      const facts = { reason: 'rbac_access_denied', rule: ruleName(verdict), port: localPort, peer: principal ?? 'plaintext' };
-      this.#deps.log.info('refused a connection', facts);
-    }
-    return verdict.allowed;
+    const { snapshot } = this.#tables ?? {};
+    if (snapshot === undefined || runtime === undefined) return null;
+    return this.#admitted.admit(downstream, runtime.access, () => {
+      const connections = this.#metrics.connections(destinationEdge(snapshot, downstream.peer));
+      return createTcpUpstream(downstream, runtime.cluster, connections, this.#tcpParts());
+    });
   }
 
   forsake(peer: PeerIdentity): void {
@@ -366,4 +361,9 @@ function appCluster(snapshot: Snapshot, { port, cluster, appProtocol }: InboundL
     idleTimeoutMs: appIdleTimeoutMs,
     ...(appProtocol === undefined ? {} : { protocol: appProtocol }),
   };
+}
+
+/** Names of all access rules. */
+function rulesOf({ inbound, gateway }: Snapshot): ReadonlySet<string> {
+  return new Set([...inbound, ...gateway].flatMap(({ access }) => access?.rules.map(({ name }) => name) ?? []));
 }

@@ -89,7 +89,7 @@ describe('a rate limit', () => {
       access: { default: 'deny', rules: [] },
       rateLimits: [limit],
     };
-    assert.equal(inboundFilters(listener, parts).length, 3);
+    assert.equal(inboundFilters(listener, parts).length, 2);
     assert.equal(inboundFilters({ ...listener, access: null }, parts).length, 1);
   });
 });

@@ -12,6 +12,11 @@ export interface AccessVerdict {
   readonly counter: DecisionCounter;
 }
 
+/** The rule as logs name it: their details have no spaces. */
+export function ruleName({ rule }: AccessVerdict): string {
+  return rule === null ? 'none' : rule.name.replaceAll(/\s/g, '_');
+}
+
 /** Where a policy is enforced. */
 export interface JudgedPort {
   readonly port: number;
@@ -99,6 +104,7 @@ class Enforced {
   readonly #otherwise: AccessVerdict;
   /** Of raw TCP. */
   readonly connection: AccessVerdict;
+  readonly refusesAll: boolean;
 
   constructor(holding: readonly CompiledRule[], otherwise: AccessVerdict) {
     const deny = holding.filter(({ rule }) => rule.action === 'deny');
@@ -106,6 +112,7 @@ class Enforced {
     this.#deny = new RuleSet(deny.map(open));
     this.#allow = new RuleSet(allow.map(open));
     this.#otherwise = otherwise;
+    this.refusesAll = deny.some(({ ofRequest }) => ofRequest.length === 0) || (allow.length === 0 && !otherwise.allowed);
     // What raw TCP cannot tell counts against the caller: it never lets through, and is left out of what refuses (it may refuse more).
     this.connection = deny[0]?.verdict ?? allow.find(({ ofRequest }) => ofRequest.length === 0)?.verdict ?? otherwise;
   }
@@ -116,11 +123,12 @@ class Enforced {
 }
 
 /** The rules that are left for one kind of caller. */
-class CallerRules {
+export class CallerRules {
   readonly #enforced: Enforced;
   /** As if dry runs were none; `null`: there are none. */
   readonly #shadow: Enforced | null;
   readonly #audit: RuleSet<AccessVerdict>;
+  readonly #connectionShadows: readonly AccessVerdict[];
   readonly #custom: RuleSet<AccessRule>;
   readonly #customRules: readonly AccessRule[];
   readonly #customDryRuns: RuleSet<AccessRule>;
@@ -149,12 +157,22 @@ class CallerRules {
     this.#custom = new RuleSet(custom.map(openRule));
     this.#customDryRuns = new RuleSet(dryRuns.map(openRule));
     this.#customRules = custom.map(({ rule }) => rule);
-    this.#audit = new RuleSet(holding.filter(({ rule }) => rule.action === 'audit').map(open));
+    const audit = holding.filter(({ rule }) => rule.action === 'audit');
+    this.#audit = new RuleSet(audit.map(open));
+    this.#connectionShadows = [
+      ...audit.map(({ verdict }) => verdict),
+      ...(this.#shadow === null ? [] : [this.#shadow.connection]),
+    ];
   }
 
   /** What deny and allow rules and the default say of a request. Rules `custom` come before: see `customs`. */
   request(request: AccessRequest): AccessVerdict {
     return this.#enforced.request(request);
+  }
+
+  /** Whether there are rules that enforce nothing, but are to be reported. */
+  get marks(): boolean {
+    return this.#shadow !== null || !this.#audit.empty;
   }
 
   /** As `request`, with the rules of dry runs enforced too; `null`: there are no such rules. */
@@ -175,6 +193,16 @@ class CallerRules {
   /** Those that match among the rules `custom` whose authorizer is asked, but not heard. */
   customDryRuns(request: AccessRequest): readonly AccessRule[] {
     return this.#customDryRuns.all(request);
+  }
+
+  /** Whether nothing that this caller could send is let through. */
+  get refusesAll(): boolean {
+    return this.#enforced.refusesAll;
+  }
+
+  /** What raw TCP is marked with: rules `audit`, judged as those that refuse, and what dry runs would have done. */
+  connectionShadows(): readonly AccessVerdict[] {
+    return this.#connectionShadows;
   }
 
   /** Raw TCP: the caller alone is judged. An authorizer is asked about requests only, so a `custom` rule for this caller refuses. */

@@ -18,6 +18,7 @@ export class ExchangeFacts {
     token: null,
     asked: nothing,
     tokenProblem: null,
+    marks: '',
     matched: -1,
     delayMs: 0,
     cut: 'no',
@@ -86,6 +87,7 @@ export class ExchangeFacts {
     decision.requests = null;
     decision.token = null;
     decision.head = '';
+    decision.marks = '';
     decision.matched = -1;
     decision.delayMs = 0;
     decision.cut = 'no';

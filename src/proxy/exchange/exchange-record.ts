@@ -16,7 +16,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
     protocol: facts.method === '' ? '' : facts.protocol,
     status: facts.status,
     flag: facts.flag,
-    details: facts.details,
+    details: decision.marks === '' ? facts.details : `${facts.details}${facts.details === '' ? '' : ';'}${decision.marks}`,
     transportFailure: facts.transportFailure,
     bytesReceived: facts.bytesReceived,
     bytesSent: facts.bytesSent,

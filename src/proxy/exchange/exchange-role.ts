@@ -21,6 +21,8 @@ export interface Decision {
   asked: readonly AskedQuestion[];
   /** What a wait found wrong with the token. */
   tokenProblem: TokenProblem | null;
+  /** What access rules that enforce nothing say of the request, for the access log; empty: nothing. */
+  marks: string;
   /** The rule's answer to `matches`: which of its conditions held; -1 where the rule has none. */
   matched: number;
   /** To wait before anything else happens, also before a local reply, in ms. */
@@ -57,6 +59,8 @@ export interface ExchangeRole {
   readonly atEdge?: boolean;
   /** Whether the rules of this moment still know the listener that the connection came by. */
   listed(): boolean;
+  /** Whether the rules of this moment refuse whatever the client sends. */
+  refused?(): boolean;
   /** Fills in the decision. `null`: the request is forwarded. After a wait it is asked again, with a decision in which only findings about the request are left. */
   decide(head: RequestHead, decision: Decision): Verdict;
 }

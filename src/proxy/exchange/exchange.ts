@@ -205,6 +205,13 @@ export class Exchange {
     } else if (this.#phase === phase.answering || this.#phase === phase.tunnel) this.truncated('stopping');
   }
 
+  /** Rules refuse the client by now: what is no request any more ends, as none will be judged. */
+  cutTunnel(): void {
+    if (this.#phase !== phase.tunnel) return;
+    this.facts.details = localReplies['access-denied'].details;
+    this.truncated('access-denied');
+  }
+
   #takeLeave(frames: WebSocketFrames): void {
     if (frames.takeLeave()) this.client.piece(goingAwayFrame, 0, goingAwayFrame.length);
   }

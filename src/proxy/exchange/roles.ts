@@ -1,8 +1,8 @@
 import type { RandomSource } from '../../async/random.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
-import type { CallRecord } from '../call-record.ts';
 import { callerOf } from '../access/admitted-connections.ts';
+import type { CallRecord } from '../call-record.ts';
 import type { Downstream } from '../data-plane.ts';
 import { type Caller, passFilters, type Verdict } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';

@@ -12,6 +12,8 @@ interface ServedConnection {
   drain(): void;
   /** Ends the exchanges at hand as well as that can be done now. */
   cutOff(): void;
+  /** Ends what was a request, and is one no more. */
+  cutTunnel(): void;
   /** Ends it now. */
   destroy(): void;
 }
@@ -54,6 +56,11 @@ export class ServedConnections {
   /** Lets those finish that come from `peer`: the connection of this very object, with all of its streams. */
   drainPeer(peer: PeerIdentity): void {
     for (const [connection, from] of this.#connections) if (from === peer) connection.drain();
+  }
+
+  /** Ends the tunnels (WebSockets) of those whom the rules of this moment refuse whatever they send. Their next requests are refused one by one. */
+  cutRefused(): void {
+    for (const connection of this.#connections.keys()) if (connection.role.refused?.() === true) connection.cutTunnel();
   }
 
   /** Lets all finish; resolves when `quiet` has and none is left, or a little after `graceMs`. */

@@ -1,4 +1,5 @@
-import type { AccessJudge, AccessVerdict } from '../access/access-judge.ts';
+import { type AccessJudge, type AccessVerdict, type CallerRules, ruleName } from '../access/access-judge.ts';
+import type { AccessRequest } from '../access/access-request.ts';
 import { HeadRequest } from '../access/head-request.ts';
 import { type LocalReply, localReplies } from '../exchange/failure.ts';
 import type { RequestFilter } from './filter.ts';
@@ -11,8 +12,10 @@ export function accessFilter(judge: AccessJudge): RequestFilter {
   const request = new HeadRequest();
   const replies = new Map<AccessVerdict, LocalReply>();
   return (head, caller, decision) => {
-    const verdict = judge.of(caller).request(request.of(head, caller, decision));
+    const rules = judge.of(caller);
+    const verdict = rules.request(request.of(head, caller, decision));
     verdict.counter.count++;
+    if (rules.marks) decision.marks = marksOf(rules, request, verdict);
     if (verdict.allowed) return null;
     let reply = replies.get(verdict);
     if (reply === undefined) {
@@ -23,7 +26,14 @@ export function accessFilter(judge: AccessJudge): RequestFilter {
   };
 }
 
-/** The rule as logs name it: their details have no spaces. */
-export function ruleName({ rule }: AccessVerdict): string {
-  return rule === null ? 'none' : rule.name.replaceAll(/\s/g, '_');
+/** Counts what rules that enforce nothing say. Returns what the access log tells of it: audits, and dry runs that would have decided otherwise. */
+function marksOf(rules: CallerRules, request: AccessRequest, enforced: AccessVerdict): string {
+  const audits = rules.audits(request);
+  for (const { counter } of audits) counter.count++;
+  const shadow = rules.shadow(request);
+  if (shadow !== null) shadow.counter.count++;
+  const marks = audits.map(one => `rbac_audit[${ruleName(one)}]`);
+  if (shadow !== null && shadow.allowed !== enforced.allowed)
+    marks.push(`rbac_dry_run_${shadow.allowed ? 'allowed' : 'denied'}[${ruleName(shadow)}]`);
+  return marks.join(';');
 }

@@ -1,13 +1,10 @@
+import type { AccessCaller } from '../access/access-request.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { Failure, LocalReply } from '../exchange/failure.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
 /** Who sends the requests of one connection. */
-export interface Caller {
-  /** SPIFFE ID from the verified certificate, `null` for plaintext. */
-  readonly principal: string | null;
-  /** IP address. */
-  readonly address: string;
+export interface Caller extends AccessCaller {
   /** How the listener is spoken to, as URLs say it. */
   readonly scheme: 'http' | 'https';
 }

@@ -112,6 +112,11 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
     if (this.#exchange.active) this.#parts.guard(this, () => this.#exchange.cutOff());
   }
 
+  /** @see Exchange.cutTunnel */
+  cutTunnel(): void {
+    if (this.#exchange.active) this.#parts.guard(this, () => this.#exchange.cutTunnel());
+  }
+
   /** Ends the connection now. */
   destroy(): void {
     this.#stream.destroy();

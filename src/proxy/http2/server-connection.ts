@@ -107,6 +107,11 @@ export class ServerConnection extends Http2Connection {
     this.#safely(() => this.#takeNoMore());
   }
 
+  /** @see Exchange.cutTunnel */
+  cutTunnel(): void {
+    this.#each(stream => stream.cutTunnel());
+  }
+
   #each(act: (stream: ServerStream) => void): void {
     for (const stream of [...this.streams.values()]) if (stream instanceof ServerStream) this.#safely(() => act(stream));
   }

@@ -23,6 +23,7 @@ export interface StreamExchange {
   clientGone(): void;
   goAway(): void;
   cutOff(): void;
+  cutTunnel(): void;
 }
 
 /** One request of a client and its answer. Used again by its connection for later requests, with its exchange. */
@@ -141,6 +142,11 @@ export class ServerStream extends Http2Stream implements ExchangeClient {
   /** The sidecar stops now. */
   cutOff(): void {
     if (this.#exchange.active) this.#exchange.cutOff();
+  }
+
+  /** @see Exchange.cutTunnel */
+  cutTunnel(): void {
+    if (this.#exchange.active) this.#exchange.cutTunnel();
   }
 
   abort(code: number = errorCode.internalError): void {

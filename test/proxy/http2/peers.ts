@@ -99,6 +99,7 @@ export class AppExchange implements StreamExchange {
 
   goAway(): void {}
 
+  cutTunnel(): void {}
   cutOff(): void {}
 
   clientGone(): void {
