@@ -5,16 +5,21 @@ import { identityOf } from './identity-of.ts';
 import type { AccessRuleConfig, MeshConfig } from './mesh-config.ts';
 
 /** What of a configuration says who may call whom. */
-export type AccessParts = Pick<MeshConfig, 'access' | 'trustDomain' | 'identity' | 'namespace' | 'services'>;
+export type AccessParts = Pick<MeshConfig, 'access' | 'authorizers' | 'trustDomain' | 'identity' | 'namespace' | 'services'>;
 
 /** The rules that protect a service; `null` when nothing restricts it. */
 export function servicePolicy(config: AccessParts, name: string): AccessPolicy | null {
   const byDefault = config.services.find(service => service.name === name)?.access ?? config.access.default;
   return policy(
     byDefault,
-    config.access.rules.filter(({ to }) => to.length === 0 || to.includes(name)),
+    config.access.rules.filter(rule => (rule.to.length === 0 ? !isAsked(config, name, rule) : rule.to.includes(name))),
     config,
   );
+}
+
+/** A rule for all services asks none of those that are asked themselves: each question would be asked about. */
+function isAsked({ authorizers = [] }: AccessParts, name: string, { action }: AccessRuleConfig): boolean {
+  return action === 'custom' && authorizers.some(({ service }) => service === name);
 }
 
 /** The rules that protect a gateway: only those that name it, as nobody outside has an identity that rules for services could ask for. */

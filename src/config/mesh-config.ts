@@ -3,7 +3,7 @@
  * Made by `resolve` from a `MeshSpec`; read by control (compile), runtime (desired pods), daemon and CLI. Pure data, JSON-serialisable.
  */
 
-import type { AccessCondition, AccessRule, PathNormalization } from '../snapshot/access-policy.ts';
+import type { AccessCondition, AccessRule, ExternalAuthorizer, PathNormalization } from '../snapshot/access-policy.ts';
 import type {
   HeaderEdits,
   NamedMatch,
@@ -42,6 +42,8 @@ export interface MeshConfig {
   readonly access: AccessConfig;
   /** Absent: `strict` where something judges paths. */
   readonly pathNormalization?: PathNormalization;
+  /** Whom rules ask. Sorted by name. Absent: nobody. */
+  readonly authorizers?: readonly AuthorizerConfig[];
   /** In the order of the file. Absent: nobody looks for tokens. */
   readonly tokens?: readonly TokenIssuerConfig[];
   readonly egress: EgressPolicy;
@@ -336,6 +338,12 @@ export interface AccessRuleConfig extends Omit<AccessRule, 'conditions'> {
   /** None of these, nor of those of the condition `not principal`. */
   readonly notFrom: readonly string[];
   readonly conditions: readonly AccessCondition[];
+}
+
+/** A service, in the mesh or outside, that rules ask whether a request may pass. */
+export interface AuthorizerConfig extends Omit<ExternalAuthorizer, 'cluster' | 'host'> {
+  readonly service: string;
+  readonly port: number;
 }
 
 /** Who issues tokens, and who looks for them. */

@@ -53,6 +53,7 @@ const sections: readonly Section[] = [
   { title: '`external.<name>.tls`, long form', steps: [...external, 'properties', 'tls', 'anyOf', 1] },
   { title: '`access[]`', steps: ['properties', 'access', 'anyOf', 0, 'items'] },
   { title: '`access`, with a default', steps: ['properties', 'access', 'anyOf', 1] },
+  { title: '`authorizers.<name>`', steps: ['properties', 'authorizers', 'additionalProperties'] },
   { title: '`tokens[]`', steps: token },
   { title: '`tokens[].from`', steps: [...token, 'properties', 'from'] },
   { title: '`tokens[].from.headers[]`', steps: [...token, 'properties', 'from', 'properties', 'headers', 'items'] },

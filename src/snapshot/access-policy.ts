@@ -83,7 +83,7 @@ export interface ExternalAuthorizer {
   readonly name: string;
   /** Name of a cluster of the snapshot. */
   readonly cluster: string;
-  /** Authority of the question. */
+  /** Authority of the question; the empty string: that of the request which is asked about. */
   readonly host: string;
   /** Put in front of the request's own path; empty: nothing. */
   readonly pathPrefix: string;

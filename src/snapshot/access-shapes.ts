@@ -18,7 +18,7 @@ export const authorizers: Shape<readonly ExternalAuthorizer[]> = list(
   object<ExternalAuthorizer>({
     name,
     cluster: name,
-    host: name,
+    host: anyText,
     pathPrefix: (value, path) => (value === '' ? value : pathText(value, path)),
     timeoutMs: durationMs,
     failOpen: flag,

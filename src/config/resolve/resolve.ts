@@ -7,6 +7,7 @@ import type { ComposeLoad, SourcePort, SourceService } from '../service-source.t
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
 import { checkAccess } from './access-checks.ts';
+import { checkAuthorizers, resolveAuthorizers } from './authorizers.ts';
 import { missingBuildFiles } from './build-files.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
@@ -68,9 +69,15 @@ export function resolve(input: ResolveInput): Resolved {
   const external = withRoutes(spec, outside, destinations, report);
   const gateways = resolveGateways(spec, [...services, ...external], destinations, tlsFiles, report);
   const namespace = namespaceOf(spec);
+  const authorizers = resolveAuthorizers(spec.authorizers ?? {}, destinations, report);
   const access = resolveAccess(
     spec.access,
-    { services: destinations, gateways: gateways.map(({ name }) => name), authorizers: [], namespace },
+    {
+      services: destinations,
+      gateways: gateways.map(({ name }) => name),
+      authorizers: Object.keys(spec.authorizers ?? {}),
+      namespace,
+    },
     report,
   );
   const looked = new Set<string>();
@@ -102,6 +109,7 @@ export function resolve(input: ResolveInput): Resolved {
     mtls: spec.mtls ?? 'strict',
     access,
     ...(spec.pathNormalization === undefined ? {} : { pathNormalization: spec.pathNormalization }),
+    ...(authorizers.length === 0 ? {} : { authorizers }),
     ...(tokens.length === 0 ? {} : { tokens }),
     egress: spec.egress ?? 'allow-any',
     ...(spec.seed === undefined ? {} : { seed: spec.seed }),
@@ -112,6 +120,7 @@ export function resolve(input: ResolveInput): Resolved {
     },
   };
   checkAccess(config, report);
+  checkAuthorizers(config, report);
   return { config, diagnostics: sortDiagnostics(report.diagnostics), files: [...tlsFiles.looked, ...looked] };
 }
 

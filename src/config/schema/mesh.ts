@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { shown } from '../shown.ts';
 import { access } from './access.ts';
+import { authorizer } from './authorizer.ts';
 import { external } from './external.ts';
 import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { gateway } from './gateway.ts';
@@ -79,6 +80,9 @@ export const meshSchema = fields(
       .describe(
         'Who may call whom. A list that allows something refuses everything else; with `{default, rules}` you say what becomes of the rest.',
       ),
+    authorizers: namedMap(authorizer, '`authorizers: {opa: {service: opa, port: 8181}}`')
+      .optional()
+      .describe('Services that access rules ask by HTTP whether a request may pass, by name.'),
     pathNormalization: oneOf(['strict', 'none', 'base', 'merge-slashes', 'decode-and-merge-slashes'])
       .optional()
       .describe(

@@ -11,6 +11,7 @@ import type { Cluster, InboundListener, Snapshot } from '../../snapshot/snapshot
 import type { LiveFault } from '../live-fault.ts';
 import { type Changeover, changeoverKey } from '../mtls-changeover.ts';
 import type { RegisteredWorkload } from '../registry.ts';
+import { compileAuthorizers } from './authorizer.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
@@ -67,6 +68,8 @@ export function compile(input: CompileInput): Compiled {
       workload.kind === 'sidecar' ? sidecarTables(workload.service) : compileGatewayTables(workload, input, clusters);
     const inbound = compileInbound(workload, input);
     if (hashed === null || inbound === null) continue;
+    const policies = [...inbound, ...hashed.tables.gateway].map(({ access }) => access);
+    const { authorizers, keys } = compileAuthorizers(config, policies);
     const own = {
       workload: workload.name,
       service: workload.service,
@@ -79,10 +82,21 @@ export function compile(input: CompileInput): Compiled {
       egress: config.egress,
       accessLog: config.proxy.accessLog,
       ...(config.seed === undefined ? {} : { seed: config.seed }),
+      ...(authorizers.length === 0 ? {} : { authorizers }),
     };
-    snapshots.set(workload.name, { version: contentHash([own, hashed.hash]), ...own, ...hashed.tables });
+    const { tables, hash } = withClusters(hashed, keys.map(clusters));
+    snapshots.set(workload.name, { version: contentHash([own, hash]), ...own, ...tables });
   }
   return { snapshots, addresses };
+}
+
+/** Beside the clusters that routes lead to, those of authorizers. */
+function withClusters(hashed: HashedTables, others: readonly ReturnType<ClusterCache>[]): HashedTables {
+  const { clusters } = hashed.tables;
+  const more = others.filter(({ cluster }) => !clusters.some(({ name }) => name === cluster.name));
+  if (more.length === 0) return hashed;
+  const all = [...clusters, ...more.map(({ cluster }) => cluster)].sort(byName);
+  return { tables: { ...hashed.tables, clusters: all }, hash: contentHash([hashed.hash, more.map(item => item.hash)]) };
 }
 
 /** What one name contributes, with the clusters it uses. */
