@@ -4,7 +4,6 @@ import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { ports as istioPorts } from '../snapshot/ports.ts';
 import type { Log } from '../telemetry/log.ts';
-import { AdminServers } from './admin.ts';
 import { AppProbe, type ListeningPorts } from './app-probe.ts';
 import { createDataPlane } from './assemble.ts';
 import { ControlServer } from './control/control-server.ts';
@@ -22,6 +21,7 @@ import { InboundAcceptor } from './listener/inbound.ts';
 import { OutboundAcceptor } from './listener/outbound.ts';
 import { createRefusal } from './listener/refusal.ts';
 import { Overload } from './overload.ts';
+import { ReadyServer } from './ready-server.ts';
 import { SidecarStats } from './sidecar-stats.ts';
 import { TcpSessions } from './tcp/tcp-proxy.ts';
 import { TlsAcceptor } from './tls/acceptor.ts';
@@ -50,7 +50,7 @@ export interface SidecarOptions {
     readonly outbound: readonly string[];
     readonly inbound: readonly string[];
     readonly gateway: readonly string[];
-    readonly admin: string;
+    readonly ready: string;
     /** Questions are redirected to loopback, of the family that the nameserver has. */
     readonly dns: readonly string[];
     readonly control: string;
@@ -92,7 +92,7 @@ export const podHosts: SidecarOptions['hosts'] = {
   outbound: ['127.0.0.1', '::1'],
   inbound: ['0.0.0.0', '::'],
   gateway: ['0.0.0.0', '::'],
-  admin: '127.0.0.1',
+  ready: '127.0.0.1',
   dns: ['127.0.0.1', '::1'],
   control: '0.0.0.0',
 };
@@ -223,7 +223,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   // Last: everything is ready to be called.
   let draining = false;
-  const admin = new AdminServers({ ready: () => dataPlane.snapshot !== null && !draining, metrics });
+  const readiness = new ReadyServer(() => dataPlane.snapshot !== null && !draining);
   const intercepts = options.kind === 'sidecar';
   const bindings: Binding[] = [];
   const open = async (at: readonly string[], port: number, accept: Parameters<typeof bind>[2]): Promise<number> => {
@@ -240,14 +240,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     probe.stop();
     endpoints.close();
     if (intercepts) dns.close();
-    admin.close();
+    readiness.close();
     control.close();
   };
   const openPorts = async (): Promise<SidecarPorts> => ({
     outbound: intercepts ? await open(hosts.outbound, wanted.outbound, socket => outbound.accept(socket)) : 0,
     inbound: intercepts ? await open(hosts.inbound, wanted.inbound, socket => inbound.accept(socket)) : 0,
     dns: intercepts ? await dns.listen(hosts.dns, wanted.dns) : 0,
-    ...(await admin.listen(hosts.admin, wanted.ready, wanted.metrics)),
+    ready: await readiness.listen(hosts.ready, wanted.ready),
     control: await control.listen(hosts.control, wanted.control),
   });
   const ports = await openPorts().catch((error: unknown) => {

@@ -4,7 +4,6 @@ export const ports = {
   inbound: 15006,
   /** Control channel: TLS, dialled by the daemon through a port published on 127.0.0.1. */
   control: 15012,
-  metrics: 15020,
   ready: 15021,
   dns: 15053,
 } as const;

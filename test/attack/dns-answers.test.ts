@@ -37,7 +37,7 @@ test('a name outside that leads to the sidecar itself gives no endpoint', async 
   );
   const cluster = (port: number) =>
     clusterTo(`to ${port}`, [], { resolution: 'dns', endpoints: [{ workload: 'x', address: 'evil.test', port, tls: 'plain' }] });
-  const snapshot = { ...emptySnapshot, clusters: [cluster(15020), cluster(15012), cluster(443)] };
+  const snapshot = { ...emptySnapshot, clusters: [cluster(15021), cluster(15012), cluster(443)] };
   await endpoints.prepare(snapshot);
   const found = endpoints.fill(snapshot).clusters.map(each => each.endpoints.map(endpoint => endpoint.address));
   endpoints.close();

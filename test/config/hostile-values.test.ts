@@ -24,7 +24,7 @@ const cases: readonly (readonly [story: string, text: string, expected: string])
   ['two dots are no DNS name: every snapshot was refused', '  a..b: {image: b, port: 1}', '4:3 bad-name services.a..b'],
   ['DNS knows no case: the one never got a call', '  Shop: {image: b, port: 1}', '3:3 name-clash services.shop'],
   ['`shop.mesh` is the name of `shop`', '  shop.mesh: {image: b, port: 1}', '4:3 bad-name services.shop.mesh'],
-  ['the sidecar listens there: the app could not', '  b: {image: b, port: 15020}', '4:23 duplicate-port services.b.port'],
+  ['the sidecar listens there: the app could not', '  b: {image: b, port: 15021}', '4:23 duplicate-port services.b.port'],
   [
     'an address of the mesh itself: its listener could be there twice',
     'external: {e: {hosts: [a.com], port: 80, addresses: [240.240.0.1]}}',
@@ -32,7 +32,7 @@ const cases: readonly (readonly [story: string, text: string, expected: string])
   ],
   [
     'loopback is the sidecar beside the caller, at a gateway one with ports that strangers must not reach',
-    'external: {e: {hosts: [a.com], port: 15020, addresses: [127.0.0.1]}}',
+    'external: {e: {hosts: [a.com], port: 15021, addresses: [127.0.0.1]}}',
     '4:57 bad-value external.e.addresses[0]',
   ],
   ['localhost never leaves the pod', 'external: {e: {hosts: [localhost], port: 80}}', '4:16 bad-value external.e.hosts'],

@@ -170,6 +170,11 @@ export class ConformanceMesh implements AsyncDisposable {
     return running.sidecar.ports;
   }
 
+  /** Its sidecar's counters, as the daemon asks for them. */
+  async stats(workload: string): Promise<string> {
+    return String(await this.#running.get(workload)?.daemon.query('stats'));
+  }
+
   async #enter(from: string, address: string, port: number): Promise<Entrance> {
     const host = '127.0.0.1';
     const target = (): number => this.#running.get(`${from}-1`)?.sidecar.ports.outbound ?? 0;
@@ -213,11 +218,11 @@ export class ConformanceMesh implements AsyncDisposable {
         outbound: loopback,
         inbound: loopback,
         gateway: [address],
-        admin: '127.0.0.1',
+        ready: '127.0.0.1',
         dns: loopback,
         control: '127.0.0.1',
       },
-      ports: { outbound: 0, inbound: 0, control: 0, metrics: 0, ready: 0, dns: 0 },
+      ports: { outbound: 0, inbound: 0, control: 0, ready: 0, dns: 0 },
       nameservers: [],
       search: [],
       hostAddress: null,
