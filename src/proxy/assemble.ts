@@ -257,7 +257,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   calls(): ObservedCalls {
-    return this.#roles.calls.read();
+    return this.#roles.calls.read(this.#admitted.open);
   }
 
   explain(request: ExplainRequest): Explanation | null {

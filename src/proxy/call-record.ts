@@ -1,5 +1,6 @@
 import type { Clock } from '../async/clock.ts';
 import type { ObservedCall, ObservedCalls } from '../snapshot/observed-call.ts';
+import type { Downstream } from './data-plane.ts';
 
 /** Kinds of calls that are kept; an app with more of them has ids in its paths that are not told from words. */
 const maxKinds = 5_000;
@@ -27,14 +28,20 @@ export class CallRecord {
     return this.#counts !== null;
   }
 
-  /** All that was noted since the first question. Who asks again within half a minute keeps it going. */
-  read(): ObservedCalls {
+  /**
+   * All that was noted since the first question. Who asks again within half a minute keeps it going. `standing`: raw connections that are open, for the first
+   * question to begin with; that of a database may have been opened long ago, and is used every second.
+   */
+  read(standing: Iterable<Downstream> = []): ObservedCalls {
     this.#stop();
     this.#stop = this.#clock.after(interestMs, () => {
       this.#counts = null;
       this.#more = false;
     });
-    this.#counts ??= new Map();
+    if (this.#counts === null) {
+      this.#counts = new Map();
+      for (const { peer, localPort } of standing) this.connection(peer?.spiffeId ?? null, localPort, true);
+    }
     return { more: this.#more, calls: [...this.#counts.values()].map(({ kind, calls }) => ({ ...kind, calls })) };
   }
 

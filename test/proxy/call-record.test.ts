@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CallRecord, pathTemplate } from '../../src/proxy/call-record.ts';
+import type { Downstream } from '../../src/proxy/data-plane.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 describe('record of calls', () => {
@@ -19,6 +20,14 @@ describe('record of calls', () => {
       { principal: null, port: 80, method: 'GET', path: '/carts/{*}', allowed: false, calls: 1 },
       { principal: null, port: 6379, method: '', path: '', allowed: true, calls: 1 },
     ]);
+  });
+
+  test('raw connections that are open already are there from the first question on, once', () => {
+    const record = new CallRecord(manualClock());
+    const open = { peer: { spiffeId: 'spiffe://a/ns/default/sa/web', certificateHash: '' }, localPort: 6379 } as Downstream;
+    const noted = { principal: 'spiffe://a/ns/default/sa/web', port: 6379, method: '', path: '', allowed: true, calls: 1 };
+    assert.deepEqual(record.read([open]).calls, [noted]);
+    assert.deepEqual(record.read([open]).calls, [noted]);
   });
 
   test('ends when nobody asks any more, and begins empty', () => {

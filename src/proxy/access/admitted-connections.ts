@@ -20,6 +20,11 @@ export class AdmittedConnections {
     this.#log = log;
   }
 
+  /** Those that are open now. */
+  get open(): Iterable<Downstream> {
+    return this.#open.keys();
+  }
+
   /** Judges a connection: `null` where it is refused, else what `dial` makes, watched until it is closed. */
   admit(downstream: Downstream, access: AccessJudge | null, dial: () => TcpUpstream): TcpUpstream | null {
     const caller = callerOf(downstream);
