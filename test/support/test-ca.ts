@@ -6,15 +6,22 @@ const ecdsa = sequence(oid('1.2.840.10045.4.3.2'));
 const rootName = nameOf('test root');
 const usages = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
+/** Of GeneralName (RFC 5280 section 4.2.1.6). */
+const nameTags = { email: 0x81, dns: 0x82, url: 0x86, ip: 0x87, registered: 0x88 } as const;
+
 /** How a leaf of the test CA differs from a proper SVID. */
 export interface LeafOptions {
   readonly notBeforeMs?: number;
   readonly expiresAtMs?: number;
   readonly isCa?: boolean;
-  /** First byte of the key usage bits. @default 0x80, digitalSignature */
-  readonly keyUsage?: number;
+  /** First byte of the key usage bits; `null`: no key usage. @default 0x80, digitalSignature */
+  readonly keyUsage?: number | null;
+  /** @default true */
+  readonly keyUsageCritical?: boolean;
   /** Further names beside the URI. */
-  readonly names?: readonly { readonly type: 'url' | 'dns'; readonly value: string }[];
+  readonly names?: readonly { readonly type: keyof typeof nameTags; readonly value: string }[];
+  /** As if the names stood there twice, in two extensions. @default false */
+  readonly namesTwice?: boolean;
   /** @default none */
   readonly commonName?: string;
   /** @default absent */
@@ -36,8 +43,8 @@ export function newKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 }
 
-function extension(id: string, value: Buffer): Buffer {
-  return sequence(oid(id), der(tag.boolean, Buffer.from([0xff])), der(tag.octetString, value));
+function extension(id: string, value: Buffer, critical = true): Buffer {
+  return sequence(oid(id), ...(critical ? [der(tag.boolean, Buffer.from([0xff]))] : []), der(tag.octetString, value));
 }
 
 function certificate(
@@ -71,17 +78,17 @@ function basicConstraints(isCa: boolean): Buffer {
 }
 
 /** Makes a CA valid from yesterday for ten days. */
-export function createTestCa(now: number): TestCa {
-  const key = newKey();
+export function createTestCa(now: number, key: KeyObject = newKey()): TestCa {
   const usage = extension('2.5.29.15', der(tag.bitString, Buffer.from([1, 0x06])));
   const bundlePem = certificate(createPublicKey(key), key, rootName, rootName, now - dayMs, now + 10 * dayMs, [
     basicConstraints(true),
     usage,
   ]);
   const leaf = (publicKey: KeyObject, spiffeId: string | null, options: LeafOptions): string => {
-    const names = [...(spiffeId === null ? [] : [{ type: 'url', value: spiffeId }]), ...(options.names ?? [])];
-    const altNames = sequence(...names.map(name => der(name.type === 'url' ? 0x86 : 0x82, Buffer.from(name.value, 'latin1'))));
-    const { commonName, signer, extendedKeyUsage = [] } = options;
+    const names = [...(spiffeId === null ? [] : [{ type: 'url' as const, value: spiffeId }]), ...(options.names ?? [])];
+    const altNames = sequence(...names.map(name => der(nameTags[name.type], Buffer.from(name.value, 'latin1'))));
+    const { commonName, signer, extendedKeyUsage = [], keyUsage = 0x80 } = options;
+    const namesExtension = extension('2.5.29.17', altNames);
     return certificate(
       publicKey,
       signer?.key ?? key,
@@ -91,8 +98,11 @@ export function createTestCa(now: number): TestCa {
       options.expiresAtMs ?? now + dayMs,
       [
         basicConstraints(options.isCa ?? false),
-        extension('2.5.29.15', der(tag.bitString, Buffer.from([0, options.keyUsage ?? 0x80]))),
-        ...(names.length > 0 ? [extension('2.5.29.17', altNames)] : []),
+        ...(keyUsage === null
+          ? []
+          : [extension('2.5.29.15', der(tag.bitString, Buffer.from([0, keyUsage])), options.keyUsageCritical ?? true)]),
+        ...(names.length > 0 ? [namesExtension] : []),
+        ...(options.namesTwice === true ? [namesExtension] : []),
         ...(extendedKeyUsage.length > 0
           ? [extension('2.5.29.37', sequence(...extendedKeyUsage.map(usage => oid(usages[usage]))))]
           : []),
