@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { createCsr, createSelfSigned } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
-import { createSvid, renewAtMs } from '../../src/identity/svid.ts';
+import { backdateMs, createSvid, renewAtMs, withRoots } from '../../src/identity/svid.ts';
+import { TrustBundle } from '../../src/identity/trust-bundle.ts';
 import { createTestCa, type LeafOptions, newKey } from '../support/test-ca.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -87,4 +88,45 @@ test('renewal falls into the last tenth before half of the life', () => {
   const life = { sinceMs: 1000, expiresAtMs: 2000 };
   assert.equal(renewAtMs(life, 0), 1490);
   assert.ok(renewAtMs(life, 0.999999) > 1389.9);
+});
+
+test('an SVID is refused when by the clock here it is not valid, and both times are told', () => {
+  const ca = createTestCa(now);
+  const key = newKey();
+  const chain = ca.issue(key, id, { notBeforeMs: now - backdateMs, expiresAtMs: now + 60_000 });
+  createSvid(key, chain, ca.bundlePem, id, now - 60_000);
+  assert.throws(
+    () => createSvid(key, chain, ca.bundlePem, id, now - 25 * 3_600_000),
+    /certificate is valid from 2026-05-31T23:58:30Z, the clock here says 2026-05-30T23:00:00Z/,
+  );
+  assert.throws(
+    () => createSvid(key, chain, ca.bundlePem, id, now + 25 * 3_600_000),
+    /certificate has expired at 2026-06-01T00:01:00Z, the clock here says 2026-06-02T01:00:00Z/,
+  );
+});
+
+test('roots: an SVID knows which one it comes from, and does without all but that', () => {
+  const [mine, other] = [createTestCa(now), createTestCa(now)];
+  const key = newKey();
+  const chain = mine.issue(key, id);
+  const both = createSvid(key, chain, other.bundlePem + mine.bundlePem, id, now);
+  const [root] = new TrustBundle(mine.bundlePem).fingerprints;
+  assert.equal(both.root, root);
+  assert.equal(both.trust.fingerprints.length, 2);
+  const alone = withRoots(both, mine.bundlePem);
+  assert.deepEqual(alone.trust.fingerprints, [root]);
+  assert.equal(alone.sinceMs, both.sinceMs);
+  assert.throws(() => withRoots(both, other.bundlePem), /none of the roots/);
+  assert.throws(() => createSvid(key, chain, other.bundlePem, id, now), /none of the roots/);
+  for (const bad of ['', 'nonsense', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'])
+    assert.throws(() => new TrustBundle(bad), /not PEM/);
+});
+
+test('extended key usage names both servers and clients, where it is there', () => {
+  const ca = createTestCa(now);
+  const read = (extendedKeyUsage: LeafOptions['extendedKeyUsage'] & {}) =>
+    readLeaf(new X509Certificate(ca.issue(newKey(), id, { extendedKeyUsage })).raw);
+  assert.equal(read(['serverAuth', 'clientAuth']).spiffeId, id);
+  assert.throws(() => read(['serverAuth']), /both servers and clients/);
+  assert.throws(() => read(['clientAuth']), /both servers and clients/);
 });

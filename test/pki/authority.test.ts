@@ -219,3 +219,78 @@ test('a server certificate: names and addresses, for servers only, under the roo
   assert.equal(leaf.ca, false);
   assert.ok(!(leaf.subjectAltName ?? '').includes('spiffe'));
 });
+
+test('a change of the root: three steps, each on disk before it counts, and resumed by who opens it then', async () => {
+  const directory = fresh();
+  const file = join(directory, `${trustDomain}.pem`);
+  const roles = (authority: Authority): string[] => authority.roots.map(root => root.role);
+  const first = await open(directory);
+  const old = first.active.fingerprint;
+  await first.prepare();
+  await first.prepare();
+  assert.deepEqual(roles(first), ['active', 'next']);
+  const second = await open(directory);
+  assert.equal(second.phase, 'prepared');
+  assert.equal(second.active.fingerprint, old);
+  assert.equal(second.bundlePem.match(/BEGIN CERTIFICATE/g)?.length, 2);
+  assert.doesNotMatch(second.bundlePem, /PRIVATE|active|next/);
+
+  await second.activate();
+  const third = await open(directory);
+  assert.deepEqual(roles(third), ['active', 'retiring']);
+  assert.notEqual(third.active.fingerprint, old);
+  assert.equal(third.anchor.fingerprint, old, 'pods were made with it');
+  const key = newKey();
+  const id = serviceId(trustDomain, 'default', 'a');
+  const issued = await third.issue(createCsr(key, id), id);
+  assert.equal(issued.root, third.active.fingerprint);
+  assert.ok(new X509Certificate(issued.chainPem).verify(new X509Certificate(third.active.pem).publicKey));
+
+  await third.retire();
+  const fourth = await open(directory);
+  assert.deepEqual(roles(fourth), ['active', 'retired']);
+  assert.equal(fourth.bundlePem, fourth.active.pem);
+  assert.equal((await fourth.issueDaemon(60_000, fourth.anchor)).root, old);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  await fourth.forgetRetired();
+  assert.deepEqual(roles(await open(directory)), ['active']);
+  assert.equal((await open(directory)).anchor.fingerprint, fourth.active.fingerprint);
+  assert.deepEqual(await readdir(directory), [`${trustDomain}.pem`], 'nothing is left beside it');
+});
+
+test('steps out of turn do nothing', async () => {
+  const authority = await open(fresh());
+  const before = authority.active.fingerprint;
+  await authority.activate();
+  await authority.retire();
+  await authority.forgetRetired();
+  assert.equal(authority.phase, 'stable');
+  assert.equal(authority.active.fingerprint, before);
+});
+
+test('roots that do not go together are damage', async () => {
+  const directory = fresh();
+  await open(directory);
+  const file = join(directory, `${trustDomain}.pem`);
+  const good = await readFile(file, 'utf8');
+  const next = good.replace('active', 'next');
+  for (const damage of [
+    next,
+    good + good,
+    `${good}${next}${good.replace('active', 'retiring')}`,
+    `${good}${next}${next}`,
+    `${good}x`,
+  ]) {
+    await writeFile(file, damage);
+    await assert.rejects(open(directory), refused('state', file));
+  }
+  await writeFile(file, good.replace('active\n', ''));
+  assert.equal((await open(directory)).active.role, 'active', 'the first files had no roles');
+});
+
+test('roots of one trust domain have different names', async () => {
+  const authority = await open(fresh());
+  await authority.prepare();
+  const [first, second] = authority.roots.map(root => new X509Certificate(root.pem).subject);
+  assert.notEqual(first, second);
+});
