@@ -1,5 +1,5 @@
 /** Prometheus text exposition format 0.0.4. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
-import { durationBounds, type Histogram } from './histogram.ts';
+import { bucketBounds, type Histogram } from './histogram.ts';
 
 /** A value with its labels, as `labels` makes them. */
 export type Sample = readonly [labels: string, value: number];
@@ -38,7 +38,7 @@ export function histogramText(
     let total = 0;
     histogram.buckets.forEach((count, i) => {
       total += count;
-      text += `${name}_bucket{${set},le="${durationBounds[i] ?? '+Inf'}"} ${total}\n`;
+      text += `${name}_bucket{${set},le="${bucketBounds[i] ?? '+Inf'}"} ${total}\n`;
     });
     text += `${name}_sum{${set}} ${histogram.sum}\n${name}_count{${set}} ${total}\n`;
   }

@@ -20,19 +20,36 @@ export interface Edge {
   readonly security: 'mutual_tls' | 'none' | 'unknown';
 }
 
+/** What is counted of a finished request. */
+export interface RequestFacts {
+  /** 0 where no answer was sent. */
+  readonly status: number;
+  readonly flag: ResponseFlag;
+  /** The empty string where a gRPC call has none, `null` for other requests. */
+  readonly grpcStatus: string | null;
+  /** Of the request's body. */
+  readonly bytesReceived: number;
+  /** Of the answer's body. */
+  readonly bytesSent: number;
+}
+
 /** Requests of one edge with one outcome. Counting is two additions; callers keep the object. */
 class RequestSeries {
   readonly labels: string;
   readonly durations: Histogram = new Histogram();
+  readonly received: Histogram = new Histogram();
+  readonly sent: Histogram = new Histogram();
   requests = 0;
 
   constructor(set: string) {
     this.labels = set;
   }
 
-  count(durationMs: number): void {
+  count(durationMs: number, received: number, sent: number): void {
     this.requests++;
     this.durations.record(durationMs);
+    this.received.record(received);
+    this.sent.record(sent);
   }
 }
 
@@ -46,10 +63,10 @@ export class EdgeRequests {
     this.#edge = edgeLabels(edge);
   }
 
-  /** Counts one request. `status` is 0 where no answer was sent. `grpcStatus`: the empty string where a gRPC call has none, `null` for other requests. */
-  count(status: number, flag: ResponseFlag, durationMs: number, grpcStatus: string | null = null): void {
+  /** Counts one request. */
+  count({ status, flag, grpcStatus, bytesReceived, bytesSent }: RequestFacts, durationMs: number): void {
     const plain = flag === '-' && grpcStatus === null ? this.#plain[status] : undefined;
-    (plain ?? this.#make(status, flag, grpcStatus)).count(durationMs);
+    (plain ?? this.#make(status, flag, grpcStatus)).count(durationMs, bytesReceived, bytesSent);
   }
 
   *series(): Iterable<RequestSeries> {
@@ -132,6 +149,16 @@ export class MeshMetrics {
         'Duration of HTTP requests in ms.',
         series.map(s => [s.labels, s.durations]),
       ),
+      histogramText(
+        'istio_request_bytes',
+        'Bytes of the bodies of HTTP requests.',
+        series.map(s => [s.labels, s.received]),
+      ),
+      histogramText(
+        'istio_response_bytes',
+        'Bytes of the bodies of HTTP answers.',
+        series.map(s => [s.labels, s.sent]),
+      ),
       counterText(
         'istio_tcp_connections_opened_total',
         'TCP connections opened.',
@@ -183,6 +210,8 @@ function edgeLabels(edge: Edge): string {
     source_app: edge.sourceApp,
     source_version: edge.sourceVersion,
     source_principal: edge.sourcePrincipal,
+    source_canonical_service: edge.sourceApp,
+    source_canonical_revision: edge.sourceVersion,
     destination_workload: edge.destinationWorkload,
     destination_workload_namespace: edge.destinationNamespace,
     destination_app: edge.destinationService,
@@ -190,6 +219,8 @@ function edgeLabels(edge: Edge): string {
     destination_service_name: edge.destinationService,
     destination_service_namespace: edge.destinationNamespace,
     destination_version: edge.destinationVersion,
+    destination_canonical_service: edge.destinationService,
+    destination_canonical_revision: edge.destinationVersion,
     destination_principal: edge.destinationPrincipal,
     connection_security_policy: edge.security,
   });

@@ -24,13 +24,15 @@ const edge: Edge = {
   security: 'unknown',
 };
 
+const answered = { status: 200, flag: '-', grpcStatus: null, bytesReceived: 0, bytesSent: 0 } as const;
+
 describe('metrics', () => {
   test('count per outcome and are exposed with Istio’s names', () => {
     const metrics = new MeshMetrics();
     const requests = metrics.requests(edge);
-    requests.count(200, '-', 0.4);
-    requests.count(200, '-', 7);
-    requests.count(503, 'UF', 1);
+    requests.count(answered, 0.4);
+    requests.count({ ...answered, bytesReceived: 700, bytesSent: 3_000 }, 7);
+    requests.count({ ...answered, status: 503, flag: 'UF' }, 1);
     const tcp = metrics.connections(edge);
     tcp.opened++;
     tcp.close(10, 20);
@@ -44,13 +46,17 @@ describe('metrics', () => {
     assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="0.5"\} 1$/m);
     assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="10"\} 2$/m);
     assert.match(text, /^istio_request_duration_milliseconds_bucket\{.*response_code="200".*le="\+Inf"\} 2$/m);
+    assert.match(text, /^istio_request_bytes_bucket\{.*response_code="200".*le="500"\} 1$/m);
+    assert.match(text, /^istio_request_bytes_sum\{.*response_code="200".*\} 700$/m);
+    assert.match(text, /^istio_response_bytes_bucket\{.*response_code="200".*le="5000"\} 2$/m);
+    assert.match(text, /source_canonical_service="storefront".*destination_canonical_revision="v1"/);
     assert.match(text, /^istio_tcp_received_bytes_total\{.*request_protocol="tcp"\} 10$/m);
     assert.match(text, /^istio_tcp_sent_bytes_total\{.*\} 20$/m);
   });
 
   test('the number of edges is bounded', () => {
     const metrics = new MeshMetrics();
-    for (let i = 0; i < 10_000; i++) metrics.requests({ ...edge, sourcePrincipal: `spiffe://a/${i}` }).count(200, '-', 1);
+    for (let i = 0; i < 10_000; i++) metrics.requests({ ...edge, sourcePrincipal: `spiffe://a/${i}` }).count(answered, 1);
     const lines = metrics.text().match(/^istio_requests_total/gm) ?? [];
     assert.ok(lines.length < 5000);
   });

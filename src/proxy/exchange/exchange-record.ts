@@ -7,7 +7,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   const { decision, endpoint } = facts;
   const durationMs = parts.clock.monotonic() - facts.startedAt;
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;
-  requests.count(facts.status, facts.flag, durationMs, facts.grpcStatus);
+  requests.count(facts, durationMs);
   if (!parts.logsAccess()) return;
   parts.access({
     startMs: parts.clock.now() - durationMs,
