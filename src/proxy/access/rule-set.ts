@@ -76,6 +76,10 @@ class FactIndex<T> {
   readonly #exact = new Map<string, Entry<T>[]>();
   readonly #prefixes = new PrefixTrie<Entry<T>[]>();
   #hasPrefixes = false;
+  /** Prefixes that end with a slash: one look for each folder, however many there are. */
+  readonly #folders = new Map<string, Entry<T>[]>();
+  /** By number of slashes but one, whether there is such a prefix. */
+  readonly #depths: boolean[] = [];
   readonly #suffixes = new Map<string, Entry<T>[]>();
   /** Lengths of suffixes. */
   readonly #lengths: number[] = [];
@@ -98,7 +102,13 @@ class FactIndex<T> {
         push(this.#suffixes, text, entry);
         if (!this.#lengths.includes(text.length)) this.#lengths.push(text.length);
         break;
-      default:
+      case 'prefix':
+      case 'template':
+        if (text.endsWith('/')) {
+          push(this.#folders, text, entry);
+          this.#depths[text.split('/').length - 2] = true;
+          break;
+        }
         this.#prefixes.at(text, () => []).push(entry);
         this.#hasPrefixes = true;
     }
@@ -115,30 +125,39 @@ class FactIndex<T> {
 
   #firstOf(value: string, request: AccessRequest, before: Entry<T> | null): Entry<T> | null {
     let best = before;
-    const exact = this.#exact.get(value);
-    if (exact !== undefined) best = firstOf(exact, request, best);
-    if (this.#hasPrefixes) {
-      const count = this.#prefixes.find(value, this.#found);
-      for (let i = 0; i < count; i++) best = firstOf(this.#found[i] ?? [], request, best);
-    }
-    for (const length of this.#lengths) {
-      const some = length > value.length ? undefined : this.#suffixes.get(value.substring(value.length - length));
-      if (some !== undefined) best = firstOf(some, request, best);
-    }
-    return value === '' ? best : firstOf(this.#present, request, best);
+    const count = this.#collect(value);
+    for (let i = 0; i < count; i++) best = firstOf(this.#found[i] ?? [], request, best);
+    return best;
   }
 
   /** Shows all lists in which an entry could match. */
   visit(request: AccessRequest, take: (entries: readonly Entry<T>[]) => void): void {
     const values = this.#read(request);
     for (const value of typeof values === 'string' ? [values] : values.length === 0 ? [''] : values) {
-      take(this.#exact.get(value) ?? []);
-      const count = this.#hasPrefixes ? this.#prefixes.find(value, this.#found) : 0;
+      const count = this.#collect(value);
       for (let i = 0; i < count; i++) take(this.#found[i] ?? []);
-      for (const length of this.#lengths)
-        if (length <= value.length) take(this.#suffixes.get(value.substring(value.length - length)) ?? []);
-      if (value !== '') take(this.#present);
     }
+  }
+
+  /** Puts the lists of entries whose condition on this value holds into `#found`. Returns their number. */
+  #collect(value: string): number {
+    const found = this.#found;
+    let count = this.#hasPrefixes ? this.#prefixes.find(value, found) : 0;
+    const exact = this.#exact.get(value);
+    if (exact !== undefined) found[count++] = exact;
+    let slash = -1;
+    for (let depth = 0; depth < this.#depths.length; depth++) {
+      slash = value.indexOf('/', slash + 1);
+      if (slash < 0) break;
+      const some = this.#depths[depth] === true ? this.#folders.get(value.substring(0, slash + 1)) : undefined;
+      if (some !== undefined) found[count++] = some;
+    }
+    for (const length of this.#lengths) {
+      const some = length > value.length ? undefined : this.#suffixes.get(value.substring(value.length - length));
+      if (some !== undefined) found[count++] = some;
+    }
+    if (value !== '' && this.#present.length > 0) found[count++] = this.#present;
+    return count;
   }
 }
 

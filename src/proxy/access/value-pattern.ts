@@ -1,4 +1,3 @@
-import { compilePattern } from '../../pattern/pattern.ts';
 import type { AccessFact } from '../../snapshot/access-policy.ts';
 
 /** A value of a condition, taken apart. `template`: of paths, with `{*}` and `{**}`; `text` is what stands before the first of them. */
@@ -28,11 +27,20 @@ export function compileValue(fact: AccessFact, written: string): ValuePattern {
   return { kind: 'exact', text: value, test: found => found === value };
 }
 
+/** `{**}` is the last operator, so that walking the path once is enough. @see `accessPath` of the configuration */
 function template(value: string): ValuePattern {
-  const source = value
-    .split(/(\{\*{1,2}\})/)
-    .map(part => (part === '{*}' ? '[^/]+' : part === '{**}' ? '.*' : part.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')))
-    .join('');
-  const pattern = compilePattern(source);
-  return { kind: 'template', text: value.slice(0, value.search(/\{\*/)), test: found => pattern.test(found) };
+  const [front = '', tail] = value.split('{**}');
+  const [start = '', ...pieces] = front.split('{*}');
+  const test = (path: string): boolean => {
+    if (!path.startsWith(start)) return false;
+    let at = start.length;
+    for (const piece of pieces) {
+      const slash = path.indexOf('/', at);
+      const end = slash < 0 ? path.length : slash;
+      if (end === at || !path.startsWith(piece, end)) return false;
+      at = end + piece.length;
+    }
+    return tail === undefined ? at === path.length : path.length - at >= tail.length && path.endsWith(tail);
+  };
+  return { kind: 'template', text: start, test };
 }
