@@ -13,13 +13,12 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
 import type { IssuerKeys } from './compile/token.ts';
-import type { IssuerKeys } from './compile/token.ts';
 import { ControlError } from './control-error.ts';
 import { Facts } from './facts.ts';
 import { GatewayCertificates } from './gateway-certificates.ts';
 import { Identities, type IdentityEvent } from './identities.ts';
-import { MtlsChangeover } from './mtls-changeover.ts';
 import type { LiveFault } from './live-fault.ts';
+import { MtlsChangeover } from './mtls-changeover.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
 import { type PodView, type RegisteredWorkload, Registry } from './registry.ts';
@@ -60,8 +59,8 @@ const queryTimeoutMs = 5000;
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #registry: Registry;
-  readonly #changeover: MtlsChangeover;
   readonly #publisher: Publisher;
+  readonly #changeover: MtlsChangeover;
   readonly #identities: Identities;
   readonly #certificates: GatewayCertificates;
   readonly #links = new Map<string, SidecarLink>();
@@ -69,7 +68,6 @@ export class ControlPlane {
   readonly #facts = new Facts();
   #config: MeshConfig | null = null;
   #faults: readonly LiveFault[] = [];
-  #issuerKeys: IssuerKeys = new Map();
   #issuerKeys: IssuerKeys = new Map();
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
@@ -105,12 +103,12 @@ export class ControlPlane {
       compile: () => this.#compile(),
       send: (workload, snapshot) => this.#send(workload, snapshot),
       onPublished: workloads => this.#emit({ kind: 'published', workloads }),
+      onSettled: settlement => this.#emit({ kind: 'settled', ...settlement }),
+    });
     this.#changeover = new MtlsChangeover({
       clock,
       publish: () => this.#publisher.request(),
       settled: signal => this.#publisher.settled(signal),
-    });
-      onSettled: settlement => this.#emit({ kind: 'settled', ...settlement }),
     });
     this.#registry = new Registry(() => {
       this.#publisher.request();
@@ -134,9 +132,9 @@ export class ControlPlane {
     return () => this.#listeners.delete(listener);
   }
 
-    this.#changeover.begin(this.#config, config);
   /** Another configuration is in effect. */
   setConfig(config: MeshConfig): void {
+    this.#changeover.begin(this.#config, config);
     this.#config = config;
     this.#identities.setTtl(this.#options.svidTtlMs ?? config.identity.ttlMs);
     this.#certificates.update(config);
@@ -147,12 +145,6 @@ export class ControlPlane {
   /** The faults put on the running mesh, instead of those before. */
   setLiveFaults(faults: readonly LiveFault[]): void {
     this.#faults = faults;
-    this.#publisher.request();
-  }
-
-  /** The public keys of issuers of tokens, by URL, instead of those before. */
-  setIssuerKeys(keys: IssuerKeys): void {
-    this.#issuerKeys = keys;
     this.#publisher.request();
   }
 
@@ -273,7 +265,6 @@ export class ControlPlane {
   }
 
   /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */
-    this.#changeover.close();
   drain(workload: string, graceMs: number): void {
     if (!this.#link(workload).send({ kind: 'drain', graceMs }))
       throw new ControlError('not-connected', `${workload} is not connected`);
@@ -282,6 +273,7 @@ export class ControlPlane {
   /** Ends all channels; the sidecars go on with what they have. */
   close(): void {
     this.#closed = true;
+    this.#changeover.close();
     this.#publisher.close();
     this.#certificates.close();
     this.#identities.close();
