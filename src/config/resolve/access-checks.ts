@@ -30,8 +30,9 @@ export function checkAccess(config: CheckedConfig, report: Report): void {
     checkContradictions(rule, at, report);
     checkCallers(rule, targets, at, config, report);
   }
-  // Rules that were not understood let nobody in; that is no news.
-  if (report.diagnostics.some(({ severity, path }) => severity === 'error' && /^access\b/.test(path))) return;
+  // Rules that were not understood let nobody in, and who denies everything was told; that is no news.
+  if (report.diagnostics.some(one => one.code === 'denies-all' || (one.severity === 'error' && /^access\b/.test(one.path))))
+    return;
   checkGateways(config, report);
   checkPublished(config, report);
 }
@@ -52,7 +53,10 @@ const ofConnection: ReadonlySet<AccessFact> = new Set<AccessFact>([
 function checkProtocol(rule: AccessRuleConfig, targets: readonly ServiceConfig[], at: YamlPath, report: Report): void {
   for (const service of targets.filter(speaksOnlyTcp)) {
     for (const field of new Set(rule.conditions.filter(({ on }) => !ofConnection.has(on)).map(fieldOf))) {
-      const message = `\`${field}\` never matches: \`${service.name}\` speaks tcp`;
+      const message =
+        rule.action === 'allow'
+          ? `\`${field}\` never matches: \`${service.name}\` speaks tcp`
+          : `\`${field}\` is not looked at: \`${service.name}\` speaks tcp, where the rule is wider`;
       const hint = `remove \`${field}\`, or write \`protocol: http\` for \`${service.name}\``;
       report.error([...at, field], { code: 'http-on-tcp', message, hint });
     }
@@ -165,10 +169,11 @@ function checkGateways(config: CheckedConfig, report: Report): void {
     for (const [index, route] of gateway.routes.entries()) {
       for (const service of new Set(destinationsOf(route).map(target => target.service))) {
         if (!config.services.some(({ name }) => name === service)) continue;
-        const why = refusal(servicePolicy(config, service), identityOf(config, gateway.name));
-        if (why === null) continue;
-        const message = `\`${service}\` refuses calls from gateway \`${gateway.name}\`: ${why}`;
-        const hint = `add \`{from: ${gateway.name}, to: ${service}}\` to \`access\`, or remove the rule that leads there`;
+        const refused = refusal(servicePolicy(config, service), identityOf(config, gateway.name));
+        if (refused === null) continue;
+        const message = `\`${service}\` refuses calls from gateway \`${gateway.name}\`: ${refused.why}`;
+        const add = `add \`{from: ${gateway.name}, to: ${service}}\` to \`access\``;
+        const hint = `${refused.rule === null ? add : `add \`notFrom: ${gateway.name}\` to it`}, or remove the route that leads there`;
         report.warning(['gateways', gateway.name, 'routes', index], { code: 'gateway-refused', message, hint });
       }
     }
@@ -179,10 +184,11 @@ function checkGateways(config: CheckedConfig, report: Report): void {
 function checkPublished(config: CheckedConfig, report: Report): void {
   for (const service of config.services) {
     const published = service.versions.flatMap(({ container }) => container.publish).find(({ protocol }) => protocol === 'tcp');
-    const why = published === undefined ? null : refusal(servicePolicy(config, service.name), null);
-    if (published === undefined || why === null) continue;
-    const message = `\`${service.name}\` publishes port ${published.containerPort}, but refuses calls from this machine: ${why}`;
-    const hint = `they have no identity; put a gateway in front, or allow them: \`{notFrom: "*", to: ${service.name}}\``;
+    const refused = published === undefined ? null : refusal(servicePolicy(config, service.name), null);
+    if (published === undefined || refused === null) continue;
+    const message = `\`${service.name}\` publishes port ${published.containerPort}, but refuses calls from this machine: ${refused.why}`;
+    const allow = `allow them, \`{notFrom: "*", to: ${service.name}}\``;
+    const hint = `they have no identity; put a gateway in front, or ${refused.rule === null ? allow : 'add `from: "*"` to it'}`;
     const path = ['services', service.name];
     report.warning(report.has(path) ? path : ['access'], { code: 'published-refused', key: true, message, hint });
   }

@@ -22,15 +22,22 @@ export function callerFacts(identity: string | null): CallerFacts {
   };
 }
 
+/** Why somebody is refused, and the rule that says so; `null`: because no rule allows it. */
+interface Refusal {
+  readonly why: string;
+  readonly rule: string | null;
+}
+
 /** Why whatever this caller sends is refused; `null`: some of it may pass. */
-export function refusal(policy: AccessPolicy | null, identity: string | null): string | null {
+export function refusal(policy: AccessPolicy | null, identity: string | null): Refusal | null {
   const rules = policy?.rules.filter(rule => rule.dryRun !== true) ?? [];
   const facts = callerFacts(identity);
   const denies = rules.find(rule => rule.action === 'deny' && rule.conditions.every(one => truth(one, facts) === true));
-  if (denies !== undefined) return `rule \`${denies.name}\` denies them`;
+  if (denies !== undefined) return { why: `rule \`${denies.name}\` denies them`, rule: denies.name };
+  const unnamed: Refusal = { why: 'no access rule allows them', rule: null };
   const allows = rules.filter(rule => rule.action === 'allow');
-  if (allows.length === 0) return policy?.default === 'deny' ? 'no access rule allows them' : null;
-  return allows.some(rule => mayMatch(rule, facts)) ? null : 'no access rule allows them';
+  if (allows.length === 0) return policy?.default === 'deny' ? unnamed : null;
+  return allows.some(rule => mayMatch(rule, facts)) ? null : unnamed;
 }
 
 function mayMatch({ conditions }: AccessRule, facts: CallerFacts): boolean {

@@ -117,8 +117,13 @@ function conditionsOf(rule: AccessRuleSpec, at: YamlPath, names: AccessNames, re
       add('header', values, not, [name.toLowerCase()]);
     }
   });
-  both('query', (query, not) => {
-    for (const [name, values] of byName(query)) add('query', values, not, [name]);
+  both('query', (query, not, part) => {
+    for (const [name, values] of byName(query)) {
+      if (name === '') {
+        const finding = { code: 'bad-name', key: true, message: 'a parameter without name', hint: 'write its name: `debug`' };
+        report.error([...at, part, name], finding);
+      } else add('query', values, not, [name]);
+    }
   });
   both('claims', (claims, not, part) => {
     for (const [name, values] of byName(claims)) {

@@ -188,6 +188,7 @@ function build(
     ports,
     ...(ports.length > 0 || protocol === undefined ? {} : { protocol }),
     versions,
+    ...(spec?.access === undefined ? {} : { access: spec.access }),
     ...resolveMtls(spec?.mtls, mesh.mtls ?? 'strict', ['services', name], report),
     ...policyOf(spec ?? {}),
     ...(spec?.upstreamProtocol === undefined && isHttp2(spec?.protocol) ? { upstreamProtocol: 'http2' as const } : {}),
