@@ -135,7 +135,7 @@ function warnOfRefusal(
   const asking = to.length > 0 ? to : config.services.map(one => one.name).filter(one => !isAuthorizer(config, one));
   const refused = asking.filter(one => one !== service && refusal(policy, identityOf(config, one)) !== null);
   if (refused.length === 0) return;
-  const message = `\`${service}\` refuses to be asked by ${refused.map(one => `\`${one}\``).join(', ')}: ${refusal(policy, identityOf(config, refused[0] ?? ''))}`;
+  const message = `\`${service}\` refuses to be asked by ${refused.map(one => `\`${one}\``).join(', ')}: ${refusal(policy, identityOf(config, refused[0] ?? ''))?.why}`;
   const hint = `add \`{from: ${refused.length === 1 ? refused[0] : `[${refused.join(', ')}]`}, to: ${service}}\` to \`access\``;
   report.warning([...at, 'authorizer'], {
     code: 'authorizer-refused',
