@@ -162,6 +162,38 @@ test('issue: key and certificate for a person, private, and never over what is t
   assert.equal(await readFile(join(dir, 'keys', 'alice.key'), 'utf8'), key);
 });
 
+test('status names certificates that should have been renewed', async () => {
+  const proxy = { state: 'DISCONNECTED', connected: false, acked: null, sent: null, reason: '', listening: [] };
+  const workload = {
+    service: 'a',
+    version: '',
+    kind: 'service',
+    replica: 1,
+    address: null,
+    app: null,
+    sidecar: null,
+    pause: null,
+    ports: [],
+  };
+  const status = {
+    project: 'shop',
+    trustDomain: 'shop.local',
+    daemon: { pid: 1, uptimeMs: 0, phase: 'running', reason: '', adminUrl: null },
+    engine: { state: 'connected', reason: '' },
+    config: { file: 'mesh.yaml', version: 'abc', lastReload: null, diagnostics: [] },
+    workloads: [
+      { ...workload, name: 'a-1', proxy: { ...proxy, svidExpiresAtMs: 1, svidLate: 0.5 } },
+      { ...workload, name: 'a-2', proxy: { ...proxy, svidExpiresAtMs: 1, svidLate: 1 } },
+      { ...workload, name: 'a-3', proxy: { ...proxy, svidExpiresAtMs: 1, svidLate: 0 } },
+    ],
+    gateways: [],
+    faults: [],
+  } as unknown as StatusDocument;
+  const { stdout, stderr } = await mesh(['status'], await folderWith({ status: async () => status }));
+  assert.match(stdout, /certificate of a-1: not renewed, 50 % of its life is over\ncertificate of a-2: svid_expired\n/, stderr);
+  assert.doesNotMatch(stdout, /certificate of a-3/);
+});
+
 for (const [what, args, code, said] of [
   ['a name with a path', ['issue', '../alice'], 1, /cannot be the name of a person/],
   ['a life of years', ['issue', 'alice', '--ttl', '4000d'], 64, /--ttl: `4000d` is too long/],
