@@ -14,7 +14,7 @@ import type {
   Rewrite,
   RouteRule,
 } from '../snapshot/route-rule.ts';
-import type { AccessLogFormat, EgressPolicy, ListenerProtocol, MtlsMode } from '../snapshot/snapshot.ts';
+import type { AccessLogFormat, EgressPolicy, GatewayClients, ListenerProtocol, MtlsMode } from '../snapshot/snapshot.ts';
 import type { ClaimMatch, TokenIssuer } from '../snapshot/token-policy.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
@@ -231,6 +231,8 @@ export interface GatewayConfig {
   readonly protocol: 'http' | 'tcp' | 'tls';
   /** TLS is ended here. */
   readonly tls?: GatewayTlsConfig;
+  /** Proxies in front whose `x-forwarded-for` is believed. Absent: none. */
+  readonly trustedHops?: number;
   /** Every request is redirected to https on this port of the host. */
   readonly httpsRedirectPort?: number;
   readonly routes: readonly GatewayRouteConfig[];
@@ -239,6 +241,8 @@ export interface GatewayConfig {
 /** How a gateway ends TLS. */
 export interface GatewayTlsConfig {
   readonly minVersion: '1.2' | '1.3';
+  /** Clients are asked for certificates. */
+  readonly clients?: GatewayClients;
   readonly certificate:
     | { readonly kind: 'issued'; readonly names: readonly string[] }
     /** Absolute paths. `fingerprint`: SHA-256 of the certificate file: another certificate in it is another configuration. */

@@ -45,6 +45,10 @@ const sections: readonly Section[] = [
   { title: '`gateways.<name>`', steps: gateway },
   { title: '`gateways.<name>.tls`, long form', steps: [...gateway, 'properties', 'tls', 'anyOf', 1] },
   {
+    title: '`gateways.<name>.tls.clients`, long form',
+    steps: [...gateway, 'properties', 'tls', 'anyOf', 1, 'properties', 'clients', 'anyOf', 1],
+  },
+  {
     title: '`gateways.<name>.routes[]`: the fields of `routes.<service>[]`, and',
     steps: [...gateway, 'properties', 'routes', 'items'],
     beside: rule,

@@ -146,7 +146,7 @@ class RunningDataPlane implements DataPlane {
     this.#rules.decisions.keep(rulesOf(snapshot));
     this.#served.drainUnlisted();
     this.#served.cutRefused();
-    this.#admitted.judgeAnew(port => tables.inbound.get(port)?.access ?? null);
+    this.#admitted.judgeAnew(port => (tables.inbound.get(port) ?? tables.gateway.get(port))?.access ?? null);
   }
 
   outbound(downstream: Downstream): void {
@@ -197,12 +197,18 @@ class RunningDataPlane implements DataPlane {
         if (split === null) {
           this.#deps.log.info('refused a connection', { reason: 'no_route_for_server_name', port: d.localPort, serverName });
           d.stream.reset();
-        } else this.#deps.tcp(d, this.#tcp(d, this.#choose(split), snapshot));
+          return;
+        }
+        const to = this.#admitted.admit(d, runtime.access, () => this.#tcp(d, this.#choose(split), snapshot));
+        if (to === null) refuse(d);
+        else this.#deps.tcp(d, to);
       });
       return;
     }
     this.#byProtocol(downstream, runtime.listener.protocol, http, () =>
-      this.#tcp(downstream, this.#choose(runtime.tcp), snapshot, runtime.tcpFaults?.() ?? null),
+      this.#admitted.admit(downstream, runtime.access, () =>
+        this.#tcp(downstream, this.#choose(runtime.tcp), snapshot, runtime.tcpFaults?.() ?? null),
+      ),
     );
   }
 

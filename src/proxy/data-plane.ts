@@ -30,6 +30,8 @@ export interface Downstream {
   readonly localPort: number;
   /** `null` for plaintext. */
   readonly peer: PeerIdentity | null;
+  /** At a gateway: the client's verified certificate as an element of `x-forwarded-client-cert`. Absent: it gave none. */
+  readonly clientCertificate?: string;
   /** Server name (SNI) that the client's TLS asked for; empty or absent: none. */
   readonly serverName?: string;
   /** Inbound: TLS that the app ends itself, whatever the port speaks otherwise. */

@@ -12,6 +12,7 @@ export type RefusalReason =
   | 'peer_identity'
   | 'tls_handshake'
   | 'certificate_missing'
+  | 'client_certificate'
   | 'overload'
   | 'descriptors';
 

@@ -150,6 +150,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     dataPlane,
     hosts: hosts.gateway,
     certificates,
+    identity,
     clock,
     refuse: createRefusal('gateway', stats, log, clock),
     overload,

@@ -2,7 +2,7 @@ import type { GatewayListener, InboundListener, OutboundListener, Snapshot } fro
 import type { AccessJudge } from './access/access-judge.ts';
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
-import { gatewayFilters, inboundFilters, inboundJudge } from './filters/order.ts';
+import { gatewayFilters, gatewayJudge, inboundFilters, inboundJudge } from './filters/order.ts';
 import { buildEgress, type EgressTables } from './route/egress-tables.ts';
 import { RouteTableRuntime } from './route/route-table.ts';
 import type { RuleParts } from './route/rule-parts.ts';
@@ -32,6 +32,8 @@ export interface Routing {
 /** A port whose requests are routed, as it runs. */
 export interface RoutedRuntime<L extends OutboundListener | GatewayListener> extends Routing {
   readonly listener: L;
+  /** At a gateway: who may call. */
+  readonly access: AccessJudge | null;
   readonly tcp: Split;
   /** What hits raw TCP connections on purpose. */
   readonly tcpFaults: DrawTcpFaults | null;
@@ -63,9 +65,11 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
   const routed = <L extends OutboundListener | GatewayListener>(
     listener: L,
     filters: readonly RequestFilter[],
+    access: AccessJudge | null,
   ): RoutedRuntime<L> => ({
     listener,
     filters,
+    access,
     table: tables.get(listener.routeTable) ?? null,
     tcp: compileSplit(listener.tcp, parts.cluster),
     tcpFaults:
@@ -89,14 +93,21 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
   });
   return {
     snapshot,
-    outbound: new Map(snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener, [])])),
+    outbound: new Map(
+      snapshot.outbound.map(listener => [outboundKey(listener.address, listener.port), routed(listener, [], null)]),
+    ),
     inbound: new Map(
       snapshot.inbound.map(listener => {
         const access = inboundJudge(listener, parts);
         return [listener.port, { listener, access, cluster: app(listener), filters: inboundFilters(listener, parts, access) }];
       }),
     ),
-    gateway: new Map(snapshot.gateway.map(listener => [listener.port, routed(listener, gatewayFilters(listener, parts))])),
+    gateway: new Map(
+      snapshot.gateway.map(listener => {
+        const access = gatewayJudge(listener, parts);
+        return [listener.port, routed(listener, gatewayFilters(listener, parts, access), access)];
+      }),
+    ),
     egress: buildEgress(snapshot, parts),
   };
 }

@@ -33,6 +33,6 @@ test('no stale golden', () => {
   const known = new Set([...inputs, 'config.json', 'diagnostics.txt']);
   for (const file of globSync('**/*', { cwd: goldens, withFileTypes: true })) {
     if (file.isDirectory()) assert.ok(existsSync(join(file.parentPath, file.name, 'mesh.yaml')), `${file.name} has no mesh.yaml`);
-    else assert.ok(known.has(file.name) || file.name.endsWith('-keys.json'), `${file.name} belongs to no test`);
+    else assert.ok(known.has(file.name) || /(-keys\.json|\.pem)$/.test(file.name), `${file.name} belongs to no test`);
   }
 });

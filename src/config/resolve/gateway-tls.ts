@@ -12,15 +12,31 @@ const ownNames = ['localhost', '127.0.0.1', '::1'];
 export function tlsOf(gateway: GatewaySpec, path: readonly string[], files: TlsFiles): { tls?: GatewayTlsConfig } {
   if (gateway.tls === undefined) return {};
   const { cert, key, minVersion = '1.2' } = gateway.tls;
+  const clients = clientsOf(gateway.tls.clients, [...path, 'tls', 'clients'], files);
   const hosts = [...new Set((gateway.routes ?? []).flatMap(rule => rule.hosts ?? []))]
     .filter(host => host !== '*')
     .sort(compareText);
   if (cert === undefined || key === undefined)
     return {
-      tls: { minVersion, certificate: { kind: 'issued', names: [...new Set([...hosts, ...ownNames, ...addressOf(gateway)])] } },
+      tls: {
+        minVersion,
+        ...clients,
+        certificate: { kind: 'issued', names: [...new Set([...hosts, ...ownNames, ...addressOf(gateway)])] },
+      },
     };
   const pair = files.pair({ cert, key }, hosts, [...path, 'tls']);
-  return pair === null ? {} : { tls: { minVersion, certificate: { kind: 'files', ...pair } } };
+  return pair === null ? {} : { tls: { minVersion, ...clients, certificate: { kind: 'files', ...pair } } };
+}
+
+/** Roots that cannot be read are errors: nobody comes in until they can. */
+function clientsOf(
+  written: NonNullable<GatewaySpec['tls']>['clients'],
+  path: readonly string[],
+  files: TlsFiles,
+): Pick<GatewayTlsConfig, 'clients'> {
+  if (written === undefined) return {};
+  const { mode = 'required', ca } = written;
+  return { clients: { mode, caPem: ca === undefined ? '' : (files.roots(ca, [...path, 'ca']) ?? '') } };
 }
 
 /** Of a gateway that listens at one address of the network, that one too. */

@@ -34,6 +34,10 @@ export function resolveGateways(
     const rules = resolveRules(routes, null, name, [...path, 'routes'], destinations, report, protocol !== 'tls');
     if (protocol !== 'http') checkRaw(protocol, gateway, path, report);
     checkTls(gateway, path, report);
+    if (gateway.trustedHops !== undefined && protocol !== 'http') {
+      const message = `\`trustedHops\` means nothing on a ${protocol} gateway`;
+      report.error([...path, 'trustedHops'], { code: 'http-on-tcp', key: true, message, hint: 'remove it, or `protocol: http`' });
+    }
     const httpsRedirectPort = redirectPort(gateway, spec.gateways ?? {}, path, report);
     for (const [index, rule] of routes.entries()) {
       const resolved = rules[index];
@@ -49,6 +53,7 @@ export function resolveGateways(
       port: gateway.port,
       protocol,
       ...tlsOf(gateway, path, files),
+      ...(gateway.trustedHops === undefined || gateway.trustedHops === 0 ? {} : { trustedHops: gateway.trustedHops }),
       ...(httpsRedirectPort === null ? {} : { httpsRedirectPort }),
       routes: rules.map((rule, index) => ({ ...rule, hosts: [...(routes[index]?.hosts ?? [])].sort(compareText) })),
     };

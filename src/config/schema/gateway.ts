@@ -1,9 +1,14 @@
 import { z } from 'zod';
-import { field, fields, listOf, oneOf, text } from './field.ts';
+import { field, fields, integer, listOf, oneOf, text } from './field.ts';
 import { address, port } from './leaves.ts';
 import { gatewayRule } from './route.ts';
 
-const defaults: { readonly cert?: undefined; readonly key?: undefined; readonly minVersion?: undefined } = {};
+const defaults: {
+  readonly cert?: undefined;
+  readonly key?: undefined;
+  readonly minVersion?: undefined;
+  readonly clients?: undefined;
+} = {};
 
 /** TLS ended with a certificate that the mesh's CA issues. */
 const issued = field<typeof defaults>(
@@ -17,6 +22,24 @@ const issued = field<typeof defaults>(
   { const: true },
 );
 
+const clientsMode = oneOf(['required', 'optional'], 'a mapping: `{mode: optional, ca: ./clients-ca.pem}`');
+
+/** Certificates of clients (mutual TLS). */
+const clients = z.union([
+  clientsMode.transform(mode => ({ mode, ca: undefined })),
+  fields(
+    {
+      mode: oneOf(['required', 'optional'])
+        .optional()
+        .describe('Default `required`. `optional`: whoever has none comes in without identity.'),
+      ca: text('a file', { type: 'string' })
+        .optional()
+        .describe('PEM file with the roots that clients have certificates of. Default: the CA of the mesh (`mesh ca issue`).'),
+    },
+    '`required`, or `{mode: optional, ca: ./clients-ca.pem}`',
+  ),
+]);
+
 const tls = z.union([
   issued,
   fields(
@@ -26,6 +49,11 @@ const tls = z.union([
         .describe('PEM file with the certificate, then those between it and the root. Default: issued by the CA of the mesh.'),
       key: text('a file', { type: 'string' }).optional().describe('PEM file with the private key of the certificate.'),
       minVersion: oneOf(['1.2', '1.3']).optional().describe('Oldest TLS version that clients may speak. Default `"1.2"`.'),
+      clients: clients
+        .optional()
+        .describe(
+          '`required`: clients must show a certificate too (mutual TLS); `optional`, or `{mode, ca}`. Default: nobody is asked.',
+        ),
     },
     '`tls: true`, or `tls: {cert: ./cert.pem, key: ./key.pem}`',
   ),
@@ -44,6 +72,9 @@ export const gateway = fields(
       .describe(
         '`true`: TLS is ended here, with a certificate from the CA of the mesh for the hosts of the rules; or `{cert, key}`.',
       ),
+    trustedHops: integer(0, 16, 'a number of proxies', 1)
+      .optional()
+      .describe('Proxies in front of the gateway whose `x-forwarded-for` and `x-forwarded-proto` are believed. Default `0`.'),
     redirectTo: text('a gateway', { type: 'string' })
       .optional()
       .describe('Name of the gateway with TLS that every request is redirected to (301); instead of `routes`.'),

@@ -1,4 +1,5 @@
 /** The edge: one listener per gateway, virtual hosts from the hosts of its routes. */
+import { gatewayPolicy } from '../../config/access-policy-of.ts';
 import type { GatewayConfig, GatewayRouteConfig } from '../../config/mesh-config.ts';
 import type { RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
 import type { GatewayListener } from '../../snapshot/snapshot.ts';
@@ -15,7 +16,8 @@ export function compileGateway(
   tokens: readonly TokenIssuer[] = [],
 ): { readonly listeners: readonly GatewayListener[]; readonly tables: readonly RouteTable[] } {
   const { name, port, protocol } = gateway;
-  const tls = gatewayTls(gateway);
+  const access = gatewayPolicy(config, name);
+  const tls = { ...gatewayTls(gateway), ...(access === null ? {} : { access }) };
   const scope: RuleScope = { config, source: null, port, use, liveFaults: liveFaultsFor(liveFaults, null) };
   if (protocol === 'tcp') {
     const rule = tcpRule(gateway.routes, scope);
@@ -30,7 +32,7 @@ export function compileGateway(
   if (protocol === 'tls') {
     const routes = gateway.routes.map(rule => ({ hosts: hostsOf(rule), split: compileTcp(rule, scope) }));
     const sni = routes.filter(route => route.split.length > 0);
-    return { listeners: sni.length > 0 ? [{ name, port, protocol, routeTable: '', tcp: [], sni }] : [], tables: [] };
+    return { listeners: sni.length > 0 ? [{ name, port, protocol, routeTable: '', tcp: [], sni, ...tls }] : [], tables: [] };
   }
   const routeTable = `${name}:${port}`;
   const virtualHosts = domainsOf(gateway.routes).map((domain): VirtualHost => {
@@ -39,15 +41,26 @@ export function compileGateway(
   });
   const { httpsRedirectPort } = gateway;
   const redirect = httpsRedirectPort === undefined ? {} : { httpsRedirectPort };
+  const { pathNormalization } = config;
+  const edge = {
+    ...(pathNormalization === undefined ? {} : { pathNormalization }),
+    ...(gateway.trustedHops === undefined ? {} : { trustedHops: gateway.trustedHops }),
+  };
   return {
-    listeners: [{ name, port, protocol, routeTable, tcp: [], ...tls, ...redirect, ...(tokens.length === 0 ? {} : { tokens }) }],
+    listeners: [
+      { name, port, protocol, routeTable, tcp: [], ...tls, ...edge, ...redirect, ...(tokens.length === 0 ? {} : { tokens }) },
+    ],
     tables: [{ name: routeTable, virtualHosts }],
   };
 }
 
 /** The certificate goes by the gateway's name: the daemon sends it apart from the snapshot. */
 function gatewayTls({ name, tls }: GatewayConfig): Pick<GatewayListener, 'tls'> {
-  return tls === undefined ? {} : { tls: { certificates: [name], minVersion: tls.minVersion } };
+  return tls === undefined
+    ? {}
+    : {
+        tls: { certificates: [name], minVersion: tls.minVersion, ...(tls.clients === undefined ? {} : { clients: tls.clients }) },
+      };
 }
 
 function domainsOf(routes: readonly GatewayRouteConfig[]): readonly string[] {

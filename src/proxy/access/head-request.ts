@@ -19,7 +19,7 @@ export class HeadRequest implements AccessRequest {
     this.#head = head;
     this.#path = null;
     this.token = decision.token;
-    this.remoteAddress = caller.address;
+    this.remoteAddress = decision.clientAddress || caller.address;
     return this;
   }
 

@@ -22,7 +22,7 @@ export function hashOf(
     case 'query':
       return hashOrNull(queryReader(by.name)(head));
     case 'source':
-      return hashText(caller.address);
+      return hashText(decision.clientAddress || caller.address);
     case 'cookie': {
       const known = cookieOf(head.named('cookie'), by.name);
       if (known !== null) return hashText(known);

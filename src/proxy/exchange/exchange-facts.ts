@@ -16,6 +16,7 @@ export class ExchangeFacts {
     requestId: '',
     requests: null,
     token: null,
+    clientAddress: '',
     asked: nothing,
     tokenProblem: null,
     marks: '',
@@ -98,6 +99,7 @@ export class ExchangeFacts {
     decision.replaced = 0;
     decision.answerLines = '';
     decision.editAnswer = null;
+    decision.clientAddress = '';
   }
 
   /** Lets go of everything that would keep memory while the connection is idle. */

@@ -17,6 +17,8 @@ export interface Decision {
   requestId: string;
   /** What the request's token says, for access rules and conditions of rules; `null`: it has none, or nobody looks for one. */
   token: VerifiedToken | null;
+  /** Address of the real client where proxies that are believed stand in front; empty: that of the connection. */
+  clientAddress: string;
   /** What external authorizers were asked, and said. */
   asked: readonly AskedQuestion[];
   /** What a wait found wrong with the token. */

@@ -1,5 +1,6 @@
 import type { RandomSource } from '../../async/random.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
+import type { GatewayClients } from '../../snapshot/snapshot.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { callerOf } from '../access/admitted-connections.ts';
 import type { CallRecord } from '../call-record.ts';
@@ -15,7 +16,7 @@ import type { Decision, ExchangeRole } from './exchange-role.ts';
 const claims = bit(field.clientCert);
 /** Lines that no caller may set. */
 export const callerCut = claims | bit(field.attemptCount) | bit(field.expectedTimeout) | bit(field.originalPath);
-const gatewayCut = callerCut | bit(field.forwardedFor) | bit(field.forwardedProto) | bit(field.serviceTime);
+const gatewayCut = callerCut | bit(field.forwardedFor) | bit(field.forwardedProto) | bit(field.serviceTime) | bit(field.envoy);
 /** A client in the mesh keeps its connection for an hour, as in Envoy; a stranger for little more than a minute. */
 export const meshKeepAliveMs = 3_600_000;
 const strangerKeepAliveMs = 75_000;
@@ -116,16 +117,34 @@ export class GatewayRole extends RoutingRole {
   readonly atEdge = true;
   protected readonly caller: Caller;
   readonly #port: number;
+  /** What clients were asked for when this one came. */
+  readonly #clients: GatewayClients | undefined;
 
   constructor(downstream: Downstream, unrouted: EdgeRequests, parts: RoleParts) {
     const { localPort, remoteAddress } = downstream;
-    const scheme = parts.tables()?.gateway.get(localPort)?.listener.tls === undefined ? 'http' : 'https';
+    const tls = parts.tables()?.gateway.get(localPort)?.listener.tls;
+    const scheme = tls === undefined ? 'http' : 'https';
+    const { clientCertificate } = downstream;
     super(unrouted, parts, [
+      ...(clientCertificate === undefined
+        ? []
+        : [{ field: field.clientCert, line: `x-forwarded-client-cert: ${clientCertificate}\r\n` }]),
       { field: field.forwardedFor, line: `x-forwarded-for: ${remoteAddress}\r\n` },
       { field: field.forwardedProto, line: `x-forwarded-proto: ${scheme}\r\n` },
     ]);
-    this.caller = { principal: null, address: remoteAddress, scheme };
+    this.caller = { ...callerOf(downstream), scheme, ...(clientCertificate === undefined ? {} : { clientCertificate }) };
     this.#port = localPort;
+    this.#clients = tls?.clients;
+  }
+
+  /** What came in does not outlive what was asked of it. */
+  override listed(): boolean {
+    const clients = this.parts.tables()?.gateway.get(this.#port)?.listener.tls?.clients;
+    return super.listed() && clients?.mode === this.#clients?.mode && clients?.caPem === this.#clients?.caPem;
+  }
+
+  refused(): boolean {
+    return this.parts.tables()?.gateway.get(this.#port)?.access?.of(this.caller).refusesAll === true;
   }
 
   protected routing(tables: Tables): Routing | null {

@@ -7,6 +7,8 @@ import type { RequestHead } from '../http1/request-head.ts';
 export interface Caller extends AccessCaller {
   /** How the listener is spoken to, as URLs say it. */
   readonly scheme: 'http' | 'https';
+  /** As `Downstream.clientCertificate`. */
+  readonly clientCertificate?: string;
 }
 
 /** Somebody has to be asked before the request can be judged. Meanwhile its body is held back, and its client may leave. */

@@ -30,6 +30,7 @@ export const untouchable: ReadonlySet<string> = new Set([
 
 const ownFields: Readonly<Record<string, number>> = {
   'x-request-id': bit(field.requestId),
+  'x-forwarded-client-cert': bit(field.clientCert),
   'x-forwarded-for': bit(field.forwardedFor),
   'x-forwarded-proto': bit(field.forwardedProto),
 };

@@ -41,6 +41,7 @@ import { corsFilter } from './cors.ts';
 import { destinationFilter } from './destination.ts';
 import { faultFilter } from './fault.ts';
 import type { RequestFilter } from './filter.ts';
+import { forwardedFilter } from './forwarded.ts';
 import { mirrorFilter } from './mirror.ts';
 import { pathFilter } from './normalise-path.ts';
 import { rateLimitFilter } from './rate-limit.ts';
@@ -50,12 +51,24 @@ import { rewriteFilter } from './rewrite.ts';
 import { tokenFilter } from './token.ts';
 
 /** What every request at a gateway's port passes before a rule is looked for, in this order. */
-export function gatewayFilters({ httpsRedirectPort, tokens = [] }: GatewayListener, parts: RuleParts): readonly RequestFilter[] {
+export function gatewayFilters(
+  listener: GatewayListener,
+  parts: RuleParts,
+  access: AccessJudge | null = gatewayJudge(listener, parts),
+): readonly RequestFilter[] {
+  const { httpsRedirectPort, tokens = [], trustedHops = 0 } = listener;
   const chain: readonly (RequestFilter | null)[] = [
     // Nothing else is done for a request that came unprotected.
     httpsRedirectPort === undefined ? null : httpsRedirectFilter(httpsRedirectPort),
+    // Whoever asks who the client is, and from where, is told the truth.
+    trustedHops === 0 && access === null ? null : forwardedFilter(trustedHops),
+    // Before everything that judges a path, rules among it.
+    pathFilter(normalizationOf(listener)),
     // Before everything that asks what the token says, rules among it.
     tokens.length === 0 ? null : tokenFilter(tokens, parts),
+    // As at the app's side.
+    access === null || !asks(listener.access) ? null : authorizerFilter(access, parts),
+    access === null ? null : accessFilter(access),
   ];
   return chain.filter(filter => filter !== null);
 }
@@ -83,7 +96,7 @@ export function routeFilters(rule: RouteRule, key: string, parts: RuleParts): re
 }
 
 /** Whether a policy has rules that ask an authorizer. */
-function asks(policy: AccessPolicy | null): boolean {
+function asks(policy: AccessPolicy | null | undefined): boolean {
   return policy?.rules.some(rule => rule.action === 'custom') === true;
 }
 
@@ -101,6 +114,11 @@ export function normalizationOf({
 /** Judges by the rules of a port; `null`: it has none. */
 export function inboundJudge({ access, port }: InboundListener, { decisions }: RuleParts): AccessJudge | null {
   return access === null ? null : new AccessJudge(access, { port, direct: true }, decisions);
+}
+
+/** As `inboundJudge`; behind proxies that are believed the connection does not tell who the client is. */
+export function gatewayJudge({ access, port, trustedHops }: GatewayListener, { decisions }: RuleParts): AccessJudge | null {
+  return access === undefined ? null : new AccessJudge(access, { port, direct: trustedHops === undefined }, decisions);
 }
 
 /** What a request from a peer passes on its way to the app, in this order. `access`: the listener's rules. */

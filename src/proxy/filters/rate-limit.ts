@@ -1,4 +1,5 @@
 import type { RateLimit } from '../../snapshot/route-rule.ts';
+import type { Decision } from '../exchange/exchange-role.ts';
 import type { LocalReply } from '../exchange/failure.ts';
 import { reasonPhrase } from '../exchange/reason-phrase.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -17,24 +18,24 @@ export function rateLimitFilter(limits: readonly RateLimit[], key: string, parts
     keyOf: compileKey(limit.by),
     buckets: parts.kept.keep(`limit ${key} ${JSON.stringify(limit)}`, () => new TokenBuckets(limit)),
   }));
-  return (head, caller) => {
+  return (head, caller, decision) => {
     const now = clock.monotonic();
     for (const { limit, buckets, keyOf } of compiled) {
-      const bucket = keyOf(head, caller);
+      const bucket = keyOf(head, caller, decision);
       const wait = buckets.wait(bucket, now);
       if (wait > 0) return refusal(limit, wait, buckets.untilFull(bucket, now));
     }
-    for (const { buckets, keyOf } of compiled) buckets.take(keyOf(head, caller), now);
+    for (const { buckets, keyOf } of compiled) buckets.take(keyOf(head, caller, decision), now);
     return null;
   };
 }
 
-function compileKey(by: RateLimit['by']): (head: RequestHead, caller: Caller) => string {
+function compileKey(by: RateLimit['by']): (head: RequestHead, caller: Caller, decision: Decision) => string {
   switch (by.kind) {
     case 'all':
       return () => '';
     case 'source':
-      return (_, { principal, address }) => principal ?? address;
+      return (_, { principal, address }, { clientAddress }) => principal ?? (clientAddress || address);
     case 'header':
       return head => head.named(by.name) ?? '';
   }

@@ -28,6 +28,8 @@ export const field = {
   meshReason: 23,
   contentType: 24,
   expectedTimeout: 25,
+  /** Another one of Envoy's own: `x-envoy-…`. */
+  envoy: 26,
   /** Named by `Connection`: meant for this hop only. */
   nominated: 30,
   /** Not a known name, but one that CGI-like servers take for a known one (`X_Forwarded_Client_Cert`). */
@@ -98,14 +100,21 @@ function keyOf(length: number, first: number): number {
 /** Which known field the bytes name, in any case: `field.other` for none, `field.lookalike` for nearly one. */
 export function knownField(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (length >= lengths) return field.other;
-  const some = candidates[keyOf(length, bytes[start] ?? 0)];
-  if (some === undefined) return field.other;
-  for (const candidate of some) {
-    const found = compare(candidate, bytes, start, length);
-    if (found !== field.other) return found;
-  }
-  return field.other;
+  const some = length >= lengths ? undefined : candidates[keyOf(length, bytes[start] ?? 0)];
+  if (some !== undefined)
+    for (const candidate of some) {
+      const found = compare(candidate, bytes, start, length);
+      if (found !== field.other) return found;
+    }
+  return isEnvoys(bytes, start, length) ? field.envoy : field.other;
+}
+
+const envoyPrefix = Buffer.from('x-envoy-', 'latin1');
+
+function isEnvoys(bytes: Uint8Array, start: number, length: number): boolean {
+  if (length <= envoyPrefix.length) return false;
+  for (let i = 0; i < envoyPrefix.length; i++) if (foldedByte[bytes[start + i] ?? 0] !== envoyPrefix[i]) return false;
+  return true;
 }
 
 function compare(candidate: Candidate, bytes: Uint8Array, start: number, length: number): number {

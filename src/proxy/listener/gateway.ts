@@ -6,6 +6,8 @@ import type { Overload } from '../overload.ts';
 import type { RefusalReason } from '../sidecar-stats.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import { GatewayTlsServer } from '../tls/gateway-tls.ts';
+import { VouchedConnections } from '../tls/vouched-connections.ts';
+import type { WorkloadIdentity } from '../tls/workload-identity.ts';
 import { type Binding, bind } from './bind.ts';
 import type { DescriptorLimit } from './descriptor-limit.ts';
 import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
@@ -23,6 +25,7 @@ export interface GatewayDeps {
   /** Addresses to listen at. */
   readonly hosts: readonly string[];
   readonly certificates: CertificateStore;
+  readonly identity: WorkloadIdentity;
   readonly clock: Clock;
   readonly refuse: Refuse;
   readonly overload: Overload;
@@ -48,9 +51,15 @@ export class GatewayListeners {
   readonly #open = new Map<number, OpenPort>();
   /** By port: those that end TLS. */
   readonly #endings = new Map<number, Ending>();
+  /** Connections with certificates of the mesh's own CA. */
+  readonly #vouched: VouchedConnections;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#vouched = new VouchedConnections(deps.identity, deps.clock);
+    deps.identity.onReplaced(() => {
+      for (const { server } of this.#endings.values()) server.renew();
+    });
   }
 
   /** Ports that are listened on. */
@@ -104,7 +113,6 @@ export class GatewayListeners {
   }
 
   #endTls(listeners: readonly GatewayListener[]): void {
-    const { certificates, clock } = this.#deps;
     const wanted = new Map(listeners.map(listener => [listener.port, listener]));
     for (const [port, { key, server }] of this.#endings) {
       if (keyOf(wanted.get(port)) === key) continue;
@@ -114,7 +122,7 @@ export class GatewayListeners {
     for (const listener of listeners) {
       if (listener.tls === undefined || this.#endings.has(listener.port)) continue;
       const protocols = listener.protocol === 'http' ? httpProtocols : [];
-      const server = new GatewayTlsServer(listener.tls, protocols, certificates, clock);
+      const server = new GatewayTlsServer(listener.tls, protocols, this.#deps);
       this.#endings.set(listener.port, { key: keyOf(listener), server });
     }
   }
@@ -137,8 +145,15 @@ export class GatewayListeners {
     }
     ending.server.accept(
       socket,
-      ({ stream, serverName }) =>
-        dataPlane.gateway({ ...downstreamOf(stream, socket, nothingRead, destination, null), serverName }),
+      ({ stream, serverName, client }) => {
+        const { peer = null, root = null } = client ?? {};
+        if (peer !== null && root !== null) this.#vouched.add(socket, [root], () => dataPlane.forsake(peer));
+        dataPlane.gateway({
+          ...downstreamOf(stream, socket, nothingRead, destination, peer),
+          serverName,
+          ...(client === null ? {} : { clientCertificate: client.element }),
+        });
+      },
       detail => refuse(socket, { reason: reasonOf(detail), detail, port }),
     );
   }
@@ -160,5 +175,6 @@ function keyOf(listener: GatewayListener | undefined): string {
 }
 
 function reasonOf(detail: string): RefusalReason {
+  if (detail.startsWith('client certificate')) return 'client_certificate';
   return detail === 'certificate_missing' || detail === 'plaintext' ? detail : 'tls_handshake';
 }

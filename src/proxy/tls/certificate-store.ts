@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
 /** A certificate for the edge, as it is held. */
 export interface HeldCertificate {
@@ -48,9 +48,14 @@ export class CertificateStore {
   }
 }
 
-/** What handshakes with a certificate work with. */
-export function contextOf({ chainPem, keyPem }: HeldCertificate, minVersion: '1.2' | '1.3'): SecureContext {
-  return createSecureContext({ cert: chainPem, key: keyPem, minVersion: `TLSv${minVersion}` });
+/** What handshakes with a certificate work with. `clientRoots`: PEM of the roots that clients have certificates of; `null`: they are not asked. */
+export function contextOptions(
+  { chainPem, keyPem }: HeldCertificate,
+  minVersion: '1.2' | '1.3',
+  clientRoots: string | null,
+): SecureContextOptions {
+  const ca = clientRoots === null ? {} : { ca: clientRoots };
+  return { cert: chainPem, key: keyPem, minVersion: `TLSv${minVersion}`, ...ca };
 }
 
 function leafOf(chainPem: string): X509Certificate {

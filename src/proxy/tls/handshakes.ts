@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { carriedBy } from '../transport/reset.ts';
@@ -31,13 +32,18 @@ export class Handshakes {
       const taken = this.#take(socket);
       socket.destroy();
       taken?.transport.destroy();
-      taken?.waiting.failed(reasonOf(error));
+      taken?.waiting.failed(reasonOf(error, socket));
     });
   }
 
   /** For handshakes from now on. */
   setSecureContext(options: SecureContextOptions): void {
     this.#server.setSecureContext(options);
+  }
+
+  /** What was verified before counts no more: every client has to show its certificate again. */
+  forgetSessions(): void {
+    this.#server.setTicketKeys(randomBytes(48));
   }
 
   /** Calls one of the two, once. A failed connection is closed already. */
@@ -65,7 +71,10 @@ const plaintextCodes = new Set([
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
 ]);
 
-function reasonOf(error: NodeJS.ErrnoException): string {
+function reasonOf(error: NodeJS.ErrnoException, { authorizationError }: TLSSocket): string {
+  // Node ends such a handshake itself, and says why only here.
+  if (authorizationError) return `client certificate: ${String(authorizationError)}`;
   if (error.code === undefined) return 'tls handshake failed';
+  if (error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'client certificate: none was given';
   return plaintextCodes.has(error.code) ? 'plaintext' : `tls handshake: ${error.code}`;
 }
