@@ -158,11 +158,18 @@ export class SidecarLink {
     this.#shaken = false;
     socket.setNoDelay(true);
     socket.on('error', error => this.#fail(socket, reasonOf(error)));
-    socket.on('close', () => this.#fail(socket, 'the connection ended'));
+    socket.on('close', () => this.#fail(socket, this.#closeReason()));
     socket.once('secureConnect', () => void this.#verify(socket));
     this.#cancelTimer = clock.after(this.#timing.helloMs, () =>
       this.#fail(socket, `no hello from the sidecar in ${this.#timing.helloMs} ms`),
     );
+  }
+
+  /** What the daemon's certificate was refused for, only the sidecar knows. */
+  #closeReason(): string {
+    return this.#shaken && !this.#connected
+      ? 'the sidecar ended the connection before its hello: its log says why'
+      : 'the connection ended';
   }
 
   async #verify(socket: TLSSocket): Promise<void> {

@@ -151,12 +151,13 @@ export class ControlServer {
   #problemOf(socket: TLSSocket): string | null {
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
     if (certificate === undefined) return 'no client certificate';
-    if (!socket.authorized) return `client certificate: ${String(socket.authorizationError)}`;
     try {
       const leaf = readLeaf(certificate.raw);
-      const { spiffeId } = leaf;
+      // Before OpenSSL's word: clocks that differ are told in full.
       const invalid = validityProblem(leaf, this.#options.clock.now());
       if (invalid !== null) return `client certificate ${invalid}`;
+      if (!socket.authorized) return `client certificate: ${String(socket.authorizationError)}`;
+      const { spiffeId } = leaf;
       return spiffeId === daemonId(this.#options.trustDomain) ? null : `caller is ${spiffeId}, not the daemon`;
     } catch (error) {
       return error instanceof Error ? error.message : 'client certificate cannot be read';
