@@ -32,6 +32,8 @@ describe('what is let through', () => {
 
   test('no token, and what is no token', async () => {
     const filter = filterFor([issuerOf([key])]);
+    for (const query of ['?access_token', '?access_token=', '?access_tokens=x', '?a&&=b'])
+      assert.equal((await judge(filter, `GET /${query}`)).reply, null, query);
     for (const headers of [[], ['Authorization: Basic YTpi'], ['Authorization: Bearer'], ['Authorization: Bearertoken']]) {
       const { reply, token, sent } = await judge(filter, 'GET /', headers);
       assert.deepEqual([reply, token], [null, null], String(headers));

@@ -8,6 +8,8 @@ const maxCharacters = 512 * 1024;
 export class TokenCache<T extends { readonly parsed: ParsedToken }> {
   readonly #tokens = new Map<string, T>();
   #characters = 0;
+  /** The one that was asked for last: it need not change its place. */
+  #last: T | null = null;
 
   get size(): number {
     return this.#tokens.size;
@@ -16,6 +18,8 @@ export class TokenCache<T extends { readonly parsed: ParsedToken }> {
   get(text: string): T | null {
     const found = this.#tokens.get(text);
     if (found === undefined) return null;
+    if (found === this.#last) return found;
+    this.#last = found;
     this.#tokens.delete(text);
     this.#tokens.set(text, found);
     return found;
@@ -25,6 +29,7 @@ export class TokenCache<T extends { readonly parsed: ParsedToken }> {
     const { text } = token.parsed;
     this.delete(text);
     this.#tokens.set(text, token);
+    this.#last = token;
     this.#characters += text.length;
     for (const oldest of this.#tokens.keys()) {
       if (this.#tokens.size <= maxTokens && this.#characters <= maxCharacters) return;

@@ -28,7 +28,7 @@ export function explainToken(
   const keys = keysFor(parsed, issuer);
   const problem = outOfPlace(parsed, issuer.audiences, nowMs) ?? (typeof keys === 'string' ? keys : null);
   if (problem !== null) return problem;
-  if (!issuer.forward) places.strip(head);
+  if (!issuer.forward) for (const place of found.places) place.strip(head);
   for (const { name, value } of tokenFields(parsed, issuer)) head.set(name, value);
   return whatItSays(parsed, issuer);
 }

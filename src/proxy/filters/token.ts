@@ -37,7 +37,7 @@ export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): 
     if (problem !== null) return refuse(problem);
     if (known === null) return verification(verifier, parsed, issuer, decision);
     decision.token = known.token;
-    if (!issuer.forward) places.strip(head);
+    if (!issuer.forward) for (const place of found.places) place.strip(head);
     for (const { name, value } of known.fields) head.set(name, value);
     return null;
   };
