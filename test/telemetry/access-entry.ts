@@ -24,5 +24,6 @@ export const accessEntry: AccessEntry = {
   downstreamLocalAddress: '240.240.0.1:9080',
   downstreamRemoteAddress: '10.0.0.3:5000',
   serverName: '',
+  peer: '',
   routeName: 'default',
 };

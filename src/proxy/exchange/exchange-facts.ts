@@ -19,6 +19,7 @@ export class ExchangeFacts {
     clientAddress: '',
     asked: nothing,
     tokenProblem: null,
+    path: '',
     marks: '',
     matched: -1,
     delayMs: 0,
@@ -88,6 +89,7 @@ export class ExchangeFacts {
     decision.requests = null;
     decision.token = null;
     decision.head = '';
+    decision.path = '';
     decision.marks = '';
     decision.matched = -1;
     decision.delayMs = 0;

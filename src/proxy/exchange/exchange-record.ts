@@ -12,7 +12,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   parts.access({
     startMs: parts.clock.now() - durationMs,
     method: facts.method,
-    path: facts.target,
+    path: decision.path === '' ? facts.target : decision.path,
     protocol: facts.method === '' ? '' : facts.protocol,
     status: facts.status,
     flag: facts.flag,
@@ -33,5 +33,6 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
     downstreamRemoteAddress: client.remote,
     serverName: '',
     routeName: decision.route?.name ?? 'default',
+    peer: client.role.peer ?? '',
   });
 }

@@ -23,6 +23,8 @@ export interface Decision {
   asked: readonly AskedQuestion[];
   /** What a wait found wrong with the token. */
   tokenProblem: TokenProblem | null;
+  /** The target with its path made one, where that changed it; empty: as it came. */
+  path: string;
   /** What access rules that enforce nothing say of the request, for the access log; empty: nothing. */
   marks: string;
   /** The rule's answer to `matches`: which of its conditions held; -1 where the rule has none. */
@@ -59,6 +61,8 @@ export interface ExchangeRole {
   readonly keepAliveMs: number;
   /** The client chose its HTTP version for the gateway, not for the service: only gRPC keeps HTTP/2 towards servers of which nobody said the version. */
   readonly atEdge?: boolean;
+  /** SPIFFE ID of the client's certificate; empty or absent: it has none. */
+  readonly peer?: string;
   /** Whether the rules of this moment still know the listener that the connection came by. */
   listed(): boolean;
   /** Whether the rules of this moment refuse whatever the client sends. */

@@ -155,6 +155,7 @@ export class GatewayRole extends RoutingRole {
 /** Requests of peers to the app beside this sidecar. */
 export class InboundRole implements ExchangeRole {
   readonly callerSide = false;
+  readonly peer: string;
   readonly unrouted: EdgeRequests;
   readonly keepAliveMs: number;
   readonly #port: number;
@@ -173,6 +174,7 @@ export class InboundRole implements ExchangeRole {
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
     this.#caller = { ...callerOf(downstream), scheme: 'http' };
+    this.peer = peer?.spiffeId ?? '';
     this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
     this.#isSidecar = peer !== null && accountOf(peer.spiffeId) !== null;

@@ -7,12 +7,14 @@ import type { RequestFilter } from './filter.ts';
 export function pathFilter(mode: PathNormalization): RequestFilter | null {
   if (mode === 'none') return null;
   const normalize = pathNormalizer(mode);
-  return head => {
+  return (head, _, decision) => {
     if (head.target === '*') return null;
     const path = pathOf(head.target);
     const normal = normalize(path);
     if (normal === null) return 'bad-path';
-    if (normal !== path) head.setPath(normal);
+    if (normal === path) return null;
+    head.setPath(normal);
+    decision.path = head.target;
     return null;
   };
 }

@@ -107,6 +107,7 @@ export function createTcpUpstream(
         downstreamRemoteAddress: `${downstream.remoteAddress}:${downstream.remotePort}`,
         serverName: downstream.serverName ?? '',
         routeName: '',
+        peer: downstream.peer?.spiffeId ?? '',
       });
     },
   };
