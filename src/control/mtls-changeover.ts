@@ -3,6 +3,7 @@
  * that was asked for is in force.
  */
 import type { Clock } from '../async/clock.ts';
+import { delay } from '../async/delay.ts';
 import type { MeshConfig, ServiceConfig } from '../config/mesh-config.ts';
 import { mtlsOf } from '../config/mtls-of.ts';
 
@@ -11,6 +12,8 @@ export type Changeover = ReadonlyMap<string, 'mtls' | 'plain'>;
 
 /** A sidecar that hangs must not keep a service from being strict. */
 const stepMs = 10_000;
+/** Connections that callers were just making as before get so long to arrive, also on a busy machine, before nobody takes them any more. */
+const underWayMs = 500;
 
 /** How a port is named in a `Changeover`. */
 export function changeoverKey(service: string, port: number): string {
@@ -99,6 +102,8 @@ export class MtlsChangeover {
   async #lead(to: Changeover, signal: AbortSignal): Promise<void> {
     for (const step of [to, new Map()]) {
       await this.#settled(signal);
+      // Given up where it is taken over.
+      if (step !== to) await delay(this.#options.clock, underWayMs, signal).catch(() => {});
       // Whoever waits, waits for the newer one.
       if (signal.aborted) return this.#over;
       this.#current = step;
