@@ -112,6 +112,7 @@ export class OutboundRole extends RoutingRole {
 
 /** Requests from outside the mesh. */
 export class GatewayRole extends RoutingRole {
+  readonly peer: string;
   readonly keepAliveMs = strangerKeepAliveMs;
   protected readonly cut = gatewayCut;
   readonly atEdge = true;
@@ -133,6 +134,7 @@ export class GatewayRole extends RoutingRole {
       { field: field.forwardedProto, line: `x-forwarded-proto: ${scheme}\r\n` },
     ]);
     this.caller = { ...callerOf(downstream), scheme, ...(clientCertificate === undefined ? {} : { clientCertificate }) };
+    this.peer = this.caller.principal ?? '';
     this.#port = localPort;
     this.#clients = tls?.clients;
   }
