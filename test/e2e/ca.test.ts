@@ -42,12 +42,14 @@ async function lives(): Promise<Record<string, string>> {
   return Object.fromEntries(facts.map(({ Name, Id, State }) => [Name, `${Id} ${State.StartedAt}`]));
 }
 
-test('the root is changed under load: no request fails, no container is touched, everybody has a new certificate', async () => {
+test('the root is changed under load: no request fails, no container is touched, everybody has a new certificate', async t => {
   const first = await ca();
   const containers = await lives();
   await using load = used();
   await load.more(20);
+  const from = performance.now();
   const rotated = await shop.mesh('ca', 'rotate');
+  t.diagnostic(`changed in ${Math.round(performance.now() - from)} ms`);
   assert.equal(rotated.code, 0, rotated.stderr);
   await load.more(100);
   await load.stop();
@@ -64,6 +66,7 @@ test('the root is changed under load: no request fails, no container is touched,
 
 test('a sidecar that sleeps is waited for by name, a daemon that is killed meanwhile is followed by one that goes on', async () => {
   const first = await ca();
+  const containers = await lives();
   await using load = used();
   const sleeper = [...(await shop.containers()).keys()].find(name => name.endsWith('reviews-v2-1-sidecar'));
   assert.ok(sleeper !== undefined);
@@ -79,6 +82,7 @@ test('a sidecar that sleeps is waited for by name, a daemon that is killed meanw
   await eventually(async () => assert.equal((await ca()).rotation, null), patience);
   assert.notEqual(activeOf(await ca()), activeOf(first));
   await load.stop();
+  assert.deepEqual(await lives(), containers, 'no pod is made anew because of a root');
 });
 
 test('a sidecar that is started anew finds its way from the root that its pod was made with', async () => {
@@ -100,4 +104,18 @@ test('a person gets a certificate of the root in force', async () => {
   const root = new X509Certificate(await readFile(join(shop.dir, 'people', 'alice-ca.pem')));
   assert.ok(leaf.verify(root.publicKey));
   assert.match(leaf.subjectAltName ?? '', /^URI:spiffe:\/\/[^/]+\/person\/alice$/);
+});
+
+test('once there are no pods, nobody needs the roots of before', async () => {
+  const { svids, ...before } = await ca();
+  assert.equal((await shop.mesh('down')).code, 0);
+  const up = await shop.mesh('up', '-d', '--wait');
+  assert.equal(up.code, 0, up.stderr);
+  const now = await ca();
+  assert.deepEqual(
+    now.roots.map(root => root.role),
+    ['active'],
+  );
+  assert.equal(activeOf(now), activeOf({ ...before, svids }));
+  assert.equal((await shop.book()).details.error, undefined);
 });
