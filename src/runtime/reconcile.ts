@@ -118,7 +118,7 @@ function changeOf(pod: DesiredPod, seen: SeenPod, options: ReconcileOptions): st
   if (differs(pod.sidecar, seen.sidecar))
     return imageDiffers(pod.sidecar, seen.sidecar) ? 'sidecar image changed' : 'sidecar settings changed';
   if (options.environmentHash !== null && seen.sidecar !== null && seen.sidecar.environmentHash !== options.environmentHash(pod))
-    return 'identity of the mesh changed';
+    return 'identity changed';
   if (pod.app === null || seen.app === null) return null;
   if (differs(pod.app, seen.app)) return imageDiffers(pod.app, seen.app) ? 'image changed' : 'configuration changed';
   return null;

@@ -84,6 +84,47 @@ test('a sidecar that asks for another service gets its own name', async () => {
   assert.equal(readLeaf((await leafOf(a)).raw).spiffeId, serviceId(trustDomain, 'default', 'a'));
 });
 
+test('the registry says whose pod it is, and the configuration which account that has', async () => {
+  const a = await standIn('a-1', { askFor: 'b' });
+  const b = await standIn('b-1', { askFor: 'b' });
+  const { control } = plane(
+    new Map([
+      ['a-1', a.log],
+      ['b-1', b.log],
+    ]),
+  );
+  control.setConfig(mesh({ services: { a: { account: 'shared', namespace: 'shop' }, b: { account: 'shared' } } }));
+  control.setPods([pod('a', '', 2, { controlPort: a.port }), pod('b', '', 3, { controlPort: b.port })]);
+  await Promise.all([control.whenReady('a-1', soon()), control.whenReady('b-1', soon())]);
+  assert.equal(readLeaf((await leafOf(a)).raw).spiffeId, serviceId(trustDomain, 'shop', 'shared'));
+  assert.equal(readLeaf((await leafOf(b)).raw).spiffeId, serviceId(trustDomain, 'default', 'shared'));
+  assert.equal(control.snapshot('a-1')?.identity, serviceId(trustDomain, 'shop', 'shared'));
+});
+
+test("a sidecar that answers on another one's channel gets nothing, and that is told", async () => {
+  const a = await standIn('a-1', { askFor: 'a' });
+  const b = await standIn('b-1', { askFor: 'b', helloWorkload: 'a-1' });
+  const { control, events } = plane(
+    new Map([
+      ['a-1', a.log],
+      ['b-1', b.log],
+    ]),
+  );
+  control.setConfig(mesh(two));
+  // It has a good key, but that of another container's log; and it lies about its name.
+  control.setPods([pod('a', '', 2, { controlPort: b.port }), pod('b', '', 3)]);
+  await eventually(() =>
+    assert.ok(
+      events.some(
+        event => event.kind === 'lost' && event.workload === 'a-1' && /not one from the sidecar's log/.test(event.reason),
+      ),
+    ),
+  );
+  assert.deepEqual(b.received, []);
+  assert.equal(b.svid, null);
+  assert.ok(!events.some(event => event.kind === 'issued'));
+});
+
 test('nothing is sent to a listener whose key is not in the log', async () => {
   const impostor = await standIn('a-1', { askFor: 'a' });
   const { control, events } = plane(new Map([['a-1', `mesh-control-key sha256:${'0'.repeat(64)}\n`]]));

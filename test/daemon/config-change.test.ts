@@ -21,6 +21,14 @@ test('how a service is called changes no container', () => {
   });
 });
 
+test('another account or namespace is another container, another mode is not', () => {
+  assert.deepEqual(change({ reviews: { account: 'bookinfo' } }), { kind: 'services', text: '1 service changed' });
+  assert.deepEqual(change({ reviews: { namespace: 'shop' } }), { kind: 'services', text: '1 service changed' });
+  assert.deepEqual(change({ reviews: { mtls: 'permissive' } }), { kind: 'routing', text: 'mTLS changed' });
+  const ports = [{ port: 9080, mode: 'disabled' as const }];
+  assert.deepEqual(change({ reviews: { mtlsPorts: ports } }), { kind: 'routing', text: 'mTLS changed' });
+});
+
 test('a rule is no policy, and a new service is told once', () => {
   assert.deepEqual(change({ reviews: { routes: [{ split: [{ service: 'web' }] }] } }), {
     kind: 'routing',

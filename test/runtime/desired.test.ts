@@ -17,6 +17,20 @@ const pod = (more: Partial<ContainerConfig>) => {
   return { pause: only.pause.body, sidecar: only.sidecar.body, app: only.app.body, files: only.app.files };
 };
 
+describe('whose identity a sidecar asks for', () => {
+  it('that of the account and namespace of its service; gateways have those of the mesh', () => {
+    const service = { ...oneContainer('a', 'a:1', 80), account: 'bookinfo', namespace: 'shop' };
+    const pods = podsFor(meshConfig([service], { gateways: [gatewayConfig('web', 8080)], namespace: 'edge' }));
+    assert.deepEqual(
+      pods.map(({ facts }) => facts),
+      [
+        { workload: 'a-1', service: 'a', kind: 'service', namespace: 'shop', account: 'bookinfo' },
+        { workload: 'web-1', service: 'web', kind: 'gateway', namespace: 'edge', account: 'web' },
+      ],
+    );
+  });
+});
+
 describe('what the engine is told of a pod', () => {
   it('the network belongs to the pause container, whatever the app says of it', () => {
     const { pause, app } = pod({

@@ -90,8 +90,27 @@ describe('a plan', () => {
     const environmentHash = () => 'other';
     assert.deepEqual(
       new Set(planFor(shop, settled(shop), { environmentHash }).operations.map(one => one.cause)),
-      new Set(['identity of the mesh changed']),
+      new Set(['identity changed']),
     );
+  });
+
+  it('recreates the pods of a service whose account changed, and no others', () => {
+    const environmentHash = ({ facts }: { readonly facts: { readonly account: string } }) =>
+      facts.account === 'bookinfo' ? 'other' : 'e';
+    const [first, ...rest] = shop.services;
+    assert.ok(first);
+    const changed = { ...shop, services: [{ ...first, account: 'bookinfo' }, ...rest] };
+    const seen = settled(shop);
+    const before = {
+      ...seen,
+      pods: seen.pods.map(pod => ({ ...pod, sidecar: pod.sidecar && { ...pod.sidecar, environmentHash: 'e' } })),
+    };
+    const { operations } = planFor(changed, before, { environmentHash });
+    assert.ok(operations.length > 0);
+    for (const { kind, target, cause } of operations) {
+      assert.deepEqual([kind, cause], ['recreate-pod', 'identity changed']);
+      assert.ok(target.startsWith(`${first.name}-`), target);
+    }
   });
 
   it('counts a moved tag only when a user asks', () => {
