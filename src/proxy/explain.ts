@@ -2,6 +2,7 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { faultText } from '../snapshot/fault-text.ts';
 import type { WeightedCluster } from '../snapshot/route-rule.ts';
 import type { GatewayListener, OutboundListener, Snapshot, SniRoute } from '../snapshot/snapshot.ts';
+import { explainAccess } from './access/explain-access.ts';
 import { location } from './filters/redirect.ts';
 import { explainToken } from './filters/token-explain.ts';
 import type { VerifiedToken } from './filters/verified-token.ts';
@@ -39,10 +40,15 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   const token = tokenOf(headOf(request));
   if (typeof token === 'string') return { listener: name, lines: [`the token is refused: ${token}`], route: null };
   const told = token === null ? [] : [`token of ${token.principal || token.issuer}; its signature is not checked here`];
+  const access = routed.access === null ? [] : explainAccess(routed.access, headOf(request), token);
   const route = explainRoute(table, request, head => tokenOf(head) as VerifiedToken | null);
   const action = route.outcome?.action;
   const destinations = action?.kind === 'forward' ? action.destinations : [];
-  return { listener: name, lines: [...told, ...explainText(route), ...endpoints(tables.snapshot, destinations)], route };
+  return {
+    listener: name,
+    lines: [...told, ...access, ...explainText(route), ...endpoints(tables.snapshot, destinations)],
+    route,
+  };
 }
 
 /** TLS that is passed through: only the server name counts. */

@@ -75,6 +75,25 @@ describe('explain at a gateway', () => {
   });
 });
 
+test('explain at a gateway with access rules says whom it would ask, and asks nobody', () => {
+  const [table] = route.routeTables;
+  assert.ok(table);
+  const closed = gateway({
+    access: {
+      default: 'allow',
+      rules: [
+        { name: 'ask', action: 'custom', authorizer: 'opa', conditions: [{ on: 'path', values: ['/a*'] }] },
+        { name: 'staff', action: 'allow', conditions: [{ on: 'principal', values: ['*'] }] },
+      ],
+    },
+  });
+  const lines = (path: string): readonly string[] =>
+    linesOf(`http://shop.test:8080${path}`, { ...closed, routeTables: [{ ...table, name: 'web:8080' }] }).slice(0, 2);
+  const refused = 'access rules refuse a client without certificate: 403 (none)';
+  assert.deepEqual(lines('/a'), ['authorizer opa is asked (ask)', refused]);
+  assert.deepEqual(lines('/b')[0], refused);
+});
+
 describe('explain of a request with a token', async () => {
   const [key, other] = await Promise.all([tokenKey(), tokenKey('ES256', 'other')]);
   const tokens = [issuerOf([key], { claimHeaders: [{ header: 'x-user', claim: ['sub'] }] })];

@@ -6,7 +6,9 @@
  * | step | where | why here |
  * |---|---|---|
  * | request id | `RoutingRole.decide` | first: refusals are found in the log by it too |
+ * | TLS | `GatewayTlsServer` | at a gateway only: who the client is, by its certificate, is known from here on |
  * | listener's filters | `gatewayFilters`, below | at a gateway only: what holds for every request of a port, and what rules may then ask for |
+ * | waiting | `Exchange` | only where a filter has somebody to ask: afterwards the request is judged anew from the start |
  * | rule | `RouteTableRuntime.find` | once, on the tables of this moment; everything below follows from the rule |
  * | rule's filters | `routeFilters`, below | what the rule says happens before the request is sent, the choice of the cluster among it |
  * | head | `RoutingRole.decide` | after everything that may change it: claims cut, request id, at a gateway `x-forwarded-*` |
