@@ -315,6 +315,8 @@ test('queries are answered, and fail by name', async () => {
   control.setPods([pod('a', '', 2, { controlPort: a.port }), pod('b', '', 3)]);
   await assert.rejects(control.query('b-1', 'stats'), failsWith('not-connected'));
   await control.whenReady('a-1', soon());
+  // What it said of its app in its hello is another snapshot.
+  await control.settled();
   assert.deepEqual(await control.query('a-1', 'config'), { what: 'config', version: a.running });
 });
 
