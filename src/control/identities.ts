@@ -47,12 +47,16 @@ interface Known {
   /** End of its SVID, ms since epoch; `null`: it has none. */
   readonly endMs: number | null;
   readonly report: IdentityReport | null;
+  /** What it was to make of its last report, and from what: it is told once. */
+  readonly told: string;
 }
 
 /** Certificates are backdated by more than this; what differs further is refused at one of the ends. */
 const maxSkewMs = 60_000;
 
-const unknown: Known = { connected: false, endMs: null, report: null };
+const unknown: Known = { connected: false, endMs: null, report: null, told: '' };
+/** Of what a sidecar says went wrong; it shares its pod with an app. */
+const maxProblem = 300;
 
 /** See the file's head. */
 export class Identities {
@@ -110,7 +114,7 @@ export class Identities {
 
   /** A sidecar has come. */
   connected(workload: string, svidExpiresAtMs: number | null): void {
-    this.#known.set(workload, { connected: true, endMs: svidExpiresAtMs, report: null });
+    this.#known.set(workload, { ...unknown, connected: true, endMs: svidExpiresAtMs });
   }
 
   /** It went; what it uses it goes on using. */
@@ -130,7 +134,8 @@ export class Identities {
     const { clock, emit } = this.#options;
     const first = this.#of(workload).report === null;
     const endMs = report.svid?.expiresAtMs ?? this.endOf(workload);
-    this.#known.set(workload, { connected: true, endMs, report });
+    const problem = report.problem?.slice(0, maxProblem) ?? null;
+    this.#known.set(workload, { ...this.#of(workload), connected: true, endMs, report: { ...report, problem } });
     if (report.svid !== null) this.#late.watch(workload, report.svid);
     const nowMs = clock.now();
     if (first && Math.abs(report.nowMs - nowMs) > maxSkewMs)
@@ -170,6 +175,10 @@ export class Identities {
     if (report === null || report.svid === null) return;
     const { root } = report.svid;
     const trusted = authority.trusted.map(each => each.fingerprint).sort();
+    // One that answers with what it had would be told for ever.
+    const told = [authority.active.fingerprint, trusted, this.issuer.ttlMs, report.svid.serialNumber, report.roots].join(' ');
+    if (told === this.#of(workload).told) return;
+    this.#known.set(workload, { ...this.#of(workload), told });
     // Roots that its own certificate does not come from it would refuse; they come with the next one.
     if (trusted.includes(root) && report.roots.join() !== trusted.join())
       send(workload, { kind: 'roots', bundlePem: authority.bundlePem });

@@ -7,7 +7,8 @@
  *   SubjectPublicKeyInfo on stdout (again at most every 5 s when somebody connects). Only that container can write its own log, so the daemon, which
  *   reads the log through the engine, knows the key it must see in the handshake;
  * - the daemon presents an SVID `spiffe://<trust domain>/mesh/daemon`, signed by the mesh CA, whose root (public) certificate
- *   the sidecar got in its environment (`MESH_TRUST_BUNDLE`, base64 of PEM). No other identity is accepted.
+ *   the sidecar got in its environment (`MESH_TRUST_BUNDLE`, base64 of PEM). Once the daemon has told it of other roots, only they count.
+ *   No other identity is accepted.
  */
 
 import type { ExplainRequest } from './explanation.ts';

@@ -101,7 +101,7 @@ test('a sidecar that has all is left alone; one with other roots or an old certi
 });
 
 test('certificates that would live much longer than is wanted now are renewed, unless the clocks differ', async () => {
-  const { made, report, kinds, now } = await identities();
+  const { made, authority, report, kinds, now } = await identities();
   made.connected('a-1', null);
   report();
   made.setTtl(48 * hourMs);
@@ -110,9 +110,12 @@ test('certificates that would live much longer than is wanted now are renewed, u
   assert.deepEqual(kinds(), ['renew']);
   report({}, 90_000);
   assert.deepEqual(kinds(), [], 'a little longer is no difference');
-  report();
+  const svid = { serialNumber: '4e', root: authority.active.fingerprint, sinceMs: now, expiresAtMs: now + 24 * hourMs };
+  report({ svid });
   assert.deepEqual(kinds(), ['renew']);
-  report({ nowMs: now - hourMs });
+  report({ svid });
+  assert.deepEqual(kinds(), [], 'who answers with what it had is not told for ever');
+  report({ svid: { ...svid, serialNumber: '4f' }, nowMs: now - hourMs });
   assert.deepEqual(kinds(), [], 'nobody can tell, and asking would have no end');
 });
 
