@@ -109,8 +109,20 @@ export interface StatusDocument {
   };
   readonly workloads: readonly WorkloadStatus[];
   readonly gateways: readonly GatewayStatus[];
+  /** Issuers of tokens whose keys are fetched. Absent: none. */
+  readonly issuers?: readonly IssuerStatus[];
   /** Faults put on the running mesh. */
   readonly faults: readonly FaultStatus[];
+}
+
+/** Where the public keys of an issuer of tokens stand. */
+export interface IssuerStatus {
+  readonly issuer: string;
+  readonly url: string;
+  /** Keys in force; 0: its tokens are refused. */
+  readonly keys: number;
+  /** Why they could not be fetched the last time; the empty string: they could. */
+  readonly problem: string;
 }
 
 /** `starting` until the first plan is carried out; `degraded` when something that should run does not. */

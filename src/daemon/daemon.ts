@@ -200,6 +200,7 @@ export class Daemon implements RunningDaemon {
         .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       gateways: gatewayStatuses(this.#config),
+      ...(this.#issuerKeys.statuses.length === 0 ? {} : { issuers: this.#issuerKeys.statuses }),
       faults: this.#faults.list,
     };
   }

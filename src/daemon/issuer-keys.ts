@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MeshEventBody } from '../api/types.ts';
+import type { IssuerStatus, MeshEventBody } from '../api/types.ts';
 import { backoffMs } from '../async/backoff.ts';
 import type { Clock } from '../async/clock.ts';
 import { type PublicKeys, publicKeys } from '../config/jwks.ts';
@@ -27,6 +27,8 @@ export interface IssuerKeysParts {
 interface Source {
   readonly issuer: string;
   keys: PublicKeys | null;
+  /** Of the last question. */
+  problem: string;
   /** Questions without answer, one after the other. */
   failures: number;
   readonly end: AbortController;
@@ -60,6 +62,7 @@ export class IssuerKeys {
       const source = {
         issuer,
         keys: kept.get(url) ?? null,
+        problem: '',
         failures: 0,
         end: new AbortController(),
         cancel: () => {},
@@ -74,6 +77,11 @@ export class IssuerKeys {
   /** Asks all issuers now. */
   refresh(): void {
     for (const [url, source] of this.#sources) void this.#ask(url, source);
+  }
+
+  /** In the order of the configuration. */
+  get statuses(): readonly IssuerStatus[] {
+    return [...this.#sources].map(([url, { issuer, keys, problem }]) => ({ issuer, url, keys: keys?.length ?? 0, problem }));
   }
 
   /** No more questions; what sidecars have stays. */
@@ -109,6 +117,7 @@ export class IssuerKeys {
     const changed = JSON.stringify(keys) !== JSON.stringify(source.keys);
     const back = source.failures > 0;
     source.failures = 0;
+    source.problem = '';
     source.keys = keys;
     if (changed) {
       this.#apply();
@@ -121,6 +130,7 @@ export class IssuerKeys {
 
   #miss(source: Source, reason: string): void {
     source.failures += 1;
+    source.problem = reason;
     // Once until it is back: the log is not for repetition.
     if (source.failures > 1) return;
     const rest = source.keys === null ? 'its tokens are refused until it answers' : 'those known stay in force';

@@ -2,6 +2,7 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { faultText } from '../snapshot/fault-text.ts';
 import type { WeightedCluster } from '../snapshot/route-rule.ts';
 import type { GatewayListener, OutboundListener, Snapshot, SniRoute } from '../snapshot/snapshot.ts';
+import { escapeLine } from '../text/escape.ts';
 import { explainAccess } from './access/explain-access.ts';
 import { location } from './filters/redirect.ts';
 import { explainToken } from './filters/token-explain.ts';
@@ -39,7 +40,8 @@ export function explain(tables: Tables, { method, url, headers }: ExplainRequest
   const tokenOf = (head: RequestHead): ReturnType<typeof explainToken> => explainToken(issuers, head, nowMs);
   const token = tokenOf(headOf(request));
   if (typeof token === 'string') return { listener: name, lines: [`the token is refused: ${token}`], route: null };
-  const told = token === null ? [] : [`token of ${token.principal || token.issuer}; its signature is not checked here`];
+  const told =
+    token === null ? [] : [`token of ${escapeLine(token.principal || token.issuer)}; its signature is not checked here`];
   const access = routed.access === null ? [] : explainAccess(routed.access, headOf(request), token);
   const route = explainRoute(table, request, head => tokenOf(head) as VerifiedToken | null);
   const action = route.outcome?.action;

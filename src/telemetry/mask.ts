@@ -13,7 +13,7 @@ const secretNames = new Set(['code', 'key']);
 /** Written without a separator: `idtoken`, `clientsecret`. */
 const secretEnding = /(?:token|secret|password|apikey)$/;
 /** Most queries have nothing of the kind: one look says so. An escape may hide any of the words. */
-const maybe = /token|secret|pass|pwd|sig|jwt|auth|credential|assertion|session|sid|otp|cookie|key|code|%/i;
+const maybe = /eyJ|token|secret|pass|pwd|sig|jwt|auth|credential|assertion|session|sid|otp|cookie|key|code|%/i;
 
 /** Whether the header or query parameter of this name holds a secret. */
 export function isSecret(name: string): boolean {
@@ -31,10 +31,15 @@ export function maskTarget(target: string): string {
   const query = open.indexOf('?');
   if (query < 0 || !maybe.test(open)) return open;
   // `;` separates for some servers; the fragment of an OAuth answer holds the same names.
-  const parameters = open.slice(query).replace(/([^?&;#=]+)=([^&;#]*)/g, (pair, name: string) => {
-    return isSecret(name.includes('%') ? decoded(name) : name) ? `${name}=${masked}` : pair;
+  const parameters = open.slice(query).replace(/([^?&;#=]+)=([^&;#]*)/g, (pair, name: string, value: string) => {
+    return isToken(value) || isSecret(name.includes('%') ? decoded(name) : name) ? `${name}=${masked}` : pair;
   });
   return open.slice(0, query) + parameters;
+}
+
+/** A JSON Web Token, under whatever name. */
+function isToken(value: string): boolean {
+  return /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(value);
 }
 
 function decoded(name: string): string {

@@ -99,6 +99,7 @@ describe('keys by URL', () => {
         assert.ok(server.asked >= asked);
       });
     assert.deepEqual([kids(server.url), events.length], [['one'], 2]);
+    assert.deepEqual(keys.statuses, [{ issuer: 'issuer-0', url: server.url, keys: 1, problem: 'it answered 503' }]);
     server.serve({ keys: [one] });
     await eventually(() => {
       clock.advance(60_000);

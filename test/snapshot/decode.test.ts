@@ -165,6 +165,17 @@ const policies: readonly [string, readonly (string | number)[], unknown, string]
   ['a ring without what is hashed', ['clusters', 0, 'hash'], undefined, 'clusters[0].hash'],
   ['a hash without a ring', ['clusters', 0, 'balancer'], 'random', 'clusters[0].hash'],
   ['TLS that nothing is said of', ['clusters', 0, 'tls'], undefined, 'clusters[0].endpoints[0].tls'],
+  ['a private key of an issuer', ['inbound', 0, 'tokens', 0, 'keys', 0, 'd'], 'AA', 'inbound[0].tokens[0].keys[0]'],
+  ['a key that is none', ['inbound', 0, 'tokens', 0, 'keys', 0], 'AA', 'inbound[0].tokens[0].keys[0]'],
+  [
+    'a claim without a name',
+    ['inbound', 0, 'tokens', 0, 'claimHeaders', 0, 'claim'],
+    [],
+    'inbound[0].tokens[0].claimHeaders[0].claim',
+  ],
+  ['a field in upper case', ['inbound', 0, 'tokens', 0, 'payloadHeader'], 'X-P', 'inbound[0].tokens[0].payloadHeader'],
+  ['an unknown place of tokens', ['inbound', 0, 'tokens', 0, 'from', 0, 'kind'], 'body', 'inbound[0].tokens[0].from[0].kind'],
+  ['one issuer twice', ['inbound', 0, 'tokens'], [0, 0].map(() => fullFixture.inbound[0]?.tokens?.[0]), 'inbound[0].tokens[1]'],
   ['a host name that nobody resolves', ['clusters', 0, 'resolution'], undefined, 'clusters[0].endpoints[0].address'],
 ];
 

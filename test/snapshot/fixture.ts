@@ -96,6 +96,22 @@ export const fullFixture: Snapshot = {
     ...listener,
     appProtocol: 'http2',
     rateLimits: [{ name: 'a', requests: 10, perMs: 1000, burst: 5, by: { kind: 'source' } }],
+    tokens: [
+      {
+        issuer: 'https://auth.test',
+        keys: [{ kty: 'EC', kid: 'one', crv: 'P-256', x: 'AA', y: 'AA' }],
+        audiences: ['shop'],
+        from: [
+          { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+          { kind: 'query', name: 'access_token' },
+          { kind: 'cookie', name: 'session' },
+        ],
+        forward: false,
+        payloadHeader: 'x-payload',
+        claimHeaders: [{ header: 'x-user', claim: ['realm', 'user'] }],
+        spaceDelimited: ['scope'],
+      },
+    ],
   })),
   outbound: fixture.outbound.map(listener => ({
     ...listener,

@@ -27,6 +27,7 @@ for (const [target, shown] of [
   ['/a?%74oken=s3cret;key=s3cret', '/a?%74oken=***;key=***'],
   ['/a?token=s3cret=x?token=s3cret', '/a?token=***'],
   ['/a?b#access_token=s3cret', '/a?b#access_token=***'],
+  ['/a?t=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln&b=1', '/a?t=***&b=1'],
   ['/a?token', '/a?token'],
   ['/a?%zz=1&%=2', '/a?%zz=1&%=2'],
   ['http://me:s3cret@shop/?a=1', 'http://***@shop/?a=1'],

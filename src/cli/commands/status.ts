@@ -1,7 +1,7 @@
 import { connectApi, isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
-import type { StatusDocument } from '../../api/types.ts';
-import { escapeLines } from '../../text/escape.ts';
+import type { IssuerStatus, StatusDocument } from '../../api/types.ts';
+import { escapeLine, escapeLines } from '../../text/escape.ts';
 import { openEngine } from '../engine.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
@@ -54,6 +54,7 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
       : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${escapeLines(reload.summary)}`]),
     `sidecars   ${synced} of ${status.workloads.length} in sync`,
     ...status.gateways.map(gateway => `gateway    ${gateway.name} ${output.paint('cyan', gateway.url)}`),
+    ...(status.issuers ?? []).map(issuer => `issuer     ${issuerText(issuer, output)}`),
     '',
     ...table(
       ['WORKLOAD', 'STATE', 'PROXY', 'ADDRESS'],
@@ -63,6 +64,13 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
     ...(status.faults.length > 0 ? ['', ...faultTable(status.faults)] : []),
     ...(config.diagnostics.length > 0 ? ['', ...config.diagnostics.map(each => each.text)] : []),
   ];
+}
+
+function issuerText({ issuer, keys, problem }: IssuerStatus, output: Output): string {
+  const known = `${escapeLine(issuer)}: ${keys} ${keys === 1 ? 'key' : 'keys'}`;
+  return problem === ''
+    ? known
+    : `${known}, ${output.paint(keys === 0 ? 'red' : 'yellow', `cannot be fetched: ${escapeLine(problem)}`)}`;
 }
 
 /** Certificates that should have been renewed. */
