@@ -34,22 +34,22 @@ function identity(
 
 interface Serving {
   readonly endpoint: Endpoint;
-  readonly accepted: Promise<{ readonly stream: SocketStream; readonly peer: PeerIdentity }>;
+  readonly accepted: Promise<{ readonly stream: SocketStream; readonly peer: PeerIdentity; readonly serverName: string }>;
   readonly refused: Promise<string>;
 }
 
 async function serve(server: WorkloadIdentity): Promise<Serving> {
   const acceptor = new TlsAcceptor(server, systemClock);
-  const accepted = Promise.withResolvers<{ readonly stream: SocketStream; readonly peer: PeerIdentity }>();
+  const accepted = Promise.withResolvers<Awaited<Serving['accepted']>>();
   const refused = Promise.withResolvers<string>();
   const binding: Binding = await bind(['127.0.0.1'], 0, transport => {
     afterTest(() => transport.destroy());
     acceptor.accept(
       transport,
-      (stream, peer) => {
+      (stream, peer, _, serverName) => {
         // Session tickets come before it.
         stream.text('hello');
-        accepted.resolve({ stream, peer });
+        accepted.resolve({ stream, peer, serverName });
       },
       refused.resolve,
     );
@@ -107,7 +107,8 @@ function streamOf(outcome: Outcome): ByteStream {
 test('two sidecars know each other and half-close works both ways', async () => {
   const serving = await serve(identity(spiffe('reviews')));
   const client = streamOf(await dial(identity(spiffe('storefront')), clusterOf(spiffe('reviews')), serving.endpoint));
-  const { stream: server, peer } = await serving.accepted;
+  const { stream: server, peer, serverName } = await serving.accepted;
+  assert.equal(serverName, 'outbound_.9080_.v1_.reviews');
   assert.equal(peer.spiffeId, spiffe('storefront'));
   assert.match(peer.certificateHash, /^[0-9a-f]{64}$/);
   client.text('question');

@@ -141,10 +141,10 @@ export class InboundAcceptor {
     }
     this.#tls.accept(
       socket,
-      (stream, peer, protocol) => {
+      (stream, peer, protocol, serverName) => {
         // Each stream of a tunnel is judged and served as a connection of its own.
         const serve = (to: ByteStream): void =>
-          dataPlane.inbound({ ...downstreamOf(to, socket, nothingRead, destination, peer), admitted: 'mtls' });
+          dataPlane.inbound({ ...downstreamOf(to, socket, nothingRead, destination, peer), serverName, admitted: 'mtls' });
         if (protocol === tunnelProtocol) this.#tunnels.accept(stream, serve);
         else serve(stream);
       },

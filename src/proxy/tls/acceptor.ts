@@ -48,10 +48,10 @@ export class TlsAcceptor {
     this.#vouched.forsakeAll();
   }
 
-  /** Calls one of the two, once. A refused connection is closed already. `protocol`: what both sides chose by ALPN. */
+  /** Calls one of the two, once. A refused connection is closed already. `protocol`: what both sides chose by ALPN; `serverName`: SNI, empty for none. */
   accept(
     transport: Socket,
-    accepted: (stream: SocketStream, peer: PeerIdentity, protocol: string | null) => void,
+    accepted: (stream: SocketStream, peer: PeerIdentity, protocol: string | null, serverName: string) => void,
     refused: (reason: string) => void,
   ): void {
     const { gap } = this.#identity;
@@ -72,7 +72,8 @@ export class TlsAcceptor {
         return;
       }
       this.#vouched.add(socket, [root, this.#identity.svid?.root ?? root], () => this.#onForsaken(peer));
-      accepted(new SocketStream(socket), peer, socket.alpnProtocol || null);
+      const { servername } = socket as { readonly servername?: string | false };
+      accepted(new SocketStream(socket), peer, socket.alpnProtocol || null, servername || '');
     };
     this.#handshakes.begin(transport, judge, refused);
   }
