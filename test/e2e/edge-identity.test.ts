@@ -34,10 +34,10 @@ class GuardedMesh extends MeshProject {
     const ports = { web: await freePort(), staff: await freePort(), partners: await freePort() };
     await writeFile(join(dir, 'partners.pem'), partners.bundlePem);
     const text = [
-      'name: guarded',
+      'trustDomain: guarded.local',
       'services:',
-      serviceLine('shop', 7000, shop).trimEnd(),
-      serviceLine('opa', 7100, opa).trimEnd(),
+      serviceLine('shop', 7000, shop, ', protocol: http').trimEnd(),
+      serviceLine('opa', 7100, opa, ', protocol: http').trimEnd(),
       'gateways:',
       `  web: {port: ${ports.web}, trustedHops: 1, routes: [{to: shop}]}`,
       `  staff: {port: ${ports.staff}, tls: {clients: required}, routes: [{to: shop}]}`,
