@@ -20,7 +20,7 @@ import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
-import { checkClaims, resolveTokens } from './tokens.ts';
+import { checkClaims, checkForwarding, resolveTokens } from './tokens.ts';
 import { udpDiagnostics } from './udp.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
@@ -83,6 +83,7 @@ export function resolve(input: ResolveInput): Resolved {
   const looked = new Set<string>();
   const tokens = resolveTokens(spec.tokens ?? [], { services, gateways, baseDir: input.baseDir, looked }, report);
   checkClaims(gateways, tokens, report);
+  checkForwarding(gateways, services, tokens, report);
   checkExternalAccess(spec, external, report);
   checkHostPorts(gateways, services, sources, report);
   checkWorkloadNames(services, gateways, sources, report);

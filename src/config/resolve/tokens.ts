@@ -8,6 +8,7 @@ import { speaksOnlyTcp } from '../protocol.ts';
 import { readRegularFile } from '../read-file.ts';
 import { type TokenIssuerSpec, toldHeaderProblem } from '../schema/token.ts';
 import { shown } from '../shown.ts';
+import { behindGateway, looksForTokens } from '../token-way.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 
@@ -59,10 +60,30 @@ export function resolveTokens(
   });
 }
 
+/** A gateway that leads to services of both kinds takes the token out: an app that does not look for it must not get it. */
+export function checkForwarding(
+  gateways: readonly GatewayConfig[],
+  services: readonly ServiceConfig[],
+  tokens: readonly TokenIssuerConfig[],
+  report: Report,
+): void {
+  for (const [index, issuer] of tokens.entries()) {
+    if (issuer.forward) continue;
+    for (const gateway of gateways.filter(({ name }) => looksForTokens(issuer, name))) {
+      const { looking, others } = behindGateway(issuer, gateway, services);
+      if (looking.length === 0 || others.length === 0) continue;
+      const [lost, other] = [looking, others].map(names => names.map(name => `\`${name}\``).join(', '));
+      const message = `gateway \`${gateway.name}\` takes the tokens out, as it leads to ${other} too: ${lost} gets none from there`;
+      const hint = `write \`forward: true\`, or let ${other} look for them too`;
+      report.warning(['tokens', index], { code: 'tokens-end-at-gateway', message, hint });
+    }
+  }
+}
+
 /** A condition on claims where nobody looks for tokens never holds. */
 export function checkClaims(gateways: readonly GatewayConfig[], tokens: readonly TokenIssuerConfig[], report: Report): void {
   for (const { name, routes } of gateways) {
-    if (tokens.some(({ to }) => to.length === 0 || to.includes(name))) continue;
+    if (tokens.some(issuer => looksForTokens(issuer, name))) continue;
     for (const [index, { matches }] of routes.entries()) {
       if (matches.every(({ claims = [] }) => claims.length === 0)) continue;
       const message = `gateway \`${name}\` looks for no tokens: the conditions on claims never hold`;
