@@ -41,6 +41,7 @@ describe('two pods with the real process in them', { skip: NetworkNamespace.skip
       MESH_SERVICE: service,
       MESH_KIND: 'sidecar',
       MESH_TRUST_DOMAIN: 'bookshop.local',
+      MESH_IDENTITY: `spiffe://bookshop.local/ns/default/sa/${service}`,
       MESH_TRUST_BUNDLE: bundle,
     };
     const child = pod.nodeWith(env, main);
