@@ -58,17 +58,18 @@ function closeBoth(near: ByteStream, far: ByteStream): void {
   far.destroy();
 }
 
-async function tcpPair(): Promise<StreamPair> {
+/** `publicOnly`: by the sockets' public methods, as where Node is another one than the driver knows. */
+async function tcpPair(publicOnly = false): Promise<StreamPair> {
   const { port, accepted } = await tcp();
   const reads = new SharedReads();
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true, onread: reads.onread }).pause();
-  const near = new SocketStream(socket, reads);
+  const near = new SocketStream(socket, reads, publicOnly);
   await new Promise(resolve => socket.once('connect', resolve));
-  const far = new SocketStream(await accepted());
+  const far = new SocketStream(await accepted(), null, publicOnly);
   return { near, far: async () => far, close: () => closeBoth(near, far) };
 }
 
-async function tlsPair(): Promise<StreamPair> {
+async function tlsPair(publicOnly = false): Promise<StreamPair> {
   const { port, accepted } = await tls();
   const transport = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   transport.on('error', () => {});
@@ -76,8 +77,8 @@ async function tlsPair(): Promise<StreamPair> {
   const socket = connectTls(options);
   carriedBy(socket, transport);
   await new Promise(resolve => socket.once('secureConnect', resolve));
-  const near = new SocketStream(socket);
-  const far = new SocketStream(await accepted());
+  const near = new SocketStream(socket, null, publicOnly);
+  const far = new SocketStream(await accepted(), null, publicOnly);
   return { near, far: async () => far, close: () => closeBoth(near, far) };
 }
 
@@ -111,5 +112,8 @@ async function tunnelPair(carrier: () => Promise<StreamPair>, neighbours = 0): P
 
 byteStreamContract('a TCP socket', tcpPair);
 byteStreamContract('a TLS socket', tlsPair);
+byteStreamContract('a TCP socket by its public methods', () => tcpPair(true));
+byteStreamContract('a TLS socket by its public methods', () => tlsPair(true));
 byteStreamContract('a stream of a tunnel over TCP', () => tunnelPair(tcpPair));
 byteStreamContract('a stream of a tunnel over TLS, among others', () => tunnelPair(tlsPair, 10));
+byteStreamContract('a stream of a tunnel over TLS by public methods', () => tunnelPair(() => tlsPair(true)));

@@ -54,8 +54,10 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   readonly #onHttp2: ((initial: Buffer) => void) | null;
   readonly #deadline = new Deadline(() => this.#parts.guard(this, () => this.#expired()));
   #state: number = state.head;
+  /** What is to be read lies in `#input` from `#from` to `#limit`; memory that is only lent is copied when something is left of it. */
   #input: Buffer | null = null;
   #from = 0;
+  #limit = 0;
   #remaining = 0;
   #chunks: ChunkReader | null = null;
   /** Takes the request's body out of its chunks. */
@@ -154,7 +156,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   exchangeEnded(): void {
     if (this.#state === state.closed) return;
     const reusable = this.keepAlive && this.#state === state.waiting;
-    const more = this.#input !== null && this.#from < this.#input.length;
+    const more = this.#input !== null && this.#from < this.#limit;
     if (!reusable || (this.#ended && !more)) {
       this.#hangUp();
       return;
@@ -175,7 +177,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
   /** The request's body, from the chunk reader. */
   bytes(bytes: Buffer, from: number, to: number): void {
     try {
-      this.#received(kept(bytes, from, to));
+      this.#received(bytes, from, to);
     } catch (error) {
       this.#parts.guard(this, () => {
         throw error;
@@ -196,32 +198,38 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
     this.#close();
   }
 
-  #received(bytes: Buffer): void {
+  #received(bytes: Buffer, from: number, to: number): void {
     if (this.#state === state.lingering) return;
     if (this.#input === null) {
       this.#input = bytes;
-      this.#from = 0;
+      this.#from = from;
+      this.#limit = to;
       this.#run();
+      if (this.#input !== null) this.#keep(kept(this.#input, this.#from, this.#limit));
       // Most heads come whole: only the others need a deadline.
       if (this.#state === state.head && this.#input !== null) this.#parts.deadlines.of(headMs).arm(this.#deadline);
       return;
     }
-    const rest = this.#from === 0 ? this.#input : this.#input.subarray(this.#from);
-    this.#input = Buffer.concat([rest, bytes]);
-    this.#from = 0;
+    const piece = bytes.subarray(from, to);
+    this.#keep(Buffer.concat([this.#input.subarray(this.#from, this.#limit), piece]));
     // Only a line end can complete a head; without one there is nothing new to judge but its length.
-    if (this.#state === state.head && !bytes.includes(lf) && this.#input.length <= maxHeadBytes) return;
+    if (this.#state === state.head && !piece.includes(lf) && this.#limit <= maxHeadBytes) return;
     this.#run();
+  }
+
+  #keep(input: Buffer): void {
+    this.#input = input;
+    this.#from = 0;
+    this.#limit = input.length;
   }
 
   /** Reads what there is to read in the input. Answers given at once lead back here; the loop, not recursion, then takes the next request. */
   #run(): void {
     if (this.#running) return;
     this.#running = true;
-    while (this.#input !== null && this.#step(this.#input))
-      if (this.#input !== null && this.#from >= this.#input.length) this.#input = null;
+    while (this.#input !== null && this.#step(this.#input)) if (this.#from >= this.#limit) this.#input = null;
     this.#running = false;
-    if (this.#input !== null && this.#from >= this.#input.length) this.#input = null;
+    if (this.#from >= this.#limit) this.#input = null;
     // Requests wait for the answer before them, and the client for room.
     if (this.#state === state.waiting && this.#input !== null) this.pauseReading();
     this.#exchange.flushRequest();
@@ -229,7 +237,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
 
   /** One step of reading. Returns whether there may be another one with the input at hand. */
   #step(bytes: Buffer): boolean {
-    const limit = bytes.length;
+    const limit = this.#limit;
     switch (this.#state) {
       case state.head:
         return this.#readHead(bytes, limit);
@@ -311,7 +319,7 @@ export class DownstreamConnection extends AnswerSide implements ExchangeClient, 
     this.#input = null;
     this.#stream.pause();
     this.#onClosed(this);
-    take(bytes.subarray(this.#from));
+    take(kept(bytes, this.#from, this.#limit));
   }
 
   #requestEnded(): void {

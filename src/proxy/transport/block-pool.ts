@@ -4,7 +4,8 @@ const blockBytes: number = 64 * 1024;
 const maxFree = 32;
 
 const free: ArrayBuffer[] = [];
-const ours = new WeakSet<ArrayBufferLike>();
+/** Copies that were not given back. */
+const copies = new WeakSet<Buffer>();
 
 /**
  * A copy of bytes `from` to `to` in memory that is used again: where large bodies pass, memory of their own for each piece would keep the garbage collector
@@ -12,18 +13,13 @@ const ours = new WeakSet<ArrayBufferLike>();
  */
 export function copyToBlock(bytes: Buffer, from: number, to: number): Buffer {
   if (to - from > blockBytes) return Buffer.from(bytes.subarray(from, to));
-  let block = free.pop();
-  if (block === undefined) {
-    block = new ArrayBuffer(blockBytes);
-    ours.add(block);
-  }
-  const copy = Buffer.from(block, 0, to - from);
+  const copy = Buffer.from(free.pop() ?? new ArrayBuffer(blockBytes), 0, to - from);
   bytes.copy(copy, 0, from, to);
+  copies.add(copy);
   return copy;
 }
 
-/** Gives the memory of a copy back; nobody may look at it any more. Other buffers are left alone. */
+/** Gives the memory of a copy back; nobody may look at it any more. Other buffers are left alone, also other views of the same memory. */
 export function giveBack(copy: Buffer): void {
-  if (copy.buffer.byteLength === blockBytes && free.length < maxFree && ours.has(copy.buffer))
-    free.push(copy.buffer as ArrayBuffer);
+  if (copies.delete(copy) && free.length < maxFree) free.push(copy.buffer as ArrayBuffer);
 }

@@ -5,7 +5,7 @@ import type { ByteStream } from './byte-stream.ts';
 export type TakeRead = (bytes: Buffer, length: number) => void;
 
 /** As much as the kernel hands over at once, and libuv's own suggestion. */
-const readBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+export const readBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * Option for `net.connect` and `tls.connect`: every read of every socket goes into the same memory, one after the other, instead of into a Buffer of its own.
@@ -26,22 +26,24 @@ export function writeFrom(stream: ByteStream, bytes: Buffer, from: number, to: n
   return stream.copy === undefined ? stream.write(kept(bytes, from, to)) : stream.copy(bytes, from, to);
 }
 
-/** Length of all lent buffers but the shared one. */
-export const lentBytes: number = 32 * 1024;
-
 /** Memory that is filled again and again, like the shared buffer of all reads. */
-const lent = new WeakSet<Buffer>();
+const lent = new WeakSet<Buffer>([readBuffer]);
 
-/** Memory of `lentBytes` whose content is only lent to readers: whoever keeps some of it copies it. */
-export function lentBuffer(): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(lentBytes);
+/** Memory whose content is only lent to readers: whoever keeps some of it copies it, or takes the memory. */
+export function lentBuffer(bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(bytes);
   lent.add(buffer);
   return buffer;
 }
 
 /** Whether the next read, or frame, will overwrite the bytes. */
 export function isLent(bytes: Buffer): boolean {
-  return bytes === readBuffer || (bytes.length === lentBytes && lent.has(bytes));
+  return lent.has(bytes);
+}
+
+/** Takes memory that was lent: whoever lent it sees by `isLent` that it needs other memory. Returns whether that can be done. */
+export function takeLent(bytes: Buffer): boolean {
+  return bytes !== readBuffer && lent.delete(bytes);
 }
 
 /** Bytes `from` to `to` for longer than the read they came with: a copy where the next read would overwrite them. */

@@ -1,6 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { copyToBlock, giveBack } from './block-pool.ts';
 import type { ByteStream, StreamReader } from './byte-stream.ts';
+import { DirectIo } from './direct-io.ts';
 import { isLent, kept, readInto } from './read-buffer.ts';
 import { resetConnection } from './reset.ts';
 
@@ -26,17 +27,34 @@ export class SocketStream implements ByteStream {
   #resuming = false;
   /** On their way out, in order. */
   readonly #copies: Buffer[] = [];
+  /** It was made before the connection was, and has not been asked for anything since. */
+  #early: boolean;
+  readonly #owner = {
+    taken: (bytes: Buffer, length: number): void => this.#take(bytes, length),
+    drained: (): void => this.#reader?.drained(),
+  };
   readonly #written = (error?: Error | null): void => {
     const copy = this.#copies.shift();
     // After a failure nobody knows who still looks at it.
     if (copy !== undefined && !error) giveBack(copy);
   };
 
-  /** `socket`: connected; or yet to be, with `reads`, where its option `onread` came from: then whoever connects it pauses it. */
-  constructor(socket: Socket, reads: SharedReads | null = null) {
+  /** Reads and writes past Node's streams; `null`: by the socket's public methods. */
+  #direct: DirectIo | null = null;
+
+  /**
+   * `socket`: connected; or yet to be, with `reads`, where its option `onread` came from: then whoever connects it pauses it.
+   * `publicOnly`: without `DirectIo`.
+   */
+  constructor(socket: Socket, reads: SharedReads | null = null, publicOnly = false) {
     this.socket = socket;
-    if (reads === null) socket.pause().on('data', (bytes: Buffer) => this.#take(bytes, bytes.length));
-    else reads.take = (bytes, length) => this.#take(bytes, length);
+    this.#early = reads !== null && !publicOnly;
+    if (reads !== null) reads.take = (bytes, length) => this.#take(bytes, length);
+    else {
+      socket.pause();
+      if (!publicOnly) this.#direct = DirectIo.over(socket, this.#owner, false);
+      if (this.#direct === null) socket.on('data', (bytes: Buffer) => this.#take(bytes, bytes.length));
+    }
     socket.on('end', () => {
       this.#ended = true;
       this.#tell();
@@ -60,19 +78,26 @@ export class SocketStream implements ByteStream {
 
   readBy(reader: StreamReader): void {
     this.#reader = reader;
+    if (this.#early) {
+      this.#early = false;
+      this.#direct = DirectIo.over(this.socket, this.#owner, true);
+    }
     this.#closed ||= this.socket.closed;
     if (this.#closed || (this.#ended && !this.#toldEnd)) process.nextTick(() => this.#tell());
   }
 
   text(latin1: string): boolean {
+    if (this.#direct !== null) return this.#direct.write(latin1);
     return !this.socket.writable || this.socket.write(latin1, 'latin1');
   }
 
   write(bytes: Buffer): boolean {
+    if (this.#direct !== null) return this.#direct.write(bytes);
     return !this.socket.writable || this.socket.write(bytes);
   }
 
   copy(bytes: Buffer, from: number, to: number): boolean {
+    if (this.#direct !== null) return this.#direct.copy(bytes, from, to);
     if (!isLent(bytes)) return this.write(bytes.subarray(from, to));
     if (!this.socket.writable) return true;
     const copy = copyToBlock(bytes, from, to);
@@ -81,24 +106,27 @@ export class SocketStream implements ByteStream {
   }
 
   cork(): void {
-    this.socket.cork();
+    if (this.#direct !== null) this.#direct.cork();
+    else this.socket.cork();
   }
 
   uncork(): void {
-    this.socket.uncork();
+    if (this.#direct !== null) this.#direct.uncork();
+    else this.socket.uncork();
   }
 
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.socket.pause();
+    if (this.#direct !== null) this.#direct.reads(false);
+    else this.socket.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     if (this.#held === null) {
-      this.socket.resume();
+      this.#readOn();
       return;
     }
     if (this.#resuming) return;
@@ -107,12 +135,13 @@ export class SocketStream implements ByteStream {
       this.#resuming = false;
       if (this.#paused) return;
       this.#tell();
-      if (!this.#paused) this.socket.resume();
+      if (!this.#paused) this.#readOn();
     });
   }
 
   end(): void {
-    if (!this.socket.destroyed) this.socket.end();
+    if (this.#direct !== null) this.#direct.end();
+    else if (!this.socket.destroyed) this.socket.end();
   }
 
   destroy(): void {
@@ -121,6 +150,11 @@ export class SocketStream implements ByteStream {
 
   reset(): void {
     resetConnection(this.socket);
+  }
+
+  #readOn(): void {
+    if (this.#direct !== null) this.#direct.reads(true);
+    else this.socket.resume();
   }
 
   #take(bytes: Buffer, length: number): void {

@@ -1,4 +1,4 @@
-import { lentBuffer } from '../read-buffer.ts';
+import { isLent, lentBuffer } from '../read-buffer.ts';
 import { frame, headerBytes, maxPayload, streamWindow } from './frame.ts';
 
 /** Takes frames as they are read. Each method returns whether reading goes on. */
@@ -78,7 +78,7 @@ export class FrameReader {
     if (type > frame.data) return true;
     this.#remaining = value;
     if (value > available) {
-      this.#joined ??= lentBuffer();
+      if (this.#joined === null || !isLent(this.#joined)) this.#joined = lentBuffer(maxPayload);
       this.#joining = true;
       this.#joinedHas = 0;
     }

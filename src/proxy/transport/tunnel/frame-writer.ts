@@ -1,24 +1,17 @@
 import type { ByteStream } from '../byte-stream.ts';
+import { isLent, lentBuffer, writeFrom } from '../read-buffer.ts';
 import { frame, headerBytes, maxPayload } from './frame.ts';
 
-/** Memory that frames are written into, one after the other; what was handed to the connection is not touched again before it is out. */
-const firstChunkBytes = 64 * 1024;
-/** A turn that needs more than the chunk at hand makes the next ones larger, up to this: frames in one piece leave without another copy. */
-const maxChunkBytes = 512 * 1024;
-/** A chunk with less room than this is given up after a write, so that the frames of a turn lie in one piece mostly. */
-const minRoom = 16 * 1024;
+/** A turn that needs more makes the memory larger, up to what a tunnel lets into one turn. */
+const firstBytes = 64 * 1024;
+/** Memory between two turns, for all writers: most need some in the one turn and none in the next. */
+const spare: Buffer[] = [];
+const maxSpare = 4;
 
 /** Builds the frames of one turn in one piece of memory, to leave in one write. What a stream writes several times in a row becomes one frame. */
 export class FrameWriter {
-  #chunk: Buffer | null = null;
-  #chunkBytes = firstChunkBytes;
-  #start = 0;
+  #memory: Buffer | null = null;
   #at = 0;
-  /** Too little room is left. */
-  #spent = false;
-  /** Full chunks before the one at hand. */
-  #parts: Buffer[] = [];
-  #partsBytes = 0;
   /** The last frame, while more of the same stream can be added to it. */
   #lastId = -1;
   #lastAt = 0;
@@ -26,7 +19,7 @@ export class FrameWriter {
 
   /** Bytes that wait for `leave`. */
   get pending(): number {
-    return this.#partsBytes + this.#at - this.#start;
+    return this.#at;
   }
 
   /** Data of stream `id` as latin1 text. `type`: `open` for the first of a stream, else `data`. */
@@ -67,48 +60,27 @@ export class FrameWriter {
     else this.#lastId = -1;
   }
 
-  /** Hands everything over. Returns whether the connection takes more. */
+  /** Hands everything over; the connection has taken it when it returns. Returns whether it takes more. */
   leave(to: ByteStream): boolean {
-    const chunk = this.#chunk;
-    if (chunk === null || this.pending === 0) return true;
-    const last = chunk.subarray(this.#start, this.#at);
-    this.#start = this.#at;
+    const memory = this.#memory;
+    if (memory === null) return true;
+    const length = this.#at;
+    this.#memory = null;
+    this.#at = 0;
     this.#lastId = -1;
-    if (chunk.length - this.#at < minRoom) this.#spent = true;
-    if (this.#parts.length === 0) return to.write(last);
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#partsBytes = 0;
-    to.cork();
-    for (const part of parts) to.write(part);
-    const more = to.write(last);
-    to.uncork();
+    const more = writeFrom(to, memory, 0, length);
+    if (spare.length < maxSpare && isLent(memory)) spare.push(memory);
     return more;
   }
 
-  /** Everything handed over is out: its memory may be used again. */
-  reuse(): void {
-    if (this.pending > 0) return;
-    this.#start = 0;
-    this.#at = 0;
-    this.#spent = false;
-  }
-
+  /** Memory with room for so many bytes more. */
   #reserve(bytes: number): Buffer {
-    let chunk = this.#chunk;
-    if (chunk !== null && !this.#spent && chunk.length - this.#at >= bytes) return chunk;
-    if (chunk !== null && this.#at > this.#start) {
-      this.#parts.push(chunk.subarray(this.#start, this.#at));
-      this.#partsBytes += this.#at - this.#start;
-      this.#chunkBytes = Math.min(2 * this.#chunkBytes, maxChunkBytes);
-    }
-    chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
-    this.#chunk = chunk;
-    this.#spent = false;
-    this.#start = 0;
-    this.#at = 0;
-    this.#lastId = -1;
-    return chunk;
+    const memory = this.#memory ?? spare.pop() ?? lentBuffer(firstBytes);
+    this.#memory = memory;
+    if (memory.length - this.#at >= bytes) return memory;
+    this.#memory = lentBuffer(2 * memory.length);
+    memory.copy(this.#memory, 0, 0, this.#at);
+    return this.#reserve(bytes);
   }
 
   /** Begins a frame for `length` bytes, or makes the last one longer. */

@@ -4,8 +4,6 @@
  * Both ends are the same build, so limits are constants here and not negotiated.
  */
 
-import { lentBytes } from '../read-buffer.ts';
-
 /** ALPN of a connection that carries frames. A changed format needs another name. */
 export const tunnelProtocol = 'mesh-tunnel';
 
@@ -33,7 +31,7 @@ export const frame = {
 /** Bytes of a header. */
 export const headerBytes = 8;
 /** Longest payload: a message of 16 KiB with its head is one frame, and reaches its reader in one piece. */
-export const maxPayload: number = lentBytes;
+export const maxPayload: number = 32 * 1024;
 /** What a stream sends in one turn when others wait: a small message waits behind at most this much of each of them. With its header one TLS record. */
 export const turnPayload = 16 * 1024 - headerBytes;
 /** What one side of a stream may send before the reader has taken some: the most that a slow reader costs in memory. */

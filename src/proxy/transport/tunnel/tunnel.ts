@@ -132,7 +132,6 @@ export class Tunnel implements StreamReader, FrameSink, StreamCarrier, TurnTask 
   drained(): void {
     if (this.#gone) return;
     this.#full = false;
-    this.writer.reuse();
     this.#flush();
     this.#endWhenDone();
   }
