@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
-import { systemClock } from '../../src/async/clock.ts';
+import { type Clock, systemClock } from '../../src/async/clock.ts';
 import { createCsr } from '../../src/identity/certificate-request.ts';
 import { serviceId } from '../../src/identity/spiffe-id.ts';
 import { Authority } from '../../src/pki/authority.ts';
@@ -150,11 +150,40 @@ test('without a daemon past the end of the certificates nothing gets through, by
     return outcome;
   });
   assert.match(problem ?? '', /status 503/);
+  await eventually(() => {
+    const logged = mesh.pods.get('caller-1')?.lines.filter(line => line.includes(' 503 ')) ?? [];
+    assert.match(logged.at(-1) ?? '', /svid_expired/);
+  });
   await mesh.startDaemon();
   const from = performance.now();
   await eventually(async () => assert.equal(await caller.call(mesh.address('web'), 'web:8101'), null));
   // The promise is two seconds; a busy machine gets some more.
   assert.ok(performance.now() - from < 8000);
+});
+
+test('clocks that differ by a minute are no matter; beyond, both are named', async () => {
+  const skews: Record<string, number> = { web: 60_000, raw: -60_000 };
+  const clock = (service: string): Clock => {
+    const skew = skews[service] ?? 0;
+    return { ...systemClock, now: () => Date.now() + skew };
+  };
+  await using mesh = await start({ clock });
+  await using requests = load(mesh);
+  await requests.more(30);
+  await mesh.control.identities.rotation.start();
+  await requests.more(30);
+  await requests.stop();
+  assert.deepEqual([...new Set(requests.failures)], []);
+  for (const [skew, words] of [
+    [25, /refused.*client certificate has expired at \d{4}-\S*Z, the clock here says \d{4}-\S*Z/],
+    [-25, /refused.*client certificate is valid from \d{4}-\S*Z, the clock here says \d{4}-\S*Z/],
+  ] as const) {
+    skews['web'] = skew * 3_600_000;
+    await mesh.killPod('web');
+    const { lines } = await mesh.startPod('web');
+    mesh.observe();
+    await eventually(() => assert.ok(lines.some(line => words.test(line))));
+  }
 });
 
 test('after the change, whoever has a certificate of the old root is refused, and connections from before are cut', async () => {
