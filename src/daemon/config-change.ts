@@ -21,7 +21,10 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     countPolicies(staying(before, after).filter(([was, is]) => !same(policyPart(was), policyPart(is))).length),
     count('gateway', changed(before.gateways, after.gateways)),
     count('external service', changed(before.external ?? [], after.external ?? [])),
-    ...(same(before.access, after.access) ? [] : ['access rules']),
+    ...(same(before.access, after.access) && staying(before, after).every(([was, is]) => was.access === is.access)
+      ? []
+      : ['access rules']),
+    ...(before.pathNormalization === after.pathNormalization ? [] : ['path normalization']),
     ...(before.mtls === after.mtls &&
     staying(before, after).every(([was, is]) => same([was.mtls, was.mtlsPorts], [is.mtls, is.mtlsPorts]))
       ? []
@@ -88,7 +91,7 @@ function staying(before: MeshConfig, after: MeshConfig): readonly (readonly [was
   });
 }
 
-/** What is left of a service without its containers, rules and mTLS. */
+/** What is left of a service without its containers, rules, mTLS and access. */
 function policyPart({
   name,
   namespace,
@@ -98,6 +101,7 @@ function policyPart({
   versions,
   mtls,
   mtlsPorts,
+  access,
   routes,
   ...policy
 }: Service): unknown {

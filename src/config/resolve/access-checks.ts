@@ -51,7 +51,10 @@ const ofConnection: ReadonlySet<AccessFact> = new Set<AccessFact>([
 
 /** On raw TCP a rule that allows and has HTTP conditions never matches, one that refuses loses them: neither is what it says. */
 function checkProtocol(rule: AccessRuleConfig, targets: readonly ServiceConfig[], at: YamlPath, report: Report): void {
-  for (const service of targets.filter(speaksOnlyTcp)) {
+  const asked = rule.conditions.find(({ on, not }) => on === 'port' && not !== true)?.values;
+  for (const service of targets) {
+    const ports = service.ports.filter(({ port }) => asked === undefined || asked.includes(String(port)));
+    if (!speaksOnlyTcp(ports.length === 0 ? service : { ...service, ports })) continue;
     for (const field of new Set(rule.conditions.filter(({ on }) => !ofConnection.has(on)).map(fieldOf))) {
       const message =
         rule.action === 'allow'
