@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, createPublicKey, type webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { exportSPKI, importJWK } from 'jose';
 import type { Clock } from '../../src/async/clock.ts';
 import { systemClock } from '../../src/async/clock.ts';
@@ -252,5 +253,50 @@ describe('what is not a token', () => {
       `Authorization: Bearer ${await mintToken(ec, `{"iss":"${iss}"}`)}`,
     ]);
     assert.deepEqual(sent, ['GET / HTTP/1.1', 'Host: a']);
+  });
+});
+
+describe('at random', () => {
+  const filter = filterFor([
+    issuerOf([ec, rsa], {
+      from: [
+        { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+        { kind: 'query', name: 't' },
+        { kind: 'cookie', name: 'session' },
+      ],
+    }),
+  ]);
+
+  test('whatever stands where tokens are looked for is refused or no token, and never throws', async () => {
+    const visible = fc.string({ unit: fc.integer({ min: 33, max: 126 }).map(code => String.fromCharCode(code)), maxLength: 60 });
+    const dotted = fc
+      .array(
+        fc.oneof(
+          visible,
+          fc.jsonValue().map(value => encode(JSON.stringify(value))),
+        ),
+        { maxLength: 4 },
+      )
+      .map(parts => parts.join('.'));
+    await fc.assert(
+      fc.asyncProperty(dotted, dotted, dotted, async (header, query, cookie) => {
+        const target = `GET /?t=${query.replaceAll('#', '')}`;
+        const { reply, token } = await judge(filter, target, [`Authorization: Bearer ${header}`, `Cookie: session=${cookie}`]);
+        assert.equal(token, null);
+        assert.ok(reply === null || reply.status === 401);
+      }),
+    );
+  });
+
+  test('a good token with one character changed', async () => {
+    const token = await mintToken(ec, claims);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(...'ABYZabyz0189-_.='), async (at, character) => {
+        fc.pre(token[at] !== character);
+        const changed = token.slice(0, at) + character + token.slice(at + 1);
+        const { reply } = await judge(filter, 'GET /', [`Authorization: Bearer ${changed}`]);
+        assert.equal(reply?.status, 401, changed);
+      }),
+    );
   });
 });

@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { mintToken, tokenKey } from '../support/token-issuer.ts';
 import { issuerOf } from '../support/token-judge.ts';
 import { rule as accessRule } from './access/rules.ts';
-import { type Backend, bodyOf, exchangeRaw, get, headerOf, readAll, startHttp, statusOf } from './backend.ts';
+import { type Backend, bodyOf, exchangeRaw, get, headerOf, readAll, startHttp, startRaw, statusOf } from './backend.ts';
 import { clusterTo, emptySnapshot, inboundSnapshot, ruleTo, startPlane } from './data-plane-harness.ts';
 import { match } from './rule-harness.ts';
 
@@ -119,6 +119,30 @@ describe('to the app', () => {
     }
     assert.equal(statusOf(await exchangeRaw(plane.port, get('/', bearer(await mint())))), 200);
     assert.deepEqual(plane.bugs, []);
+  });
+
+  test('a WebSocket opens after its token was checked, as it would without', async () => {
+    const seen: string[] = [];
+    await using app = await startRaw(socket => {
+      socket.on('data', data => {
+        seen.push(String(data));
+        if (seen.length === 1)
+          socket.write(
+            'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nhello',
+          );
+      });
+    });
+    await using plane = await startPlane('inbound', inboundSnapshot(app.port, { tokens: [issuerOf([key])] }), {
+      localPort: app.port,
+    });
+    const socket = connect(plane.port, '127.0.0.1');
+    let got = '';
+    socket.on('data', data => (got += String(data)));
+    const head = `GET /ws?access_token=${await mint()}&a=1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n`;
+    socket.write(head);
+    await eventually(() => assert.match(got, /^HTTP\/1.1 101 [\s\S]*\r\n\r\nhello$/));
+    assert.match(seen[0] ?? '', /^GET \/ws\?a=1 HTTP\/1.1\r\n/);
+    socket.destroy();
   });
 
   test('access rules ask what the token says', async () => {
