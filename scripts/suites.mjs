@@ -72,7 +72,9 @@ export async function runSuites(names, extra = []) {
   for (const name of names) {
     const suite = suites()[name];
     if (suite.files.length === 0) continue;
-    const counts = await runOnce(suite.files, suite.concurrency, extra);
+    // Nothing of ours makes code of text; sidecars run like this, and units show that it works.
+    const strict = name === 'unit' ? ['--disallow-code-generation-from-strings'] : [];
+    const counts = await runOnce(suite.files, suite.concurrency, [...strict, ...extra]);
     for (const key of Object.keys(total)) total[key] += counts[key];
   }
   return total;

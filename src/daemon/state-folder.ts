@@ -15,6 +15,7 @@ export interface DaemonRecord {
 /** Makes the folder private and keeps it out of version control. @throws MeshError with the path and what to do */
 export async function openStateFolder(folder: string): Promise<void> {
   try {
+    await refuseForeignKeys(join(folder, 'pki'));
     await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
     const owner = (await stat(folder)).uid;
@@ -25,6 +26,24 @@ export async function openStateFolder(folder: string): Promise<void> {
   } catch (error) {
     throw unwritable(folder, error);
   }
+}
+
+/**
+ * Keys that came with a project are known to its author. What a daemon made is closed to others from the beginning; a checkout makes
+ * folders that others may read. A file system without rights tells nothing: it shows the same after a change.
+ */
+async function refuseForeignKeys(keys: string): Promise<void> {
+  const openToOthers = async (): Promise<boolean> => ((await stat(keys)).mode & 0o077) !== 0;
+  const before = await stat(keys).catch(() => null);
+  if (before === null || !(await openToOthers())) return;
+  await chmod(keys, 0o700).catch(() => undefined);
+  if (await openToOthers()) return;
+  await chmod(keys, before.mode);
+  throw new MeshError(
+    'state-folder',
+    `${keys} was open to others: it came with the project, or was copied`,
+    `if you did not make it, remove it: rm -r ${keys}; if you did: chmod -R go= ${keys}`,
+  );
 }
 
 /** Whole or not at all, also when the power goes: temporary file, fsync, rename, fsync of the folder. Mode 0600. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -52,4 +52,14 @@ test('forgetting keeps everything but the run', async () => {
   await writeFile(join(folder, 'root.pem'), 'key');
   await forgetRun(folder);
   assert.deepEqual((await readdir(folder)).sort(), ['.gitignore', 'root.pem']);
+});
+
+test('keys that a checkout brought along are refused, and stay as they are', async () => {
+  const folder = join(dir, 'foreign', '.mesh');
+  await mkdir(join(folder, 'pki'), { recursive: true, mode: 0o755 });
+  await chmod(join(folder, 'pki'), 0o755);
+  for (let round = 0; round < 2; round++)
+    await assert.rejects(openStateFolder(folder), { code: 'state-folder', message: /open to others/ });
+  await chmod(join(folder, 'pki'), 0o700);
+  await openStateFolder(folder);
 });
