@@ -11,9 +11,15 @@ export function callerOf({ peer, remoteAddress, localAddress, serverName = '' }:
   return { principal: peer?.spiffeId ?? null, address: remoteAddress, destination: localAddress, serverName };
 }
 
+interface Admitted {
+  readonly caller: AccessCaller;
+  /** Who judged it last. */
+  access: AccessJudge | null;
+}
+
 /** Raw connections that access rules have let in, for as long as they are open: rules that change are for them too. */
 export class AdmittedConnections {
-  readonly #open = new Map<Downstream, AccessCaller>();
+  readonly #open = new Map<Downstream, Admitted>();
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -30,7 +36,7 @@ export class AdmittedConnections {
     const caller = callerOf(downstream);
     if (!this.#judge(downstream, caller, access, true)) return null;
     const upstream = dial();
-    this.#open.set(downstream, caller);
+    this.#open.set(downstream, { caller, access });
     return {
       name: upstream.name,
       open: (onConnected, onFailed) => upstream.open(onConnected, onFailed),
@@ -43,8 +49,12 @@ export class AdmittedConnections {
 
   /** Resets those whom the rules of this moment refuse. */
   judgeAnew(find: FindJudge): void {
-    for (const [downstream, caller] of this.#open)
-      if (!this.#judge(downstream, caller, find(downstream.localPort), false)) downstream.stream.reset();
+    for (const [downstream, admitted] of this.#open) {
+      const access = find(downstream.localPort);
+      if (access === admitted.access) continue;
+      admitted.access = access;
+      if (!this.#judge(downstream, admitted.caller, access, false)) downstream.stream.reset();
+    }
   }
 
   /** `counts`: the connection is new; one that stays open is counted once. */

@@ -35,7 +35,7 @@
 import type { AccessPolicy, PathNormalization } from '../../snapshot/access-policy.ts';
 import type { RouteRule } from '../../snapshot/route-rule.ts';
 import type { GatewayListener, InboundListener } from '../../snapshot/snapshot.ts';
-import { AccessJudge } from '../access/access-judge.ts';
+import { AccessJudge, type JudgedPort } from '../access/access-judge.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
 import { accessFilter } from './access.ts';
 import { authorizerFilter } from './authorizer.ts';
@@ -114,13 +114,18 @@ export function normalizationOf({
 }
 
 /** Judges by the rules of a port; `null`: it has none. */
-export function inboundJudge({ access, port }: InboundListener, { decisions }: RuleParts): AccessJudge | null {
-  return access === null ? null : new AccessJudge(access, { port, direct: true }, decisions);
+export function inboundJudge({ access, port }: InboundListener, parts: RuleParts): AccessJudge | null {
+  return access === null ? null : judgeOf(access, { port, direct: true }, parts);
 }
 
 /** As `inboundJudge`; behind proxies that are believed the connection does not tell who the client is. */
-export function gatewayJudge({ access, port, trustedHops }: GatewayListener, { decisions }: RuleParts): AccessJudge | null {
-  return access === undefined ? null : new AccessJudge(access, { port, direct: trustedHops === undefined }, decisions);
+export function gatewayJudge({ access, port, trustedHops }: GatewayListener, parts: RuleParts): AccessJudge | null {
+  return access === undefined ? null : judgeOf(access, { port, direct: trustedHops === undefined }, parts);
+}
+
+/** Rules that stay the same keep what they know of open connections. */
+function judgeOf(access: AccessPolicy, at: JudgedPort, { decisions, kept }: RuleParts): AccessJudge {
+  return kept.keep(`access ${JSON.stringify([at, access])}`, () => new AccessJudge(access, at, decisions));
 }
 
 /** What a request from a peer passes on its way to the app, in this order. `access`: the listener's rules. */

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import { inboundJudge } from '../../../src/proxy/filters/order.ts';
 import { TcpSessions } from '../../../src/proxy/tcp/tcp-proxy.ts';
 import type { AccessPolicy } from '../../../src/snapshot/access-policy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { exchangeRaw, get, startHttp, startRaw, statusOf } from '../backend.ts';
 import { type Harness, inboundSnapshot, startPlane } from '../data-plane-harness.ts';
+import { ruleParts } from '../rule-harness.ts';
 import { rule } from './rules.ts';
 
 const web = { spiffeId: 'spiffe://test.local/ns/default/sa/web', certificateHash: 'aa' };
@@ -96,6 +98,17 @@ describe('a policy that changes', () => {
     await closed;
     await eventually(() => assert.match(plane.accessLog[0] ?? '', /"response_code":101.*"rbac_access_denied/));
   });
+});
+
+test('rules that stay the same are judged by the same judge', () => {
+  const parts = ruleParts();
+  const { inbound } = inboundSnapshot(80, { access: open });
+  const [listener] = inbound;
+  assert.ok(listener);
+  const before = inboundJudge(listener, parts);
+  const later = ruleParts({ before: parts });
+  assert.equal(inboundJudge({ ...listener, rateLimits: [] }, later), before);
+  assert.notEqual(inboundJudge({ ...listener, access: shut }, later), before);
 });
 
 describe('what is refused or marked', () => {
