@@ -121,6 +121,21 @@ describe('to the app', () => {
     assert.deepEqual(plane.bugs, []);
   });
 
+  test('what a wait found wrong is forgotten with its request', async () => {
+    await using app = await startEcho();
+    await using plane = await startPlane('inbound', inboundSnapshot(app.port, { tokens: [issuerOf([key])] }), {
+      localPort: app.port,
+    });
+    const forged = `GET /1 HTTP/1.1\r\nHost: a\r\n${bearer(await mintToken({ ...key, privateKey: next.privateKey }, claims))}\r\n\r\n`;
+    const good = `GET /2 HTTP/1.1\r\nHost: a\r\n${bearer(await mint({ jti: 'x' }))}\r\n\r\n`;
+    const answer = await exchangeRaw(plane.port, forged + good + forged + get('/3'));
+    assert.deepEqual(
+      [...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status),
+      ['401', '200', '401', '200'],
+    );
+    assert.match(answer, /Jwt verification fails/);
+  });
+
   test('a WebSocket opens after its token was checked, as it would without', async () => {
     const seen: string[] = [];
     await using app = await startRaw(socket => {
