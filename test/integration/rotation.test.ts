@@ -1,5 +1,6 @@
 /** Certificates and roots of a running mesh change under load, through everything that the daemon and its sidecars may do meanwhile. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,6 +162,29 @@ test('without a daemon past the end of the certificates nothing gets through, by
   assert.ok(performance.now() - from < 8000);
 });
 
+test('HTTP leaves connections from before the change by itself, without waiting to be cut', async () => {
+  await using mesh = await start();
+  using h1 = new Http1Caller();
+  using h2 = new Http2Caller();
+  const call = async (): Promise<void> => {
+    assert.equal(await h1.call(mesh.address('web'), 'web:8101'), null);
+    assert.equal(await h2.call(mesh.address('grpc'), 'grpc:8102'), null);
+  };
+  await call();
+  const before = [...peersOf(mesh.inbound('web')), ...peersOf(mesh.inbound('grpc'))];
+  assert.ok(before.length >= 2);
+  await mesh.control.identities.rotation.start();
+  await call();
+  await eventually(() => {
+    const now = [...peersOf(mesh.inbound('web')), ...peersOf(mesh.inbound('grpc'))];
+    assert.deepEqual(
+      now.filter(peer => before.includes(peer)),
+      [],
+    );
+  });
+  await call();
+});
+
 test('clocks that differ by a minute are no matter; beyond, both are named', async () => {
   const skews: Record<string, number> = { web: 60_000, raw: -60_000 };
   const clock = (service: string): Clock => {
@@ -221,6 +245,22 @@ test('after the change, whoever has a certificate of the old root is refused, an
   assert.equal(await before.say('z'), 'closed');
   assert.equal(await echoOnce(mesh.address('raw')), null);
 });
+
+/** Who is connected to an address: the kernel's list, with addresses and ports as it writes them. */
+function peersOf({ host, port }: { readonly host: string; readonly port: number }): readonly string[] {
+  const hex = (number: number, digits: number): string => number.toString(16).toUpperCase().padStart(digits, '0');
+  const address = host
+    .split('.')
+    .reverse()
+    .map(part => hex(Number(part), 2))
+    .join('');
+  const established = '01';
+  return readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => local === `${address}:${hex(port, 4)}` && state === established)
+    .map(([, , remote]) => remote ?? '');
+}
 
 /** Somebody who speaks TLS with a certificate that he should not have. */
 class StolenTalk implements Disposable {
