@@ -10,6 +10,7 @@ import type { TlsAcceptor } from '../tls/acceptor.ts';
 import { readClientHello } from '../tls/client-hello.ts';
 import { isMeshHello } from '../tls/mesh-protocols.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
+import { SocketStream } from '../transport/socket-stream.ts';
 import { tunnelProtocol } from '../transport/tunnel/frame.ts';
 import type { TunnelAcceptor } from '../transport/tunnel/tunnel-acceptor.ts';
 import { downstreamOf, nothingRead, plainDownstream } from './downstream.ts';
@@ -78,9 +79,9 @@ export class InboundAcceptor {
     else {
       // Whoever publishes a port wants it to answer on the host as it does without a mesh. Other pods still need mTLS.
       const admitted = listener.published && this.#isHost(socket) ? 'host' : 'plaintext';
-      const plain = (): Downstream => ({ ...plainDownstream(socket, nothingRead, destination), admitted });
-      if (listener.mtls === 'disabled') this.#deps.dataPlane.inbound(plain());
-      else if (listener.mtls === 'permissive' || admitted === 'host') this.#tellApart(socket, listener, destination, plain());
+      if (listener.mtls === 'disabled')
+        this.#deps.dataPlane.inbound({ ...plainDownstream(socket, nothingRead, destination), admitted });
+      else if (listener.mtls === 'permissive' || admitted === 'host') this.#tellApart(socket, listener, destination, admitted);
       else this.#requireTls(socket, destination);
     }
   }
@@ -111,8 +112,16 @@ export class InboundAcceptor {
   }
 
   /** TLS of sidecars is ended here; TLS of others is the app's; the rest is plaintext, of which some servers speak first. */
-  #tellApart(socket: Socket, { protocol, port }: InboundListener, destination: Destination, plain: Downstream): void {
+  #tellApart(
+    socket: Socket,
+    { protocol, port }: InboundListener,
+    destination: Destination,
+    admitted: 'plaintext' | 'host',
+  ): void {
     const { clock, dataPlane, refuse } = this.#deps;
+    // Read by its public methods: TLS takes it over where it turns out to be a sidecar's.
+    const stream = new SocketStream(socket, null, true);
+    const plain: Downstream = { ...downstreamOf(stream, socket, nothingRead, destination, null), admitted };
     const dial = protocol === 'http' ? undefined : (): TcpUpstream | null => dataPlane.app(plain);
     const told = (speech: Speech | null, to: Downstream, early: EarlyUpstream | null): void => {
       if (speech === 'mesh') {
