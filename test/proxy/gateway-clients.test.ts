@@ -1,6 +1,7 @@
 /** Who comes in at a gateway: client certificates, proxies that are believed, access rules at the edge. Real handshakes, node's and OpenSSL's. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { connect as connectTcp, createServer } from 'node:net';
@@ -187,6 +188,46 @@ describe('a CA of somebody else', () => {
     await assert.rejects(once());
     assert.equal((await get(gateway.port, identity(alice))).status, 200);
   });
+});
+
+test('a root of the mesh is changed: who comes from one that is gone leaves, and does not come back with a session from before', async () => {
+  const before = createTestCa(Date.now(), newKey(), 'root before');
+  const gateway = await edge({});
+  const trust = (...roots: readonly { readonly bundlePem: string }[]): void =>
+    gateway.daemon.send({ kind: 'roots', bundlePem: roots.map(({ bundlePem }) => bundlePem).join('') });
+  trust(ca, before);
+  const who = identity(alice, {}, before);
+  await eventually(async () => assert.equal((await get(gateway.port, who)).status, 200));
+  const open = connect({ port: gateway.port, host: '127.0.0.1', servername: 'shop.localhost', ca: ca.bundlePem, ...who });
+  afterTest(() => open.destroy());
+  open.on('error', () => {});
+  open.resume();
+  const [session] = (await once(open, 'session')) as [Buffer];
+  const resumed = (): Promise<boolean> =>
+    new Promise(resolve => {
+      const again = connect({
+        port: gateway.port,
+        host: '127.0.0.1',
+        servername: 'shop.localhost',
+        ca: ca.bundlePem,
+        session,
+        ...who,
+      });
+      again.on('error', () => resolve(false));
+      again.on('close', () => resolve(false));
+      again.once('data', () => {
+        resolve(again.isSessionReused());
+        again.destroy();
+      });
+      again.write('GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n');
+    });
+  assert.equal(await resumed(), true);
+  const closed = once(open, 'close');
+  trust(ca);
+  await closed;
+  assert.equal(await resumed(), false);
+  assert.equal((await get(gateway.port, who)).status, 0);
+  assert.equal((await get(gateway.port, identity(alice))).status, 200);
 });
 
 describe('access rules at a gateway', () => {

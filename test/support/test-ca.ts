@@ -3,7 +3,6 @@ import { bitString, der, elements, oid, pem, sequence, tag, time } from '../../s
 
 const dayMs = 86_400_000;
 const ecdsa = sequence(oid('1.2.840.10045.4.3.2'));
-const rootName = nameOf('test root');
 const usages = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
 /** Of GeneralName (RFC 5280 section 4.2.1.6). */
@@ -78,7 +77,8 @@ function basicConstraints(isCa: boolean): Buffer {
 }
 
 /** Makes a CA valid from yesterday for ten days. */
-export function createTestCa(now: number, key: KeyObject = newKey()): TestCa {
+export function createTestCa(now: number, key: KeyObject = newKey(), commonName = 'test root'): TestCa {
+  const rootName = nameOf(commonName);
   const usage = extension('2.5.29.15', der(tag.bitString, Buffer.from([1, 0x06])));
   const bundlePem = certificate(createPublicKey(key), key, rootName, rootName, now - dayMs, now + 10 * dayMs, [
     basicConstraints(true),

@@ -1,12 +1,13 @@
 /** Rules that ask an external authorizer, over real sockets: what it is asked, and what becomes of its answers. */
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2';
+import { connect, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import { createRandom } from '../../../src/async/random.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bodyOf, exchangeRaw, get, headerOf, startHttp, startRaw, statusOf } from '../backend.ts';
-import { freePort } from '../data-plane-harness.ts';
+import { freePort, listen } from '../data-plane-harness.ts';
 import { metric } from '../policy-mesh.ts';
 import { asks, lastEntry, recording, type Seen, startStage } from './authorizer-plane.ts';
 
@@ -87,6 +88,64 @@ describe('the question', () => {
     for (let i = 0; i < 5; i++) assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/'))), 200);
     assert.equal(opa.connections(), 1);
   });
+});
+
+test('an authorizer that speaks HTTP/2 is asked in it', async () => {
+  const asked: unknown[] = [];
+  const server = createHttp2((req, res) => {
+    asked.push([req.httpVersion, req.method, req.url, req.headers[':authority'], req.headers['content-length']]);
+    res.writeHead(req.url === '/no' ? 401 : 200, { 'x-user': 'alice' }).end('who?');
+  });
+  const port = await listen(server as unknown as Server);
+  await using stage = await startStage([port], { addsToRequest: ['x-user'] });
+  const snapshot = stage.plane.plane.snapshot;
+  assert.ok(snapshot);
+  const clusters = snapshot.clusters.map(cluster => ({ ...cluster, protocol: 'http2' as const }));
+  stage.plane.plane.apply({ ...snapshot, version: 'h2', clusters });
+  try {
+    assert.equal(statusOf(await exchangeRaw(stage.plane.port, get('/yes'))), 200);
+    const denied = await exchangeRaw(stage.plane.port, get('/no'));
+    assert.deepEqual([statusOf(denied), bodyOf(denied)], [401, 'who?']);
+    assert.equal(stage.calls[0]?.headers['x-user'], 'alice');
+    assert.deepEqual(asked, [
+      ['2.0', 'GET', '/yes', 'any', '0'],
+      ['2.0', 'GET', '/no', 'any', '0'],
+    ]);
+  } finally {
+    server.close();
+  }
+});
+
+test('whatever an authorizer says in bytes, only a proper 200 lets a request through', async () => {
+  const random = createRandom(20);
+  const some = (count: number): number => Math.floor(random.next() * count);
+  const parts = [
+    'HTTP/1.1 200 OK',
+    'HTTP/1.1 403 No',
+    'HTTP/1.1 2000',
+    'HTTP/1.0 200',
+    '\r\n',
+    '\r\n\r\n',
+    '\n',
+    ': ',
+    'x-user: a',
+    'Content-Length: 0',
+    '\0',
+    ' ',
+  ];
+  let sent = '';
+  await using opa = await startRaw(socket => void socket.once('data', () => socket.end(sent, 'latin1')));
+  await using stage = await startStage([opa.port], { timeoutMs: 500, addsToRequest: ['x-user'] });
+  for (let i = 0; i < 150; i++) {
+    sent = Array.from({ length: 1 + some(8) }, () => parts[some(parts.length)]).join('');
+    const status = statusOf(await exchangeRaw(stage.plane.port, get('/')));
+    const proper = /^HTTP\/1\.[01] 200( OK)?[\t -~]*\r\n/.test(sent);
+    assert.ok(status === 200 ? proper : status >= 400, JSON.stringify([sent, status]));
+  }
+  assert.deepEqual(
+    stage.plane.bugs.filter(line => !line.includes('gave no answer')),
+    [],
+  );
 });
 
 describe('a yes', () => {
@@ -378,9 +437,7 @@ test('a rule that is in earnest waits although a dry run asked the same', async 
 
 test('a client that leaves takes its question along', async () => {
   const gone = Promise.withResolvers<void>();
-  await using opa = await startRaw(socket =>
-    socket.on('end', () => gone.resolve()).once('data', () => client.resetAndDestroy()),
-  );
+  await using opa = await startRaw(socket => socket.on('end', () => gone.resolve()).once('data', () => client.resetAndDestroy()));
   await using stage = await startStage([opa.port], { timeoutMs: 60_000 });
   const client = connect({ host: '127.0.0.1', port: stage.plane.port });
   client.write(get('/'));
