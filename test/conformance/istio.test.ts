@@ -1,20 +1,17 @@
 /** Traffic cases of Istio's own tests: its objects translated, loaded, compiled, and run by real sidecars over real sockets. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import type { IstioObject } from '../../src/interop/istio/objects.ts';
 import { translateIstio } from '../../src/interop/istio/translate.ts';
 import { eventually } from '../support/eventually.ts';
+import { CaseTokens } from './mesh/case-tokens.ts';
 import { type Answer, type Asked, grpcCall, http, http2, tcp } from './mesh/clients.ts';
 import { ConformanceMesh, type Entrance, type ServiceSpec } from './mesh/conformance-mesh.ts';
 import { grpcPaths } from './mesh/echo-app.ts';
 import { checkHeaders, checkResponse, type ExpectedHeaders, type ExpectedResponse } from './mesh/expectations.ts';
+import { casesMissing, istioCases, istioObject, noCases } from './mesh/istio-cases.ts';
 import { type Outcome, report } from './report.ts';
 
-const file = fileURLToPath(new URL('../../../shared/cases/istio.json', import.meta.url));
-const missing = existsSync(file) ? false : 'the cases are not beside this repository';
-/** The other groups are about authorization and tokens, or about Kubernetes. */
+/** Those of security are in istio-security.test.ts; the others are about Kubernetes. */
 const groups = ['routing', 'mirror', 'headers', 'inbound', 'protocol', 'loadbalancing', 'gateway'];
 
 interface Case {
@@ -51,11 +48,6 @@ interface Case {
   };
 }
 
-interface Corpus {
-  readonly configs: Readonly<Record<string, readonly (Pick<IstioObject, 'kind' | 'spec'> & { readonly name: string })[]>>;
-  readonly cases: readonly Case[];
-}
-
 /** Ports by their names in the cases. */
 const ports: Readonly<Record<string, number>> = {
   http: 8080,
@@ -87,8 +79,7 @@ const services: Readonly<Record<string, ServiceSpec>> = {
 };
 
 /** Why a case says nothing about this mesh; `null`: it does. */
-function inapplicable({ id, request }: Case, kinds: readonly string[]): string | null {
-  if (kinds.includes('RequestAuthentication')) return 'needs tokens to be checked (RequestAuthentication)';
+function inapplicable({ id, request }: Case): string | null {
   if (request.address !== undefined)
     return 'is decided by the kernel: calls to its own addresses are not intercepted (test/proxy/interception.test.ts)';
   // Cases of servers that listen at one address only, where Istio's sidecar dials the address of the pod.
@@ -98,12 +89,14 @@ function inapplicable({ id, request }: Case, kinds: readonly string[]): string |
   return null;
 }
 
-describe('Istio', { skip: missing }, () => {
-  const { configs, cases } = missing ? { configs: {}, cases: [] } : (JSON.parse(readFileSync(file, 'utf8')) as Corpus);
+describe('Istio', { skip: casesMissing }, () => {
+  const { meta, configs, cases } = casesMissing === false ? istioCases<Case>() : noCases;
   const mine = cases.filter(({ group }) => groups.includes(group));
   const outcomes: Outcome[] = [];
   let mesh: ConformanceMesh;
+  let tokens: CaseTokens;
   before(async () => {
+    tokens = await CaseTokens.mint(meta.fixture.tokens);
     mesh = await ConformanceMesh.start({ network: 50 }, services);
   });
   after(async () => {
@@ -112,11 +105,9 @@ describe('Istio', { skip: missing }, () => {
   });
 
   for (const config of new Set(mine.map(one => one.config ?? 'none'))) {
-    const objects = (configs[config] ?? []).map(({ kind, name, spec }): IstioObject => ({ kind, metadata: { name }, spec }));
-    const kinds = objects.map(object => object.kind);
     describe(config, () => {
       before(async () => {
-        if (kinds.includes('RequestAuthentication')) return;
+        const objects = (configs[config] ?? []).map(object => istioObject(tokens.withKeys(object)));
         const { document } = translateIstio(objects, {
           service: host => (services[host.split('.')[0] ?? ''] === undefined ? null : (host.split('.')[0] ?? null)),
           destinationPort: (_service, written, dialled) => (written === 80 || dialled === 80 ? 8080 : written),
@@ -126,12 +117,12 @@ describe('Istio', { skip: missing }, () => {
       });
       for (const one of mine.filter(({ config: used = 'none' }) => used === config)) {
         const outcome = { group: one.group, id: one.id };
-        const reason = inapplicable(one, kinds);
+        const reason = inapplicable(one);
         if (reason !== null) outcomes.push({ ...outcome, result: 'skipped', reason });
         const name = one.title === undefined ? one.id : `${one.id}: ${one.title}`;
         test(name, { skip: reason ?? false }, async () => {
           try {
-            await run(mesh, one);
+            await run(mesh, tokens, one);
             outcomes.push({ ...outcome, result: 'passed' });
           } catch (error) {
             outcomes.push({ ...outcome, result: 'failed' });
@@ -143,11 +134,11 @@ describe('Istio', { skip: missing }, () => {
   }
 });
 
-async function run(mesh: ConformanceMesh, one: Case): Promise<void> {
+async function run(mesh: ConformanceMesh, tokens: CaseTokens, one: Case): Promise<void> {
   const { request, expect } = one;
   const port = ports[request.port ?? 'http'] ?? 0;
   const to = await entranceOf(mesh, one, port);
-  const asked = askedOf(mesh, one, port);
+  const asked = askedOf(mesh, tokens, one, port);
   const { count = 1 } = request;
   if (request.protocol === 'tcp') {
     const names = new Set<string | null>();
@@ -197,8 +188,9 @@ async function send(request: Case['request'], to: Entrance, asked: Asked): Promi
   return client(to, { ...asked, path: `${pathname}${search}` });
 }
 
-function askedOf(mesh: ConformanceMesh, { request }: Case, port: number): Asked {
-  const { method = 'GET', path = '/', headers = {}, host, to } = request;
+function askedOf(mesh: ConformanceMesh, tokens: CaseTokens, { request }: Case, port: number): Asked {
+  const { method = 'GET', path = '/', host, to } = request;
+  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).map(([name, value]) => [name, tokens.written(value)]));
   const written = (host ?? `${to}:${port}`)
     .replace('{svc}', to ?? '')
     .replace('{ns}', 'ns1')

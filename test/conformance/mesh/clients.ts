@@ -97,7 +97,7 @@ export function grpcCall(to: Entrance, asked: Asked): Promise<Answer> {
       client.close();
       const grpcStatus = error === null ? 0 : error.code;
       const body = answer === undefined ? (error?.details ?? '') : answer.toString();
-      resolve({ status: error === null ? 200 : 0, headers: {}, body, grpcStatus, seen: seenIn(body) });
+      resolve({ status: error === null ? 200 : 0, headers: {}, body, grpcStatus, seen: error === null ? seenIn(body) : null });
     });
   });
 }

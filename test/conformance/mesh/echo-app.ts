@@ -26,6 +26,8 @@ export interface Behaviour {
   readonly failStatus: number;
   readonly failAfterMs: number;
   readonly responseHeaders: Readonly<Record<string, string>>;
+  /** Answered with 403. */
+  readonly refuses?: (seen: Seen) => boolean;
 }
 
 /** The apps of one service. */
@@ -33,6 +35,8 @@ export class EchoService {
   readonly name: string;
   readonly seen: Seen[] = [];
   behaviour: Behaviour = { failFirst: 0, failStatus: 500, failAfterMs: 0, responseHeaders: {} };
+  /** A server of no WebSockets answers such requests as all others. */
+  refusesUpgrades = false;
   readonly #kept = new Set<Socket>();
   readonly #closers: (() => Promise<void>)[] = [];
 
@@ -42,7 +46,9 @@ export class EchoService {
 
   /** HTTP of both versions, and WebSocket echo. */
   async http(workload: string, host: string, port: number): Promise<void> {
-    const plain = createHttpServer((asked, answer) => void this.#answer(workload, asked, answer));
+    const plain = createHttpServer({ shouldUpgradeCallback: () => !this.refusesUpgrades }, (asked, answer) => {
+      void this.#answer(workload, asked, answer);
+    });
     const second = createHttp2Server((asked, answer) => void this.#answer(workload, asked, answer));
     const sockets = new WebSocketServer({ noServer: true });
     sockets.on('connection', socket => socket.on('message', (data, binary) => socket.send(data, { binary })));
@@ -62,7 +68,9 @@ export class EchoService {
 
   /** HTTP inside TLS, which is the app's own business. */
   async tls(workload: string, host: string, port: number, key: string, cert: string): Promise<void> {
-    const plain = createHttpServer((asked, answer) => void this.#answer(workload, asked, answer));
+    const plain = createHttpServer({ shouldUpgradeCallback: () => !this.refusesUpgrades }, (asked, answer) => {
+      void this.#answer(workload, asked, answer);
+    });
     const server = createTlsServer({ key, cert }, socket => plain.emit('connection', socket));
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
     this.#close(server);
@@ -151,6 +159,7 @@ export class EchoService {
       }
       answer.statusCode = behaviour.failStatus;
     }
+    if (behaviour.refuses?.(seen) === true) answer.statusCode = 403;
     // The suite's own way to ask for a slow server.
     const delay = /[?&]delay=(\d+)s/.exec(seen.path)?.[1];
     if (delay !== undefined) await new Promise(resolve => setTimeout(resolve, Number(delay) * 1000));
