@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSpiffeId } from '../../src/identity/spiffe-id.ts';
+import { accountOf, parseSpiffeId, serviceId } from '../../src/identity/spiffe-id.ts';
 
 const valid: readonly (readonly [string, string, string])[] = [
   ['spiffe://bookshop.local/ns/default/sa/reviews', 'bookshop.local', '/ns/default/sa/reviews'],
@@ -41,3 +41,9 @@ for (const text of invalid) {
   test(`${JSON.stringify(text.slice(0, 60))} (${text.length} characters) is no id`, () =>
     assert.equal(parseSpiffeId(text), null));
 }
+
+test('an account is read back from the id that it makes, and from no other', () => {
+  assert.deepEqual(accountOf(serviceId('bookshop.local', 'shop', 'bookinfo')), { namespace: 'shop', account: 'bookinfo' });
+  for (const id of ['', 'spiffe://bookshop.local', 'spiffe://bookshop.local/mesh/daemon', 'spiffe://bookshop.local/ns/a/sa/b/c'])
+    assert.equal(accountOf(id), null, id);
+});
