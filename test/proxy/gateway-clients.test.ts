@@ -417,10 +417,7 @@ describe('with the tools that people use', () => {
     assert.match(well.text, /person\/alice/);
     for (const version of ['1.2', '1.3'])
       assert.equal((await curl(`--tlsv${version}`, '--tls-max', version, ...as('alice', identity(alice)))).code, 0);
-    const none = await curl();
-    assert.notEqual(none.code, 0);
-    // The reason is in the alert, which curl prints.
-    assert.match(none.text, /certificate required|alert/i);
+    assert.notEqual((await curl()).code, 0);
     for (const who of [
       identity(alice, {}, partners),
       identity(alice, { expiresAtMs: Date.now() - 60_000, notBeforeMs: Date.now() - 90_000 }),

@@ -26,6 +26,7 @@ export function checkAccess(config: CheckedConfig, report: Report): void {
     }
     const targets = config.services.filter(service => rule.to.includes(service.name));
     checkProtocol(rule, targets, at, report);
+    checkEdgeProtocol(rule, config, at, report);
     checkPorts(rule, targets, at, report);
     checkContradictions(rule, at, report);
     checkCallers(rule, targets, at, config, report);
@@ -64,6 +65,24 @@ function checkProtocol(rule: AccessRuleConfig, targets: readonly ServiceConfig[]
       report.error([...at, field], { code: 'http-on-tcp', message, hint });
     }
   }
+}
+
+/** The same at gateways. */
+function checkEdgeProtocol(
+  { to, conditions }: AccessRuleConfig,
+  { gateways }: CheckedConfig,
+  at: YamlPath,
+  report: Report,
+): void {
+  const raw = gateways.find(({ name, protocol }) => to.includes(name) && protocol !== 'http');
+  const field = conditions.find(({ on }) => !ofConnection.has(on));
+  if (raw === undefined || field === undefined) return;
+  const message = `\`${fieldOf(field)}\` means nothing at gateway \`${raw.name}\`: it speaks ${raw.protocol}`;
+  report.error([...at, fieldOf(field)], {
+    code: 'http-on-tcp',
+    message,
+    hint: `remove \`${fieldOf(field)}\`, or take \`${raw.name}\` out of \`to\``,
+  });
 }
 
 function checkPorts(rule: AccessRuleConfig, targets: readonly ServiceConfig[], at: YamlPath, report: Report): void {

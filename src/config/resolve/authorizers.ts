@@ -95,8 +95,9 @@ export function checkAuthorizers(config: MeshConfig, report: Report): void {
     for (const [place, name] of rule.to.entries()) {
       const to = report.entry([...at, 'to'], place);
       const service = config.services.find(one => one.name === name);
-      if (service !== undefined && speaksOnlyTcp(service)) {
-        const message = `\`${name}\` speaks tcp: nobody can be asked about its connections`;
+      const gateway = config.gateways.find(one => one.name === name);
+      if ((service !== undefined && speaksOnlyTcp(service)) || (gateway !== undefined && gateway.protocol !== 'http')) {
+        const message = `\`${name}\` speaks ${gateway?.protocol ?? 'tcp'}: nobody can be asked about its connections`;
         report.error(to, { code: 'http-on-tcp', message, hint: `remove it, or write \`protocol: http\` for \`${name}\`` });
       }
       if (asksFor(config, authorizers, authorizer.service, name)) {
