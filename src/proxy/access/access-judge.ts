@@ -32,8 +32,8 @@ interface CompiledRule {
   readonly ofRequest: readonly RequestTest[];
 }
 
-/** Callers that rules tell apart are remembered up to this many kinds; what they are is worked out anew after that. */
-const maxKinds = 256;
+/** Of callers that rules tell apart so many rules are kept ready, some 10 MB; then it is begun anew. */
+const maxRemembered = 20_000;
 
 /**
  * Judges by one policy, requests and raw connections alike. Conditions on connections are answered once for each connection, those on requests are looked up.
@@ -47,6 +47,7 @@ export class AccessJudge {
   readonly #decisions: AccessDecisions;
   readonly #known = new WeakMap<AccessCaller, CallerRules>();
   readonly #kinds = new Map<string, CallerRules>();
+  #remembered = 0;
 
   constructor({ rules, default: byDefault }: AccessPolicy, at: JudgedPort, decisions: AccessDecisions) {
     const tests: CallerTest[] = [];
@@ -90,7 +91,11 @@ export class AccessJudge {
     if (rules === undefined) {
       const holding = this.#rules.filter(({ ofCaller }) => ofCaller.every(place => answers[place] === true));
       rules = new CallerRules(holding, this.#rules, this.#byDefault, this.#decisions);
-      if (this.#kinds.size >= maxKinds) this.#kinds.clear();
+      this.#remembered += holding.length + 1;
+      if (this.#remembered > maxRemembered) {
+        this.#kinds.clear();
+        this.#remembered = holding.length + 1;
+      }
       this.#kinds.set(kind, rules);
     }
     return rules;

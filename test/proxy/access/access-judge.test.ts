@@ -203,6 +203,18 @@ describe('requests', () => {
 });
 
 describe('many rules', () => {
+  test('callers beyond what is remembered are judged as well', () => {
+    const rules = Array.from({ length: 300 }, (_, i) =>
+      rule('allow', { 'not principal': [`*/sa/s${i}`], path: [`/p${i}`] }, { name: String(i) }),
+    );
+    const judge = judgeOf({ default: 'deny', rules });
+    for (let i = 0; i < 300; i++) {
+      const of = judge.of({ principal: `spiffe://shop.local/ns/default/sa/s${i}`, address: '' });
+      assert.equal(of.request(accessRequest({ path: `/p${i}` })).allowed, false);
+      assert.equal(of.request(accessRequest({ path: `/p${(i + 1) % 300}` })).allowed, true);
+    }
+  });
+
   test('each is found, whatever it is found by', () => {
     const rules = Array.from({ length: 300 }, (_, i) => {
       const by = [
