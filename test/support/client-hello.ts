@@ -1,23 +1,29 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
+import { readClientHello } from '../../src/proxy/tls/client-hello.ts';
 
-/** The first flight of a real TLS client, byte for byte. */
+/** The first message of a real TLS client, byte for byte as OpenSSL sends it. */
 export async function clientHello(options: ConnectionOptions = {}): Promise<Buffer> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const client = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const got = new Promise<Buffer>(resolve => {
+    server.once('connection', socket => {
+      let seen = Buffer.alloc(0);
+      socket.on('error', () => {});
+      socket.on('data', (chunk: Buffer) => {
+        seen = Buffer.concat([seen, chunk]);
+        if (readClientHello(seen).kind !== 'more') {
+          socket.destroy();
+          resolve(seen);
+        }
+      });
+    });
+  });
+  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...options });
   client.on('error', () => {});
-  try {
-    const [socket] = await once(server, 'connection');
-    const [bytes] = await once(socket, 'data');
-    socket.destroy();
-    return bytes as Buffer;
-  } finally {
-    client.destroy();
-    server.close();
-  }
+  const bytes = await got;
+  client.destroy();
+  server.close();
+  return bytes;
 }

@@ -1,36 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { type ConnectionOptions, connect } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { createRandom } from '../../../src/async/random.ts';
 import { maxHelloBytes, readClientHello } from '../../../src/proxy/tls/client-hello.ts';
+import { isMeshHello, meshProtocols } from '../../../src/proxy/tls/mesh-protocols.ts';
 import { ServerNames } from '../../../src/proxy/tls/server-names.ts';
-
-/** What OpenSSL really sends. */
-async function helloOf(options: ConnectionOptions): Promise<Buffer> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const got = new Promise<Buffer>(resolve => {
-    server.once('connection', socket => {
-      let seen = Buffer.alloc(0);
-      socket.on('error', () => {});
-      socket.on('data', (chunk: Buffer) => {
-        seen = Buffer.concat([seen, chunk]);
-        if (readClientHello(seen).kind !== 'more') {
-          socket.destroy();
-          resolve(seen);
-        }
-      });
-    });
-  });
-  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...options });
-  client.on('error', () => {});
-  const bytes = await got;
-  client.destroy();
-  server.close();
-  return bytes;
-}
+import { clientHello } from '../../support/client-hello.ts';
 
 /** The same handshake bytes in records of `size`. */
 function inRecords(hello: Buffer, size: number): Buffer {
@@ -51,20 +26,31 @@ describe('a real hello', () => {
     ['no name', {}, null],
   ];
   for (const [what, options, name] of cases) {
+    const protocols = options.ALPNProtocols ?? [];
     test(`${what}: complete, and cut at every byte`, async () => {
-      const hello = await helloOf(options);
-      assert.deepEqual(readClientHello(hello), { kind: 'hello', serverName: name });
+      const hello = await clientHello(options);
+      assert.deepEqual(readClientHello(hello), { kind: 'hello', serverName: name, protocols });
       for (let cut = 0; cut < hello.length; cut++) assert.equal(readClientHello(hello.subarray(0, cut)).kind, 'more', `${cut}`);
     });
 
     test(`${what}: spread over records of every small size, and with bytes after it`, async () => {
-      const hello = await helloOf(options);
+      const hello = await clientHello(options);
       for (const size of [1, 2, 3, 4, 5, 7, 50, 200])
-        assert.deepEqual(readClientHello(inRecords(hello, size)), { kind: 'hello', serverName: name }, `${size}`);
+        assert.deepEqual(readClientHello(inRecords(hello, size)), { kind: 'hello', serverName: name, protocols }, `${size}`);
       const more = Buffer.concat([hello, Buffer.from('early data')]);
-      assert.deepEqual(readClientHello(more), { kind: 'hello', serverName: name });
+      assert.deepEqual(readClientHello(more), { kind: 'hello', serverName: name, protocols });
     });
   }
+});
+
+test('the hello of a sidecar is known by what it offers, of whatever version it is', async () => {
+  const offers = async (...ALPNProtocols: string[]): Promise<boolean> =>
+    isMeshHello(readClientHello(await clientHello({ ALPNProtocols })));
+  for (const protocol of meshProtocols) assert.equal(await offers('h2', protocol), true);
+  for (const other of ['h2', 'mesh', 'Mesh-Stream', 'mesh-stream2', 'mesh-strea'])
+    assert.equal(await offers(other), false, other);
+  assert.equal(isMeshHello(readClientHello(await clientHello())), false);
+  assert.equal(isMeshHello(readClientHello(Buffer.from([22, 3, 1]))), false);
 });
 
 describe('what is no hello', () => {
@@ -95,17 +81,30 @@ describe('what is no hello', () => {
       return Buffer.concat([Buffer.from([22, 3, 1]), vector(2, Buffer.from([1]), vector(3, body))]);
     };
     const sni = (...names: readonly Buffer[]): Buffer => extension(0, vector(2, ...names));
-    assert.deepEqual(readClientHello(hello(sni(nameOf('a.b')))), { kind: 'hello', serverName: 'a.b' });
+    assert.deepEqual(readClientHello(hello(sni(nameOf('a.b')))), { kind: 'hello', serverName: 'a.b', protocols: [] });
     for (const bad of ['', 'a b', '.a', 'a.', 'a\0b', 'ä', '-a', 'a/b'])
       assert.equal(readClientHello(hello(sni(nameOf(bad)))).kind, 'invalid', JSON.stringify(bad));
     assert.equal(readClientHello(hello(sni(nameOf('a'), nameOf('b')))).kind, 'invalid');
     assert.equal(readClientHello(hello(sni(nameOf('a')), sni(nameOf('a')))).kind, 'invalid');
     assert.equal(readClientHello(hello(extension(0, Buffer.from([0, 9, 0])))).kind, 'invalid');
     assert.equal(readClientHello(hello(Buffer.from([0, 5, 0, 9]))).kind, 'invalid');
+
+    const alpn = (...names: readonly Buffer[]): Buffer => extension(16, vector(2, ...names));
+    const protocol = (name: string): Buffer => vector(1, Buffer.from(name, 'latin1'));
+    const read = readClientHello(hello(alpn(protocol('h2'), protocol('mesh-stream'))));
+    assert.deepEqual(read, { kind: 'hello', serverName: null, protocols: ['h2', 'mesh-stream'] });
+    for (const bad of [
+      alpn(),
+      alpn(protocol('')),
+      alpn(Buffer.from([9, 104, 50])),
+      extension(16, Buffer.from([0, 3, 2, 104, 50, 0])),
+    ])
+      assert.equal(readClientHello(hello(bad)).kind, 'invalid');
+    assert.equal(readClientHello(hello(alpn(protocol('h2')), alpn(protocol('mesh-stream')))).kind, 'invalid');
   });
 
   test('never throws, and never reads on past the limit: broken copies of a real hello', async () => {
-    const hello = await helloOf({ servername: 'shop.localhost' });
+    const hello = await clientHello({ servername: 'shop.localhost' });
     const random = createRandom(11);
     for (let round = 0; round < 5000; round++) {
       const copy = Buffer.from(hello.subarray(0, Math.ceil(random.next() * hello.length)));
