@@ -1,10 +1,12 @@
 /** Tokens on a real engine: keys fetched from this machine, claims told to apps, asked by rules, rotated and reloaded under load. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { EchoMesh } from '../support/echo-mesh.ts';
 import { eventually } from '../support/eventually.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
-import { mintToken, serveKeys, type TokenServer, tokenKey } from '../support/token-issuer.ts';
+import { mintToken, serveKeys, type TokenKey, type TokenServer, tokenKey } from '../support/token-issuer.ts';
 
 const [one, two] = await Promise.all([tokenKey('ES256', 'one'), tokenKey('RS256', 'two')]);
 const iss = 'https://auth.test';
@@ -136,5 +138,16 @@ describe('tokens on a running mesh', () => {
       assert.deepEqual([response.status, await response.text()], [403, 'Audiences in Jwt are not allowed']);
     });
     assert.equal(await statusOf(shop), 200);
+  });
+
+  test('keys in a file are reloaded when it changes', async () => {
+    const [old, fresh] = await Promise.all([one, two].map(key => mintToken(key, { ...alice, aud: 'shop' })));
+    const write = (key: TokenKey) => writeFile(join(mesh.dir, 'keys.json'), JSON.stringify({ keys: [key.jwk] }));
+    const statuses = async () => [await statusOf(old ?? ''), await statusOf(fresh ?? '')];
+    await write(one);
+    await change(text => text.replace(issuer.url, './keys.json'));
+    await eventually(async () => assert.deepEqual(await statuses(), [200, 401]));
+    await write(two);
+    await eventually(async () => assert.deepEqual(await statuses(), [401, 200]));
   });
 });
