@@ -103,7 +103,9 @@ function join(conditions: readonly Condition[], namespace: string): Conditions {
       if (condition.not || !condition.values.includes('*')) unsaid.push('methods are compared whole');
       continue;
     }
-    const values = condition.values.map(value => inOurWords(condition.field, value, namespace));
+    const values = condition.values.flatMap(value => inOurWords(condition.field, value, namespace) ?? []);
+    if (values.length < condition.values.length) unsaid.push('paths are compared decoded, without query');
+    if (values.length === 0) continue;
     const key = `${condition.field} ${condition.name} ${condition.not}`;
     const before = lists.get(key);
     if (before === undefined) lists.set(key, { condition, values });
@@ -125,11 +127,20 @@ function inBoth({ field }: Condition, one: readonly string[], other: readonly st
   return single && exact(one) && exact(other) ? one.filter(value => other.includes(value)) : null;
 }
 
-/** Istio writes principals without their scheme, and accounts of the policy's namespace without namespace. */
-function inOurWords(field: Condition['field'], value: string, namespace: string): string {
+/** Istio writes principals without their scheme, accounts of the policy's namespace without namespace, paths as they are sent. `null`: it cannot be said. */
+function inOurWords(field: Condition['field'], value: string, namespace: string): string | null {
   if (field === 'principals' && !value.startsWith('*')) return `spiffe://${value}`;
   if (field === 'accounts' && !value.includes('/')) return `${namespace}/${value}`;
-  return value;
+  return field === 'paths' ? decoded(value) : value;
+}
+
+function decoded(path: string): string | null {
+  if (/[?#]|%(2f|5c|25|00)/i.test(path)) return null;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return null;
+  }
 }
 
 function documentOf(lists: readonly { readonly condition: Condition; readonly values: readonly string[] }[]): AccessRuleDocument {

@@ -38,15 +38,17 @@ export function translateAuthorizationPolicies(
     for (const place of places) {
       const found =
         place === edges
-          ? rulesOf(object, place, authorizers, () => {}).map(rule => ({ ...rule, name: `${rule.name}/gateways` }))
-          : rulesOf(object, place, authorizers, note);
+          ? rulesOf(object, place, authorizers, lookup, () => {}).map(rule => ({ ...rule, name: `${rule.name}/gateways` }))
+          : rulesOf(object, place, authorizers, lookup, note);
       rules.push(...found);
-      // Only what such a policy allows may call: with rules of its own that goes without saying.
-      if (!isEnforcedAllow(object) || found.length > 0) continue;
-      if (place === null) byDefault = 'deny';
-      for (const name of place ?? [])
+      if (!isEnforcedAllow(object)) continue;
+      // Only what such a policy allows may call: where it has a rule that goes without saying.
+      if (place === null && found.length === 0) byDefault = 'deny';
+      for (const name of place ?? []) {
+        if (found.some(({ to }) => to?.includes(name) === true)) continue;
         if (edges.includes(name)) closed.push(name);
         else services[name] = { access: 'deny' };
+      }
     }
   }
   // A gateway has no default of its own.
@@ -63,6 +65,7 @@ function rulesOf(
   object: IstioObject,
   targets: Targets,
   authorizers: readonly string[],
+  { speaksTcp }: TargetLookup,
   note: Note,
 ): readonly AccessRuleDocument[] {
   if (targets?.length === 0) return [];
@@ -84,17 +87,28 @@ function rulesOf(
         note(object, `${sentence}: ${refusing(action) ? 'the rule is wider' : 'the rule is left out'}`);
       return !never && (unsaid.length === 0 || refusing(action));
     });
-    return alternatives.map(({ document }, place): AccessRuleDocument => {
+    return alternatives.flatMap(({ document }, place): AccessRuleDocument[] => {
       // The name that Istio's own logs have for it.
-      const ours = `ns[${namespace}]-policy[${name}]-rule[${index}]`;
-      return {
-        name: alternatives.length === 1 ? ours : `${ours}/${place}`,
-        ...does,
-        to: targets ?? undefined,
-        ...document,
-      };
+      const whole = `ns[${namespace}]-policy[${name}]-rule[${index}]`;
+      const ours = alternatives.length === 1 ? whole : `${whole}/${place}`;
+      const asked = targets?.filter(target => !(speaksTcp(target) && asksForHttp(document)));
+      const http = asked?.length === 0 ? [] : [{ name: ours, ...does, to: asked, ...document }];
+      const raw = targets?.filter(target => asked?.includes(target) === false) ?? [];
+      // On raw TCP what asks for HTTP never allows anything, and refuses without asking.
+      if (raw.length === 0 || !refusing(action)) return http;
+      return [...http, { name: `${ours}/tcp`, ...does, to: raw, ...ofConnection(document) }];
     });
   });
+}
+
+const httpFields = /^(not)?(headers|claims|methods|paths|hosts|tokenPrincipals|audiences|presenters)$/i;
+
+function asksForHttp(document: AccessRuleDocument): boolean {
+  return Object.keys(document).some(field => httpFields.test(field));
+}
+
+function ofConnection(document: AccessRuleDocument): AccessRuleDocument {
+  return Object.fromEntries(Object.entries(document).filter(([field]) => !httpFields.test(field)));
 }
 
 function actionOf({ spec }: IstioObject): Action {

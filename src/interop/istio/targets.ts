@@ -13,6 +13,8 @@ export interface TargetLookup {
   /** Services whose workloads carry the labels; `null`: that is not known. */
   readonly withLabels: (labels: Readonly<Record<string, string>>) => readonly string[] | null;
   readonly service: (host: string) => string | null;
+  /** Nothing but raw TCP. */
+  readonly speaksTcp: (service: string) => boolean;
   /** Gateways of ours that a Gateway became, by its name. */
   readonly gateways: ReadonlyMap<string, readonly string[]>;
   readonly objects: readonly IstioObject[];

@@ -41,6 +41,8 @@ export interface IstioOptions {
   readonly withLabels?: (labels: Readonly<Record<string, string>>) => readonly string[] | null;
   /** Services of a namespace; `null`: all. @default all */
   readonly inNamespace?: (namespace: string) => readonly string[] | null;
+  /** Services that speak nothing but raw TCP: their access rules have no conditions on requests. @default none */
+  readonly speaksTcp?: (service: string) => boolean;
 }
 
 const known = new Set(['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gateway', ...securityKinds]);
@@ -93,9 +95,9 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
     }
   }
   const edges = gateways(objects, options, contextOf, note);
-  const inNamespace = options.inNamespace ?? (() => null);
+  const { inNamespace = () => null, speaksTcp = () => false } = options;
   const ours = new Map(objects.map(object => [object.metadata.name, gatewaysOf(object, options).map(([name]) => name)]));
-  const security = translateSecurity(objects, { inNamespace, withLabels, service, gateways: ours }, note);
+  const security = translateSecurity(objects, { inNamespace, speaksTcp, withLabels, service, gateways: ours }, note);
   for (const [name, policy] of Object.entries(security.services ?? {})) services[name] = { ...services[name], ...policy };
   return { document: { ...security, services, external, routes, gateways: edges }, notes };
 }

@@ -164,6 +164,43 @@ describe('AuthorizationPolicy', () => {
     ]);
   });
 
+  test('paths are written decoded', () => {
+    const paths = (...written: string[]): unknown => {
+      const { document, notes } = translateIstio([policy({ action: 'DENY', rules: [path(...written)] })]);
+      return [document.access?.rules?.[0]?.paths, notes.length];
+    };
+    assert.deepEqual(paths('/%C3%BCber*'), [['/über*'], 0]);
+    assert.deepEqual(paths('/a', '/b%2fc', '/d?e', '/%ff'), [['/a'], 1]);
+  });
+
+  test('at a service of raw TCP a rule about requests allows nothing, and refuses more', () => {
+    const selecting = { selector: undefined, rules: [{ from: [{ source: { namespaces: ['a'] } }], ...path('/x') }, {}] };
+    const said = (action: string) => {
+      const options = { inNamespace: () => ['web', 'db'], speaksTcp: (name: string) => name === 'db' };
+      const { access, services } = translateIstio([policy({ action, ...selecting })], options).document;
+      return written([access?.rules?.map(({ name, action: _, ...rest }) => [name?.slice(23), rest]), services]);
+    };
+    assert.deepEqual(said('ALLOW'), [
+      [
+        ['[0]', { to: ['web'], namespaces: ['a'], paths: ['/x'] }],
+        ['[1]', { to: ['web', 'db'] }],
+      ],
+      {},
+    ]);
+    assert.deepEqual(said('DENY'), [
+      [
+        ['[0]', { to: ['web'], namespaces: ['a'], paths: ['/x'] }],
+        ['[0]/tcp', { to: ['db'], namespaces: ['a'] }],
+        ['[1]', { to: ['web', 'db'] }],
+      ],
+      {},
+    ]);
+    const only = { selector: undefined, rules: [path('/x')] };
+    const options = { inNamespace: () => ['web', 'db'], speaksTcp: (name: string) => name === 'db' };
+    // Nobody is allowed there, as somebody asked for something.
+    assert.deepEqual(written(translateIstio([policy(only)], options).document.services), { db: { access: 'deny' } });
+  });
+
   test('what cannot be said never lets more through', () => {
     const rule = { ...path('/a'), when: [{ key: 'experimental.envoy.filters.x[y]', values: ['z'] }] };
     const said = (action: string): unknown => {
