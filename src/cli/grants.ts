@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
  * Where it is written down what the user lets the containers of a folder have. Not below the project: whoever sends one
  * could send the answer with it.
  */
-export function grantsFile(projectDir: string, env: Readonly<Record<string, string | undefined>>): string {
+function grantsFile(projectDir: string, env: Readonly<Record<string, string | undefined>>): string {
   const name = createHash('sha256').update(projectDir).digest('hex').slice(0, 32);
   return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'localmesh', 'grants', `${name}.json`);
 }

@@ -27,7 +27,11 @@ before(async () => {
     const secure = text.replace('routes: [{to: hello}]', 'tls: true, routes: [{to: hello}]');
     return `${secure}  plain: {port: ${plainPort}, routes: [{to: hello}]}\n`;
   });
-  const up = await mesh.mesh('up', '-d', '--wait', '--timeout', '120', '--admin-port');
+  // What is made for the user alone must not depend on his umask.
+  const umask = process.umask(0);
+  const starting = mesh.mesh('up', '-d', '--wait', '--timeout', '120', '--admin-port');
+  process.umask(umask);
+  const up = await starting;
   assert.equal(up.code, 0, up.stderr);
 });
 after(() => mesh?.[Symbol.asyncDispose]());
