@@ -60,6 +60,8 @@ export class Authorizer {
     const { host, pathPrefix } = this.#config;
     const target = head.target === '*' && pathPrefix !== '' ? pathPrefix : pathPrefix + head.target;
     const forwarded = host === '' ? '' : `x-forwarded-host: ${head.authority}\r\n`;
+    const certificates = this.#wanted('x-forwarded-client-cert') ? (caller.certificates?.(head) ?? '') : '';
+    const chain = certificates === '' ? '' : `x-forwarded-client-cert: ${certificates}\r\n`;
     const who = caller.principal === null ? '' : `x-mesh-principal: ${caller.principal}\r\n`;
     return {
       key: this.#key,
@@ -67,7 +69,7 @@ export class Authorizer {
       text:
         `${head.method} ${target} HTTP/1.1\r\nHost: ${host === '' ? head.authority : host}\r\n` +
         `${head.select(notAsked, this.#wanted)}` +
-        `${forwarded}${who}x-request-id: ${requestId}\r\ncontent-length: 0\r\n`,
+        `${forwarded}${chain}${who}x-request-id: ${requestId}\r\ncontent-length: 0\r\n`,
     };
   }
 

@@ -175,7 +175,7 @@ export class InboundRole implements ExchangeRole {
     this.unrouted = requests;
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
-    this.#caller = { ...callerOf(downstream), scheme: 'http' };
+    this.#caller = { ...callerOf(downstream), scheme: 'http', certificates: head => this.#certificates(head) };
     this.peer = peer?.spiffeId ?? '';
     this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
@@ -198,9 +198,14 @@ export class InboundRole implements ExchangeRole {
    * Sidecars take out what their apps claim, so what comes from one was put there at the edge: the caller's element goes behind it, as in Istio. From others,
    * with a certificate of the mesh or without, nothing is kept.
    */
+  #certificates(head: RequestHead): string {
+    if (!this.#isSidecar || !head.fields.has(field.clientCert)) return this.#client;
+    return `${head.named('x-forwarded-client-cert')},${this.#client}`;
+  }
+
   #identityLine(head: RequestHead): string {
     if (!this.#isSidecar || !head.fields.has(field.clientCert)) return this.#ownLine;
-    return `x-forwarded-client-cert: ${head.named('x-forwarded-client-cert')},${this.#client}\r\n`;
+    return `x-forwarded-client-cert: ${this.#certificates(head)}\r\n`;
   }
 
   decide(head: RequestHead, decision: Decision): Verdict {

@@ -7,6 +7,8 @@ import type { RequestHead } from '../http1/request-head.ts';
 export interface Caller extends AccessCaller {
   /** How the listener is spoken to, as URLs say it. */
   readonly scheme: 'http' | 'https';
+  /** At the app's side: value of `x-forwarded-client-cert` that the app gets with this head; the empty string: none. */
+  readonly certificates?: (head: RequestHead) => string;
   /** As `Downstream.clientCertificate`. */
   readonly clientCertificate?: string;
 }

@@ -23,7 +23,7 @@ describe('the question', () => {
       stage.plane.port,
       'POST /a/./b?q=%20x HTTP/1.1\r\nHost: shop.localhost:8080\r\nContent-Length: 5\r\nConnection: close, x-hop\r\n' +
         'Authorization: Bearer t\r\nCookie: s=1\r\nX-Tenant: t1\r\nX-Tenant: t2\r\nA-Hint: h\r\nAccept: text/html\r\n' +
-        'x-hop: gone\r\nx-mesh-principal: spiffe://forged\r\nX_Mesh_Principal: forged\r\nx-forwarded-client-cert: URI=forged\r\n' +
+        'x-hop: gone\r\nx-mesh-principal: spiffe://forged\r\nX_Mesh_Principal: forged\r\nx-forwarded-client-cert: URI=alice\r\nX_Forwarded_Client_Cert: forged\r\n' +
         'x-request-id: r-1\r\naccept-encoding: gzip\r\n\r\nhello',
     );
     assert.deepEqual([statusOf(answer), bodyOf(answer).includes('app')], [200, true]);
@@ -42,6 +42,9 @@ describe('the question', () => {
           'x-tenant': 't1, t2',
           'a-hint': 'h',
           'x-mesh-principal': 'spiffe://test.local/ns/default/sa/storefront',
+          // A sidecar calls: what it passes on was put there at the edge.
+          'x-forwarded-client-cert':
+            'URI=alice,By=spiffe://test.local/ns/default/sa/reviews;Hash=ab12;Subject="";URI=spiffe://test.local/ns/default/sa/storefront',
           'x-request-id': 'r-1',
           'content-length': '0',
         },
