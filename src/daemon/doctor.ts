@@ -12,6 +12,12 @@ import { findBundle, findNodeBinary } from './sidecar-parts.ts';
 /** The sidecar's image takes 130 MB, the apps' more. */
 const wantedFreeBytes = 2 * 1024 ** 3;
 
+/** The security releases of March 2026: in earlier ones a TLS hello, a header or an HTTP/2 frame could end the process. */
+const patched: ReadonlyMap<number, readonly [minor: number, patch: number]> = new Map([
+  [22, [22, 2]],
+  [24, [14, 1]],
+]);
+
 /** Looks at everything that `mesh up` needs and touches nothing. */
 export async function examine(project: Project): Promise<readonly Check[]> {
   let docker: Docker | null = null;
@@ -24,14 +30,25 @@ export async function examine(project: Project): Promise<readonly Check[]> {
     const known = asMeshError(error);
     engine = failed('engine', known?.message ?? String(error), known?.hint ?? '');
   }
-  return [engine, node(), await sidecar(docker), kernel(docker), await disk(docker), ...(await portsOf(project, docker))];
+  return [
+    engine,
+    judgeNode(process.versions.node),
+    await sidecar(docker),
+    kernel(docker),
+    await disk(docker),
+    ...(await portsOf(project, docker)),
+  ];
 }
 
-function node(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const detail = `Node ${process.versions.node}`;
-  if (major > 22 || (major === 22 && minor >= 12)) return ok('node', detail);
-  return failed('node', detail, 'Node 22.12 or newer is needed');
+/** Judges the Node that the daemon runs on. */
+export function judgeNode(version: string): Check {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  const detail = `Node ${version}`;
+  if (major < 22 || (major === 22 && minor < 12)) return failed('node', detail, 'Node 22.12 or newer is needed');
+  const [leastMinor, leastPatch] = patched.get(major) ?? [0, 0];
+  if (minor > leastMinor || (minor === leastMinor && patch >= leastPatch)) return ok('node', detail);
+  const hint = `${major}.${leastMinor}.${leastPatch} mends known weaknesses: update Node`;
+  return warning('node', `${detail} can be brought down over the network`, hint);
 }
 
 async function sidecar(docker: Docker | null): Promise<Check> {
@@ -48,7 +65,7 @@ async function sidecar(docker: Docker | null): Promise<Check> {
   return warning(
     'sidecar',
     `no Node binary for linux/${arch} on this machine`,
-    'set proxy.image in mesh.yaml (or MESH_PROXY_IMAGE) to an image that has Node 22 or newer, e.g. node:24-slim',
+    'set proxy.image in mesh.yaml (or MESH_PROXY_IMAGE) to an image that has Node 22.14 or newer, e.g. node:24-slim',
   );
 }
 
