@@ -46,7 +46,7 @@ export async function startStage(
   const app = await startHttp(recording(calls, (_req, res) => void res.end('app')));
   let version = 0;
   const snapshot = (config: Partial<ExternalAuthorizer>, policy: readonly AccessRule[]): Snapshot => ({
-    ...inboundSnapshot(app.port, { access: { default: 'allow', rules: policy } }),
+    ...inboundSnapshot(app.port, { access: { default: 'allow', rules: policy }, appProtocol: 'http1' }),
     version: String(++version),
     accessLog: 'json',
     clusters: [clusterTo('opa', ports)],
