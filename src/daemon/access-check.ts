@@ -63,9 +63,9 @@ function callerOf(
 ): { readonly snapshot: Snapshot; readonly principal: string | null; readonly known: boolean } {
   const own = snapshots.find(each => each.workload === from) ?? snapshots.find(each => each.service === from);
   if (own !== undefined) return { snapshot: own, principal: own.identity, known: true };
-  const any = snapshots.find(each => each.kind === 'sidecar');
-  if (any === undefined || !(from === anonymous || from.startsWith('spiffe://'))) throw unknownWorkload(from, pods);
-  return { snapshot: any, principal: from === anonymous ? null : from, known: false };
+  const witness = snapshots.find(each => each.kind === 'sidecar');
+  if (witness === undefined || !(from === anonymous || from.startsWith('spiffe://'))) throw unknownWorkload(from, pods);
+  return { snapshot: witness, principal: from === anonymous ? null : from, known: false };
 }
 
 /** Where the caller's rules lead, or why they lead nowhere. */
