@@ -182,19 +182,42 @@ routes: {web: [{split: {v1: 90, v2: 10}}]}
     assert.deepEqual(await told(rule), []);
 });
 
+/** Examples of a chapter, each with those before it as long as they can stand in one file. */
+function meshesOf(chapter: string): readonly string[] {
+  const keysOf = (yaml: string): readonly string[] => [...yaml.matchAll(/^(\w+):/gm)].map(([, key = '']) => key);
+  const meshes: string[] = [];
+  for (const [, example = ''] of chapter.matchAll(/```yaml\n(.*?)```/gs)) {
+    const before = meshes.at(-1);
+    if (before === undefined || keysOf(example).some(key => keysOf(before).includes(key))) meshes.push(example);
+    else meshes[meshes.length - 1] = before + example;
+  }
+  return meshes;
+}
+
 for (const [title, names] of [
   ['Gateways and rules', ['backoffice', 'storefront', 'ratings', 'details']],
   ['Traffic rules', ['storefront']],
-  ['The edges', ['shop', 'postgres', 'vault']],
+  ['The edges', ['shop', 'postgres', 'vault', 'backoffice']],
+  ['Access', ['storefront', 'details', 'ratings', 'billing', 'backoffice', 'vault']],
+  ['Tokens', ['storefront']],
 ] as const) {
   test(`the examples of docs/configuration.md are valid: ${title}`, async () => {
     const page = await readFile(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
-    const chapter = page.split('\n## ').find(part => part.startsWith(title)) ?? '';
-    const examples = [...chapter.matchAll(/```yaml\n(.*?)```/gs)].map(match => match[1]).join('');
-    assert.notEqual(examples, '');
-    const plain = names.map(name => `${name}: {image: x, port: ${name === 'postgres' ? 5432 : 80}}`).join(', ');
+    const meshes = meshesOf(page.split('\n## ').find(part => part.startsWith(title)) ?? '');
+    assert.ok(meshes.length > 0);
+    const compose = [...names, 'reviews'].map(name => `${name}: {image: x, expose: ["${name === 'postgres' ? 5432 : 80}"]}`);
     const versions = '{v1: {image: a}, v2: {image: b}, v3: {image: c}}';
-    const services = `services: {${plain}, reviews: {port: 80, versions: ${versions}}}\n`;
-    assert.deepEqual((await loaded({ 'mesh.yaml': services + examples })).diagnostics, []);
+    for (const mesh of meshes) {
+      // An example that has services of its own needs no versions; the others may name those of these two.
+      const versioned = ['reviews', ...(title === 'Tokens' ? ['storefront'] : [])];
+      const own = versioned.map(name => `${name}: {port: 80, versions: ${versions}}`).join(', ');
+      const files = /^services:/m.test(mesh)
+        ? { 'mesh.yaml': `compose: compose.yaml\n${mesh}`, 'compose.yaml': `services: {${compose.join(', ')}}\n` }
+        : {
+            'mesh.yaml': `compose: compose.yaml\nservices: {${own}}\n${mesh}`,
+            'compose.yaml': `services: {${compose.filter(one => !versioned.includes(one.split(':')[0] ?? '')).join(', ')}}\n`,
+          };
+      assert.deepEqual((await loaded(files)).diagnostics, [], mesh);
+    }
   });
 }

@@ -58,7 +58,7 @@ function templateProblem(path: string): Problem | null {
   if (whole && !stars && (last < 0 || last === operators.length - 1)) return null;
   return {
     problem: `${shown(path)} is not a path template`,
-    hint: '`{*}` is one whole segment, `{**}` any number and the last of them; no other `*` beside them: `/users/{*}/cart`',
+    hint: '`{*}` is one whole segment, `{**}` any number and the last of them; no other `*` beside them: `"/users/{*}/cart"`, in quotes',
   };
 }
 
