@@ -5,16 +5,16 @@ import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
-import type { Cluster, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
+import type { Cluster, Endpoint, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import type { Log } from '../telemetry/log.ts';
-import { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { type EdgeConnections, MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { AdmittedConnections } from './access/admitted-connections.ts';
 import { CallRecord } from './call-record.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy, TcpUpstream } from './data-plane.ts';
-import { destinationEdge, sourceEdge } from './edges.ts';
+import { calledService, destinationEdge, sourceEdge } from './edges.ts';
 import { Egress } from './egress.ts';
 import { EgressRole } from './exchange/egress-role.ts';
 import { GatewayRole, InboundRole, OutboundRole, type RoleParts } from './exchange/roles.ts';
@@ -162,7 +162,8 @@ class RunningDataPlane implements DataPlane {
     }
     const { snapshot } = this.#tables;
     const http = (d: Downstream): void => {
-      this.#served.serve(d, new OutboundRole(d, key, this.#metrics.requests(sourceEdge(snapshot, null, null)), this.#roles));
+      const unrouted = this.#metrics.requests(sourceEdge(snapshot, calledService(runtime.listener.service), null));
+      this.#served.serve(d, new OutboundRole(d, key, unrouted, this.#roles));
     };
     const { tlsPassthrough } = runtime;
     if (tlsPassthrough !== null) {
@@ -219,8 +220,8 @@ class RunningDataPlane implements DataPlane {
       refuse(downstream);
       return;
     }
-    const { snapshot } = this.#tables;
-    const edge = destinationEdge(snapshot, downstream.peer);
+    const { snapshot, peers } = this.#tables;
+    const edge = destinationEdge(snapshot, peers, downstream);
     const http = (d: Downstream): void => {
       early?.drop();
       this.#served.serve(d, new InboundRole(d, snapshot.identity, this.#metrics.requests(edge), this.#roles));
@@ -236,11 +237,11 @@ class RunningDataPlane implements DataPlane {
 
   app(downstream: Downstream): TcpUpstream | null {
     const runtime = this.#tables?.inbound.get(downstream.localPort);
-    const { snapshot } = this.#tables ?? {};
-    if (snapshot === undefined || runtime === undefined) return null;
+    if (this.#tables === null || runtime === undefined) return null;
+    const { snapshot, peers } = this.#tables;
     return this.#admitted.admit(downstream, runtime.access, () => {
-      const connections = this.#metrics.connections(destinationEdge(snapshot, downstream.peer));
-      return createTcpUpstream(downstream, runtime.cluster, connections, this.#tcpParts());
+      const connections = this.#metrics.connections(destinationEdge(snapshot, peers, downstream));
+      return createTcpUpstream(downstream, runtime.cluster, () => connections, this.#tcpParts());
     });
   }
 
@@ -301,7 +302,8 @@ class RunningDataPlane implements DataPlane {
   }
 
   #tcp(downstream: Downstream, cluster: ClusterRuntime | null, snapshot: Snapshot, faults: TcpFaults | null = null): TcpUpstream {
-    const counters = cluster?.connections ?? this.#metrics.connections(sourceEdge(snapshot, null, null));
+    const counters = (endpoint: Endpoint | null): EdgeConnections =>
+      this.#metrics.connections(sourceEdge(snapshot, cluster?.cluster ?? null, endpoint));
     return createTcpUpstream(downstream, cluster, counters, this.#tcpParts(), faults);
   }
 
@@ -327,7 +329,6 @@ class RunningDataPlane implements DataPlane {
         http2: (connect, options) => new Http2Pool(connect, options, clock),
       }),
       requests: (cluster, endpoint) => this.#metrics.requests(sourceEdge(snapshot, cluster, endpoint)),
-      connections: cluster => this.#metrics.connections(sourceEdge(snapshot, cluster, null)),
     };
   }
 

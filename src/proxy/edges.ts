@@ -1,47 +1,70 @@
 import { accountOf } from '../identity/spiffe-id.ts';
-import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
+import type { Cluster, Endpoint, Peer, Snapshot } from '../snapshot/snapshot.ts';
 import type { Edge } from '../telemetry/mesh-metrics.ts';
-import type { PeerIdentity } from './data-plane.ts';
+import type { Downstream } from './data-plane.ts';
 
 const unknown = 'unknown';
 
+/** The service that is called; of a port whose cluster is still to be chosen, that alone. */
+export type Called = Pick<Cluster, 'service' | 'subset' | 'identities'>;
+
+/** What is known of the pod that is called before a rule has said where a request goes. `identities`: none but that of the service. */
+export function calledService(service: string): Called {
+  return { service, subset: '', identities: [] };
+}
+
 /** The edge that this sidecar counts as the caller. `endpoint` is `null` where none was picked. */
-export function sourceEdge(snapshot: Snapshot, cluster: Cluster | null, endpoint: Endpoint | null): Edge {
-  const version = cluster === null || cluster.subset === '' ? unknown : cluster.subset;
+export function sourceEdge(snapshot: Snapshot, cluster: Called | null, endpoint: Endpoint | null): Edge {
+  const principal = cluster?.identities[0];
   return {
     reporter: 'source',
     sourceWorkload: deploymentOf(snapshot.workload),
     sourceNamespace: namespaceOf(snapshot.identity),
     sourceApp: snapshot.service,
-    sourceVersion: snapshot.serviceVersion === '' ? unknown : snapshot.serviceVersion,
+    sourceVersion: orUnknown(snapshot.serviceVersion),
     sourcePrincipal: snapshot.identity,
+    sourceCluster: orUnknown(snapshot.mesh),
     destinationWorkload: endpoint === null ? unknown : deploymentOf(endpoint.workload),
-    destinationNamespace: namespaceOf(cluster?.identities[0]),
+    destinationNamespace: namespaceOf(principal),
     destinationService: cluster?.service ?? unknown,
-    destinationVersion: version,
-    destinationPrincipal: cluster?.identities[0] ?? unknown,
+    destinationVersion: orUnknown(endpoint?.version ?? cluster?.subset),
+    destinationPrincipal: principal ?? unknown,
+    // Only what has an identity is in the mesh.
+    destinationCluster: orUnknown(principal === undefined ? '' : snapshot.mesh),
     security: 'unknown',
   };
 }
 
-/** The edge that this sidecar counts as the server. */
-export function destinationEdge(snapshot: Snapshot, peer: PeerIdentity | null): Edge {
-  // All that a certificate says of who calls; services that share an account are one here.
-  const account = peer === null ? unknown : (peer.spiffeId.split('/').at(-1) ?? unknown);
+/** The edge that this sidecar counts as the server. `peers`: pods by address. */
+export function destinationEdge(
+  snapshot: Snapshot,
+  peers: ReadonlyMap<string, Peer>,
+  { peer, remoteAddress }: Pick<Downstream, 'peer' | 'remoteAddress'>,
+): Edge {
+  const at = peers.get(remoteAddress);
+  // An address alone proves nothing, and an account may have several services: what both say is so.
+  const caller = at !== undefined && at.identity === peer?.spiffeId ? at : null;
+  const account = peer?.spiffeId.split('/').at(-1) ?? unknown;
   return {
     reporter: 'destination',
-    sourceWorkload: account,
+    sourceWorkload: caller === null ? account : deploymentOf(caller.workload),
     sourceNamespace: namespaceOf(peer?.spiffeId),
-    sourceApp: account,
-    sourceVersion: unknown,
+    sourceApp: caller?.service ?? account,
+    sourceVersion: orUnknown(caller?.version),
     sourcePrincipal: peer?.spiffeId ?? unknown,
+    sourceCluster: orUnknown(accountOf(peer?.spiffeId ?? '') === null ? '' : snapshot.mesh),
     destinationWorkload: deploymentOf(snapshot.workload),
     destinationNamespace: namespaceOf(snapshot.identity),
     destinationService: snapshot.service,
-    destinationVersion: snapshot.serviceVersion === '' ? unknown : snapshot.serviceVersion,
+    destinationVersion: orUnknown(snapshot.serviceVersion),
     destinationPrincipal: snapshot.identity,
+    destinationCluster: orUnknown(snapshot.mesh),
     security: peer === null ? 'none' : 'mutual_tls',
   };
+}
+
+function orUnknown(text: string | undefined): string {
+  return text === undefined || text === '' ? unknown : text;
 }
 
 function namespaceOf(spiffeId: string | undefined): string {

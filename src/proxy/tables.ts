@@ -1,4 +1,4 @@
-import type { GatewayListener, InboundListener, OutboundListener, Snapshot } from '../snapshot/snapshot.ts';
+import type { GatewayListener, InboundListener, OutboundListener, Peer, Snapshot } from '../snapshot/snapshot.ts';
 import type { AccessJudge } from './access/access-judge.ts';
 import type { ClusterRuntime } from './cluster/cluster-runtime.ts';
 import type { RequestFilter } from './filters/filter.ts';
@@ -52,6 +52,8 @@ export interface Tables {
   readonly gateway: ReadonlyMap<number, RoutedRuntime<GatewayListener>>;
   /** For addresses that no outbound listener has. */
   readonly egress: EgressTables;
+  /** Pods by address. */
+  readonly peers: ReadonlyMap<string, Peer>;
 }
 
 /** How outbound listeners are found by what the app dialled. */
@@ -109,5 +111,6 @@ export function buildTables(snapshot: Snapshot, parts: RuleParts, app: (listener
       }),
     ),
     egress: buildEgress(snapshot, parts),
+    peers: new Map((snapshot.peers ?? []).map(peer => [peer.address, peer])),
   };
 }

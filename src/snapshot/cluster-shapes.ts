@@ -18,7 +18,13 @@ import {
 import { list, object, on, oneOf, optional, type Shape, SnapshotError, share, tagged, whole } from './shape.ts';
 import type { Cluster, Endpoint } from './snapshot.ts';
 
-const endpoint = object<Endpoint>({ workload: name, address: serverAddress, port, tls: oneOf('mtls', 'plain', 'tls') });
+const endpoint = object<Endpoint>({
+  workload: name,
+  address: serverAddress,
+  port,
+  tls: oneOf('mtls', 'plain', 'tls'),
+  version: optional(name),
+});
 
 const hash = object<HashPolicy>({
   by: tagged<HashPolicy['by']>({

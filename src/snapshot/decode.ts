@@ -14,6 +14,7 @@ import type {
   GatewayTls,
   InboundListener,
   OutboundListener,
+  Peer,
   Snapshot,
   SniRoute,
   WildcardListener,
@@ -85,6 +86,7 @@ const snapshotShape = object<Snapshot>({
   serviceVersion: anyText,
   kind: oneOf('sidecar', 'gateway'),
   trustDomain: text(/^[a-z0-9._-]+$/, 'a trust domain'),
+  mesh: optional(name),
   identity: spiffe,
   mtls: optional(mtlsMode),
   inbound: list(inbound, listener => String(listener.port)),
@@ -98,6 +100,12 @@ const snapshotShape = object<Snapshot>({
   accessLog: oneOf('off', 'text', 'json'),
   seed: optional(whole(0)),
   authorizers: optional(authorizers),
+  peers: optional(
+    list(
+      object<Peer>({ address: ipv4, workload: name, service: name, version: anyText, identity: spiffe }),
+      peer => peer.workload,
+    ),
+  ),
 });
 
 /** What a listener leads to. */

@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly kind: 'sidecar' | 'gateway';
   /** SPIFFE trust domain, e.g. `bookshop.local`. */
   readonly trustDomain: string;
+  /** Name of the mesh, as metrics say it. Absent: unknown. */
+  readonly mesh?: string;
   /** SPIFFE ID of the workload: what it shows and what it is counted as. */
   readonly identity: string;
   /** Asked of connections to ports that no listener has. Absent: `strict`, which refuses them. */
@@ -41,6 +43,20 @@ export interface Snapshot {
   readonly seed?: number;
   /** Whom rules with action `custom` ask. */
   readonly authorizers?: readonly ExternalAuthorizer[];
+  /** The pods of the mesh, so that metrics name who calls. Nothing is decided by it. Absent: none. */
+  readonly peers?: readonly Peer[];
+}
+
+/** A pod that may call. What connects from its address with its identity is it. */
+export interface Peer {
+  /** IPv4 address of the pod. */
+  readonly address: string;
+  readonly workload: string;
+  readonly service: string;
+  /** Version of the service, or the empty string. */
+  readonly version: string;
+  /** SPIFFE ID. */
+  readonly identity: string;
 }
 
 /** `allow-any` lets unknown destinations through, `registry-only` refuses them. */
@@ -203,6 +219,8 @@ export interface Endpoint {
   readonly port: number;
   /** `tls`: as `Cluster.tls` says. */
   readonly tls: 'mtls' | 'plain' | 'tls';
+  /** Version of the service that it runs. Absent: the service has none. */
+  readonly version?: string;
 }
 
 /** A name of the mesh and its virtual address. */

@@ -12,11 +12,14 @@ export interface Edge {
   readonly sourceApp: string;
   readonly sourceVersion: string;
   readonly sourcePrincipal: string;
+  /** Name of the mesh that the caller is in. */
+  readonly sourceCluster: string;
   readonly destinationWorkload: string;
   readonly destinationNamespace: string;
   readonly destinationService: string;
   readonly destinationVersion: string;
   readonly destinationPrincipal: string;
+  readonly destinationCluster: string;
   readonly security: 'mutual_tls' | 'none' | 'unknown';
 }
 
@@ -137,7 +140,7 @@ export class MeshMetrics {
   /** Prometheus text exposition. */
   text(): string {
     const series = [...this.#http.values()].flatMap(edge => [...edge.series()]);
-    const tcp = [...this.#tcp.values()];
+    const tcp = [...this.#tcp.values()].filter(({ opened }) => opened > 0);
     return [
       counterText(
         'istio_requests_total',
@@ -210,6 +213,7 @@ function edgeLabels(edge: Edge): string {
     source_app: edge.sourceApp,
     source_version: edge.sourceVersion,
     source_principal: edge.sourcePrincipal,
+    source_cluster: edge.sourceCluster,
     source_canonical_service: edge.sourceApp,
     source_canonical_revision: edge.sourceVersion,
     destination_workload: edge.destinationWorkload,
@@ -222,6 +226,7 @@ function edgeLabels(edge: Edge): string {
     destination_canonical_service: edge.destinationService,
     destination_canonical_revision: edge.destinationVersion,
     destination_principal: edge.destinationPrincipal,
+    destination_cluster: edge.destinationCluster,
     connection_security_policy: edge.security,
   });
 }

@@ -15,6 +15,8 @@ const edge: Edge = {
   sourceNamespace: 'default',
   sourceApp: 'storefront',
   sourceVersion: 'unknown',
+  sourceCluster: 'shop',
+  destinationCluster: 'shop',
   sourcePrincipal: 'spiffe://a/storefront',
   destinationNamespace: 'default',
   destinationWorkload: 'reviews-v1',

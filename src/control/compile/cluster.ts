@@ -72,6 +72,7 @@ function endpointsOf(
       address: workload.address ?? '',
       port: key.port,
       tls: callersSend(service, key.port, changeover),
+      ...(workload.version === '' ? {} : { version: workload.version }),
     }))
     .sort((a, b) => (a.workload < b.workload ? -1 : 1));
 }

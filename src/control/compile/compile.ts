@@ -15,6 +15,7 @@ import { compileAuthorizers } from './authorizer.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
+import { compilePeers } from './peers.ts';
 import { inboundPolicy } from './policy.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
@@ -61,6 +62,8 @@ export function compile(input: CompileInput): Compiled {
   );
   const clusters = clusterCache(input);
   const sidecarTables = sidecarTablesOf(input, addresses, clusters);
+  const peers = compilePeers(config, workloads);
+  const peersHash = contentHash(peers);
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -76,6 +79,7 @@ export function compile(input: CompileInput): Compiled {
       serviceVersion: workload.version,
       kind: workload.kind,
       trustDomain: config.trustDomain,
+      mesh: config.name,
       identity: identityOf(config, workload.service),
       ...otherPorts(config, workload.service),
       inbound,
@@ -85,7 +89,10 @@ export function compile(input: CompileInput): Compiled {
       ...(authorizers.length === 0 ? {} : { authorizers }),
     };
     const { tables, hash } = withClusters(hashed, keys.map(clusters));
-    snapshots.set(workload.name, { version: contentHash([own, hash]), ...own, ...tables });
+    // Only who is called asks who calls.
+    const called = inbound.length > 0;
+    const version = contentHash([own, hash, ...(called ? [peersHash] : [])]);
+    snapshots.set(workload.name, { version, ...own, ...tables, ...(called ? { peers } : {}) });
   }
   return { snapshots, addresses };
 }

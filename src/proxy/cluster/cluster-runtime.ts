@@ -2,7 +2,7 @@ import type { Clock } from '../../async/clock.ts';
 import type { ClusterReport, EndpointReport } from '../../snapshot/channel.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
 import { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
-import type { EdgeConnections, EdgeRequests } from '../../telemetry/mesh-metrics.ts';
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { EndpointPool, type PoolParts } from './endpoint-pool.ts';
@@ -22,7 +22,6 @@ export interface ClusterParts {
   pool(cluster: Cluster): PoolParts;
   /** Counters of requests to an endpoint, or to none where the request failed before one was picked. */
   requests(cluster: Cluster, endpoint: Endpoint | null): EdgeRequests;
-  connections(cluster: Cluster): EdgeConnections;
   /** Counters of what the cluster's policies do; asked for only where there are such policies. */
   counters(cluster: Cluster): ClusterCounters;
   /** Asks one endpoint for its health. */
@@ -36,7 +35,6 @@ export interface ClusterParts {
 export class ClusterRuntime implements OutcomeWatcher {
   /** Counts requests that failed before an endpoint was picked. */
   readonly requests: EdgeRequests;
-  readonly connections: EdgeConnections;
   readonly breaker: CircuitBreaker;
   readonly #parts: ClusterParts;
   #counters: ClusterCounters = new ClusterCounters();
@@ -55,7 +53,6 @@ export class ClusterRuntime implements OutcomeWatcher {
     this.#balancing = balancingOf(cluster);
     this.#balancer = createBalancer(cluster, parts);
     this.requests = parts.requests(cluster, null);
-    this.connections = parts.connections(cluster);
     this.breaker = new CircuitBreaker(this.#counters);
     this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint, new EndpointState(nameOf(endpoint, cluster))));
     this.#applyPolicies();

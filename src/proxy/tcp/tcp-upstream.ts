@@ -1,4 +1,5 @@
 import type { Clock } from '../../async/clock.ts';
+import type { Endpoint } from '../../snapshot/snapshot.ts';
 import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
@@ -18,11 +19,14 @@ export interface TcpParts {
 /** A connect failure is answered by one more try, on another endpoint where there is one: nothing has been sent yet. */
 const tries = 2;
 
-/** Makes the upstream side of one raw TCP connection: balancing, counters and log for the proxy that copies the bytes. `faults`: what hits it. */
+/**
+ * Makes the upstream side of one raw TCP connection: balancing, counters and log for the proxy that copies the bytes. `connections`: counters of those to an
+ * endpoint, or to none where none could be reached. `faults`: what hits it.
+ */
 export function createTcpUpstream(
   downstream: Downstream,
   cluster: ClusterRuntime | null,
-  connections: EdgeConnections,
+  connections: (endpoint: Endpoint | null) => EdgeConnections,
   parts: TcpParts,
   faults: TcpFaults | null = null,
 ): TcpUpstream {
@@ -33,7 +37,12 @@ export function createTcpUpstream(
   let giveUp = (): void => {};
   /** Counted by the circuit breaker. */
   let counted = false;
-  connections.opened++;
+  let counters: EdgeConnections | null = null;
+  const open = (endpoint: Endpoint | null): EdgeConnections => {
+    const edge = connections(endpoint);
+    edge.opened++;
+    return edge;
+  };
   const hash = cluster?.cluster.hash?.by.kind === 'source' ? hashText(downstream.remoteAddress) : null;
   const upstream: TcpUpstream = {
     name: cluster?.name ?? '',
@@ -71,6 +80,7 @@ export function createTcpUpstream(
         const connected = (stream: ByteStream): void => {
           // To outlier detection a connection is what an answer is to HTTP.
           endpoint?.outcome(200, parts.clock.monotonic() - triedAt);
+          counters = open(target);
           onConnected(stream);
         };
         giveUp = parts.connector.connect(policy, target, connected, failed, true);
@@ -81,7 +91,8 @@ export function createTcpUpstream(
     closed(received, sent) {
       if (endpoint !== null) endpoint.active--;
       if (counted) cluster?.breaker.endConnection();
-      connections.close(received, sent);
+      counters ??= open(null);
+      counters.close(received, sent);
       const durationMs = parts.clock.monotonic() - startedAt;
       parts.access({
         startMs: parts.clock.now() - durationMs,
