@@ -119,7 +119,12 @@ export interface RetriesDocument {
 export interface GatewayDocument {
   readonly port: number;
   readonly protocol?: 'http' | 'tcp' | 'tls' | undefined;
-  readonly tls?: true | { readonly minVersion: string } | undefined;
+  readonly tls?:
+    | true
+    | { readonly minVersion?: string | undefined; readonly clients?: 'required' | 'optional' | undefined }
+    | undefined;
+  /** Proxies in front of it. */
+  readonly trustedHops?: number | undefined;
   readonly redirectTo?: string | undefined;
   readonly routes?: readonly RuleDocument[] | undefined;
 }

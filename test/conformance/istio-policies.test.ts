@@ -155,6 +155,38 @@ describe('Istio policies', () => {
     assert.equal(await connects(), true);
   });
 
+  test('policies of a gateway, and of the mesh there', async () => {
+    const gateway = object('Gateway', {
+      selector: { istio: 'ingressgateway' },
+      servers: [{ port: { number: 8080, protocol: 'HTTP' }, hosts: ['*'] }],
+    });
+    const route = {
+      gateways: ['gateway'],
+      hosts: ['*'],
+      http: [{ route: [{ destination: { host: 'b', port: { number: 8080 } } }] }],
+    };
+    const edge = object('VirtualService', route);
+    const at = async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
+      (await http(mesh.gateway('ingress'), { path, headers, host: 'shop.test' })).status;
+    const wall = (spec: object, metadata: object): IstioObject => object('AuthorizationPolicy', spec, metadata);
+    await use(
+      gateway,
+      edge,
+      wall({ action: 'DENY', selector: { matchLabels: { istio: 'ingressgateway' } }, rules: [paths('/edge')] }, { name: 'edge' }),
+      wall({ action: 'DENY', rules: [paths('/mesh')] }, { name: 'mesh', namespace: 'istio-system' }),
+    );
+    assert.deepEqual([await at('/'), await at('/edge'), await at('/mesh')], [200, 403, 403]);
+    assert.deepEqual([await status('/edge'), await status('/mesh')], [200, 403]);
+
+    // Behind one proxy the real client is the last that it tells of.
+    const targetRef = { kind: 'Gateway', name: 'gateway' };
+    const office = { from: [{ source: { remoteIpBlocks: ['203.0.113.0/24'] } }] };
+    const settings = { defaultConfig: { gatewayTopology: { numTrustedProxies: 1 } } };
+    await use(gateway, edge, object('MeshConfig', settings), object('AuthorizationPolicy', { targetRef, rules: [office] }));
+    const told = (addresses: string): Promise<number> => at('/', { 'x-forwarded-for': addresses });
+    assert.deepEqual([await at('/'), await told('203.0.113.9'), await told('203.0.113.9, 198.51.100.1')], [403, 200, 403]);
+  });
+
   test('whom nobody can ask refuses', async () => {
     await use(policy({ action: 'CUSTOM', provider: { name: 'gone' }, rules: [paths('/ask')] }));
     assert.deepEqual([await status('/ask'), await status('/other')], [403, 200]);

@@ -1,11 +1,10 @@
 /** AuthorizationPolicies as `access`. What cannot be said never lets more through: an allowing rule is left out, a refusing one becomes wider. */
 import type { AccessDocument, AccessRuleDocument, ServiceDocument } from '../mesh-document.ts';
 import { translateConditions } from './access-conditions.ts';
-import type { IstioObject } from './objects.ts';
+import type { IstioObject, Note } from './objects.ts';
 import type { AuthorizationPolicySpec } from './security-objects.ts';
 import { isMeshWide, type TargetLookup, type Targets, targetsOf } from './targets.ts';
 
-type Note = (object: IstioObject, message: string, code?: 'no-equivalent' | 'changed' | 'unknown-reference') => void;
 type Action = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 
 /** Rules, and the services that refuse what no rule speaks of. */

@@ -1,4 +1,6 @@
 /** The parts of Istio objects that a translation reads. @see https://istio.io/latest/docs/reference/config/networking/ */
+import type { TranslationNote } from '../mesh-document.ts';
+
 export interface IstioObject {
   readonly kind: string;
   readonly metadata: {
@@ -192,9 +194,19 @@ export interface GatewaySpec {
   readonly servers?: readonly {
     readonly port: { readonly number: number; readonly protocol: string; readonly name?: string };
     readonly hosts: readonly string[];
-    readonly tls?: { readonly mode?: string; readonly httpsRedirect?: boolean; readonly minProtocolVersion?: string };
+    readonly tls?: ServerTlsSpec;
   }[];
 }
+
+/** How a Gateway's server ends TLS. */
+export interface ServerTlsSpec {
+  readonly mode?: string;
+  readonly httpsRedirect?: boolean;
+  readonly minProtocolVersion?: string;
+}
+
+/** Tells what becomes of an object otherwise than it says. @default code 'no-equivalent' */
+export type Note = (object: IstioObject, message: string, code?: TranslationNote['code']) => void;
 
 /** `VirtualService shop/reviews`, for notes. */
 export function describe({ kind, metadata }: IstioObject): string {

@@ -1,6 +1,6 @@
 /** PeerAuthentications, and the TLS that DestinationRules ask of callers, as `mtls`. */
 import type { MtlsDocument, ServiceDocument } from '../mesh-document.ts';
-import type { DestinationRuleSpec, IstioObject } from './objects.ts';
+import type { DestinationRuleSpec, IstioObject, Note } from './objects.ts';
 import type { MutualTlsSpec, PeerAuthenticationSpec } from './security-objects.ts';
 import { isMeshWide, labelsOf, type TargetLookup, targetsOf } from './targets.ts';
 
@@ -9,8 +9,6 @@ const modes: Readonly<Record<string, MtlsDocument>> = {
   PERMISSIVE: 'permissive',
   DISABLE: 'disabled',
 };
-
-type Note = (object: IstioObject, message: string, code?: 'no-equivalent' | 'changed' | 'unknown-reference') => void;
 
 interface MtlsPlan {
   /** `undefined`: nothing was said of anybody. */

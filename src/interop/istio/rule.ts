@@ -8,7 +8,15 @@ import type {
   ShareDocument,
 } from '../mesh-document.ts';
 import { type MatchContext, translateMatch } from './match.ts';
-import type { DestinationSpec, HeadersSpec, HttpRouteSpec, PercentSpec, RouteDestinationSpec } from './objects.ts';
+import type {
+  DestinationSpec,
+  HeadersSpec,
+  HttpRouteSpec,
+  IstioObject,
+  PercentSpec,
+  RouteDestinationSpec,
+  VirtualServiceSpec,
+} from './objects.ts';
 
 /** What a rule looks up and reports. */
 export interface RuleContext extends MatchContext {
@@ -16,8 +24,19 @@ export interface RuleContext extends MatchContext {
   readonly destination: (destination: DestinationSpec) => string | null;
 }
 
+/** The rules that a VirtualService has for calls from one entry point: `mesh` or a Gateway's name. */
+export function translateRules(object: IstioObject, entry: string, context: RuleContext): RuleDocument[] {
+  const { http = [] } = object.spec as VirtualServiceSpec;
+  return http.flatMap((rule, index) => {
+    const match = rule.match?.filter(one => one.gateways === undefined || one.gateways.includes(entry));
+    if (rule.match !== undefined && rule.match.length > 0 && match?.length === 0) return [];
+    const translated = translateHttpRule(match === undefined ? rule : { ...rule, match }, context);
+    return translated === null ? [] : [{ name: rule.name ?? `${object.metadata.name}[${index}]`, ...translated }];
+  });
+}
+
 /** One rule; `null`: no request can match it. */
-export function translateHttpRule(spec: HttpRouteSpec, context: RuleContext): RuleDocument | null {
+function translateHttpRule(spec: HttpRouteSpec, context: RuleContext): RuleDocument | null {
   const { match = [], route = [], headers, timeout, delegate } = spec;
   if (delegate !== undefined) {
     context.note('`delegate` is left out: write the rules in one list');

@@ -75,6 +75,7 @@ export interface MeshConfigSpec {
   readonly trustDomain?: string;
   readonly trustDomainAliases?: readonly string[];
   readonly rootNamespace?: string;
+  readonly defaultConfig?: { readonly gatewayTopology?: { readonly numTrustedProxies?: number } };
   readonly pathNormalization?: { readonly normalization?: string };
   readonly extensionProviders?: readonly { readonly name: string; readonly envoyExtAuthzHttp?: HttpAuthorizerSpec }[];
 }

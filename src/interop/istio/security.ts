@@ -2,12 +2,10 @@
 import type { MeshDocument, ServiceDocument, TokensDocument } from '../mesh-document.ts';
 import { translateAuthorizationPolicies } from './authorization-policy.ts';
 import { meshSettingsOf, translateAuthorizers, translateMeshSettings } from './mesh-settings.ts';
-import type { IstioObject } from './objects.ts';
+import type { IstioObject, Note } from './objects.ts';
 import { translatePeerAuthentications } from './peer-authentication.ts';
 import { translateRequestAuthentication } from './request-authentication.ts';
 import { type TargetLookup, targetsOf } from './targets.ts';
-
-type Note = (object: IstioObject, message: string, code?: 'no-equivalent' | 'changed' | 'unknown-reference') => void;
 
 /** Objects that this file reads. */
 export const securityKinds: readonly string[] = [

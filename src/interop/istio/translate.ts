@@ -2,26 +2,21 @@
  * Istio's objects as mesh.yaml: VirtualService becomes `routes` and rules of `gateways`, Gateway `gateways`, DestinationRule the policy
  * of a service, ServiceEntry `external`; those of security are in security.ts. Lists keep their order, as ours are tried in order too. Pure: the same objects give the same document.
  */
-import type {
-  ExternalDocument,
-  GatewayDocument,
-  RuleDocument,
-  ServiceDocument,
-  Translation,
-  TranslationNote,
-} from '../mesh-document.ts';
+import type { ExternalDocument, RuleDocument, ServiceDocument, Translation, TranslationNote } from '../mesh-document.ts';
 import { translateDestinationRule } from './destination-rule.ts';
+import { type ContextOf, gatewayNames, translateGateways } from './gateways.ts';
+import { meshSettingsOf } from './mesh-settings.ts';
 import {
   type DestinationRuleSpec,
   type DestinationSpec,
   describe,
-  type GatewaySpec,
   type IstioObject,
+  type Note,
   type ServiceEntrySpec,
   type VirtualServiceSpec,
 } from './objects.ts';
 import { isEveryHost } from './peer-authentication.ts';
-import { type RuleContext, translateHttpRule, translateSplit } from './rule.ts';
+import { translateRules } from './rule.ts';
 import { securityKinds, translateSecurity } from './security.ts';
 
 /** What the objects alone do not say. */
@@ -50,7 +45,7 @@ const known = new Set(['VirtualService', 'DestinationRule', 'ServiceEntry', 'Gat
 /** Translates all objects together: they refer to each other. */
 export function translateIstio(objects: readonly IstioObject[], options: IstioOptions = {}): Translation {
   const notes: TranslationNote[] = [];
-  const note = (object: IstioObject, message: string, code: TranslationNote['code'] = 'no-equivalent'): void => {
+  const note: Note = (object, message, code = 'no-equivalent') => {
     notes.push({ code, object: describe(object), message });
   };
   for (const object of objects) if (!known.has(object.kind)) note(object, 'objects of this kind are left out');
@@ -91,12 +86,15 @@ export function translateIstio(objects: readonly IstioObject[], options: IstioOp
       const name = service(host);
       if (name === null) note(object, `host ${host} is not there`, 'unknown-reference');
       else if (routes[name] !== undefined) note(object, `host ${host} has rules already: these are left out`, 'changed');
-      else routes[name] = rulesOf(object, 'mesh', contextOf(object));
+      else routes[name] = translateRules(object, 'mesh', contextOf(object));
     }
   }
-  const edges = gateways(objects, options, contextOf, note);
-  const { inNamespace = () => null, speaksTcp = () => false } = options;
-  const ours = new Map(objects.map(object => [object.metadata.name, gatewaysOf(object, options).map(([name]) => name)]));
+  const { gatewayName = ownName, hostPort = (_gateway, port) => port, inNamespace = () => null } = options;
+  const trustedHops = meshSettingsOf(objects).defaultConfig?.gatewayTopology?.numTrustedProxies;
+  const edges = translateGateways(objects, { contextOf, hostPort, gatewayName, trustedHops, note });
+  const ours = gatewayNames(objects, { gatewayName });
+  const speaksTcp = (name: string): boolean =>
+    options.speaksTcp?.(name) === true || ['tcp', 'tls'].includes(edges[name]?.protocol ?? '');
   const security = translateSecurity(objects, { inNamespace, speaksTcp, withLabels, service, gateways: ours }, note);
   for (const [name, policy] of Object.entries(security.services ?? {})) services[name] = { ...services[name], ...policy };
   return { document: { ...security, services, external, routes, gateways: edges }, notes };
@@ -111,12 +109,14 @@ function notesOfEveryHost({ trafficPolicy = {} }: DestinationRuleSpec, note: (me
     note(`tls mode ${tls.mode} is left out: the mesh secures its own services`);
 }
 
+/** `gateway` is a reserved name. */
+function ownName(name: string): string {
+  return name === 'gateway' ? 'ingress' : name;
+}
+
 function firstLabel(host: string): string {
   return host.split('.')[0] ?? host;
 }
-
-/** `dialled`: the port of the Gateway. */
-type ContextOf = (object: IstioObject, dialled?: number) => RuleContext;
 
 function destinationOf(
   { host, subset, port }: DestinationSpec,
@@ -131,119 +131,6 @@ function destinationOf(
   const version = subset === undefined ? '' : `/${subset}`;
   const number = destinationPort(name, port?.number, dialled);
   return number === undefined ? `${name}${version}` : `${name}${version}:${number}`;
-}
-
-/** The rules that a VirtualService has for calls from one entry point: `mesh` or a Gateway's name. */
-function rulesOf(object: IstioObject, entry: string, context: RuleContext): RuleDocument[] {
-  const { http = [] } = object.spec as VirtualServiceSpec;
-  return http.flatMap((rule, index) => {
-    const match = rule.match?.filter(one => one.gateways === undefined || one.gateways.includes(entry));
-    if (rule.match !== undefined && rule.match.length > 0 && match?.length === 0) return [];
-    const translated = translateHttpRule(match === undefined ? rule : { ...rule, match }, context);
-    return translated === null ? [] : [{ name: rule.name ?? `${object.metadata.name}[${index}]`, ...translated }];
-  });
-}
-
-type Note = (object: IstioObject, message: string, code?: TranslationNote['code']) => void;
-
-/** One gateway of ours for each server of a Gateway. */
-function gateways(
-  objects: readonly IstioObject[],
-  options: IstioOptions,
-  contextOf: ContextOf,
-  note: Note,
-): Record<string, GatewayDocument> {
-  const found: Record<string, GatewayDocument> = {};
-  for (const object of objects) {
-    const named = gatewaysOf(object, options);
-    for (const [ours, { port, hosts, tls }] of named) {
-      const { name } = object.metadata;
-      const at: ContextOf = one => contextOf(one, port.number);
-      const listens = { port: options.hostPort?.(name, port.number) ?? port.number };
-      const mine = objects.filter(one => one.kind === 'VirtualService' && boundTo(one, object));
-      if (tls?.httpsRedirect === true) {
-        const secure = named.find(([, server]) => server.port.protocol === 'HTTPS');
-        if (secure !== undefined) {
-          found[ours] = { ...listens, redirectTo: secure[0] };
-          continue;
-        }
-      }
-      if (tls?.mode === 'PASSTHROUGH' || port.protocol === 'TLS')
-        found[ours] = { ...listens, protocol: 'tls', routes: tlsRules(mine, at) };
-      else if (port.protocol === 'TCP') found[ours] = { ...listens, protocol: 'tcp', routes: tcpRules(mine, port.number, at) };
-      else {
-        const secured = tls !== undefined && port.protocol === 'HTTPS';
-        if (secured) note(object, 'the certificate is issued by the CA of the mesh', 'changed');
-        found[ours] = { ...listens, ...(secured ? { tls: true as const } : {}), routes: httpRules(mine, name, hosts, at) };
-      }
-    }
-  }
-  return found;
-}
-
-/** The servers of a Gateway with our names for them; none: it is no Gateway. */
-function gatewaysOf(
-  { kind, metadata, spec }: IstioObject,
-  { gatewayName: name = gatewayName }: IstioOptions,
-): readonly (readonly [string, NonNullable<GatewaySpec['servers']>[number]])[] {
-  if (kind !== 'Gateway') return [];
-  const { servers = [] } = spec as GatewaySpec;
-  const named = name(metadata.name);
-  return servers.map(server => [servers.length === 1 ? named : `${named}-${server.port.number}`, server]);
-}
-
-function gatewayName(name: string): string {
-  return name === 'gateway' ? 'ingress' : name;
-}
-
-function boundTo({ spec }: IstioObject, gateway: IstioObject): boolean {
-  return ((spec as VirtualServiceSpec).gateways ?? []).some(name => name.split('/').at(-1) === gateway.metadata.name);
-}
-
-/** Rules of all VirtualServices at the gateway; those that take everything go last. */
-function httpRules(
-  services: readonly IstioObject[],
-  gateway: string,
-  serverHosts: readonly string[],
-  contextOf: ContextOf,
-): RuleDocument[] {
-  const open = serverHosts.some(host => host.split('/').at(-1) === '*');
-  const rules = services.flatMap(object => {
-    const wanted = ((object.spec as VirtualServiceSpec).hosts ?? []).filter(
-      host => open || serverHosts.some(own => admits(own, host)),
-    );
-    if (wanted.length === 0) return [];
-    const hosts = wanted.includes('*') ? undefined : wanted;
-    return rulesOf(object, gateway, contextOf(object)).map(rule => ({ ...rule, hosts }));
-  });
-  const ordered = [...rules.filter(rule => rule.match !== undefined), ...rules.filter(rule => rule.match === undefined)];
-  return ordered.length === 0 ? [{ name: 'no routes', respond: { status: 404 } }] : ordered;
-}
-
-function admits(own: string, host: string): boolean {
-  const pattern = own.split('/').at(-1) ?? own;
-  return pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
-}
-
-function tlsRules(services: readonly IstioObject[], contextOf: ContextOf): RuleDocument[] {
-  return services.flatMap(object =>
-    ((object.spec as VirtualServiceSpec).tls ?? []).map(({ match, route = [] }, index) => ({
-      name: `${object.metadata.name}[${index}]`,
-      hosts: [...new Set(match.flatMap(one => one.sniHosts))],
-      ...translateSplit(route, contextOf(object)),
-    })),
-  );
-}
-
-function tcpRules(services: readonly IstioObject[], port: number, contextOf: ContextOf): RuleDocument[] {
-  return services.flatMap(object =>
-    ((object.spec as VirtualServiceSpec).tcp ?? [])
-      .filter(({ match = [] }) => match.length === 0 || match.some(one => (one.port ?? port) === port))
-      .map(({ route = [] }, index) => ({
-        name: `${object.metadata.name}[${index}]`,
-        ...translateSplit(route, contextOf(object)),
-      })),
-  );
 }
 
 /** ServiceEntries outside the mesh; each port is an external service of its own. */

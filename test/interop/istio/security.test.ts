@@ -265,6 +265,29 @@ describe('PeerAuthentication', () => {
   test('without any, this mesh stays as it is', () => assert.equal(documentOf().mtls, undefined));
 });
 
+describe('Gateway', () => {
+  const tlsOf = (tls: object, settings: object = {}): unknown => {
+    const servers = [{ port: { number: 8443, protocol: 'HTTPS' }, hosts: ['*'], tls }];
+    const { gateways } = documentOf(object('Gateway', { servers }, { name: 'edge' }), object('MeshConfig', settings));
+    return [gateways?.edge?.tls, gateways?.edge?.trustedHops];
+  };
+
+  test('whom it asks for a certificate', () => {
+    assert.deepEqual(tlsOf({ mode: 'SIMPLE' }), [true, undefined]);
+    for (const mode of ['MUTUAL', 'ISTIO_MUTUAL'])
+      assert.deepEqual(written(tlsOf({ mode })), [{ clients: 'required' }, null], mode);
+    assert.deepEqual(written(tlsOf({ mode: 'OPTIONAL_MUTUAL', minProtocolVersion: 'TLSV1_3' })), [
+      { clients: 'optional', minVersion: '1.3' },
+      null,
+    ]);
+  });
+
+  test('how many proxies are believed', () => {
+    const settings = { defaultConfig: { gatewayTopology: { numTrustedProxies: 2 } } };
+    assert.deepEqual(tlsOf({}, settings), [true, 2]);
+  });
+});
+
 describe('RequestAuthentication and MeshConfig', () => {
   test('everything about tokens', () => {
     const jwks = JSON.stringify({ keys: [{ kty: 'RSA' }] });
