@@ -59,6 +59,8 @@ const binding: StreamBinding | null = findBinding();
 /** As Node's streams: with more on its way the writer is asked to wait. */
 const highWater = 64 * 1024;
 
+const nothing: readonly (Buffer | string)[] = [];
+
 /** Whose socket it is. */
 export interface DirectIoOwner {
   /** The next bytes, valid only during the call. With TLS they may also come after `reads(false)`: all that is decrypted is handed over. */
@@ -76,8 +78,9 @@ export class DirectIo {
   readonly #tls: boolean;
   /** A write that is not out. */
   #writing: WriteRequest | null = null;
-  #written: readonly (Buffer | string)[] = [];
-  #queue: (Buffer | string)[] = [];
+  #written: readonly (Buffer | string)[] = nothing;
+  /** What waits for it. */
+  #queue: (Buffer | string)[] | null = null;
   #pending = 0;
   #corked = false;
   #owesDrained = false;
@@ -136,6 +139,7 @@ export class DirectIo {
   write(chunk: Buffer | string): boolean {
     if (this.#ending || this.#socket.destroyed || chunk.length === 0) return true;
     if (this.#corked || this.#writing !== null) {
+      this.#queue ??= [];
       this.#queue.push(chunk);
       this.#pending += chunk.length;
     } else this.#dispatch([chunk]);
@@ -182,9 +186,9 @@ export class DirectIo {
   }
 
   #flush(): void {
-    if (this.#queue.length === 0) return;
     const chunks = this.#queue;
-    this.#queue = [];
+    if (chunks === null) return;
+    this.#queue = null;
     this.#pending = 0;
     this.#dispatch(chunks);
   }
@@ -216,7 +220,7 @@ export class DirectIo {
   #completed(status: number): void {
     const chunks = this.#written;
     this.#writing = null;
-    this.#written = [];
+    this.#written = nothing;
     if (status < 0) {
       // Nobody knows who still looks at the memory.
       this.#fail(status);
@@ -224,7 +228,7 @@ export class DirectIo {
     }
     release(chunks);
     this.#pending = 0;
-    for (const chunk of this.#queue) this.#pending += chunk.length;
+    for (const chunk of this.#queue ?? nothing) this.#pending += chunk.length;
     if (!this.#corked) this.#flush();
     this.#settle();
   }

@@ -1,7 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { copyToBlock, giveBack } from './block-pool.ts';
 import type { ByteStream, StreamReader } from './byte-stream.ts';
-import { DirectIo } from './direct-io.ts';
+import { DirectIo, type DirectIoOwner } from './direct-io.ts';
 import { isLent, kept, readInto } from './read-buffer.ts';
 import { resetConnection } from './reset.ts';
 
@@ -12,7 +12,7 @@ export class SharedReads {
 }
 
 /** A TCP or TLS socket as a stream of bytes. The socket is its own from now on; also errors that come while nobody reads are taken care of. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, DirectIoOwner {
   /** What carries the stream: only for questions (ALPN, addresses). */
   readonly socket: Socket;
   #reader: StreamReader | null = null;
@@ -25,20 +25,8 @@ export class SocketStream implements ByteStream {
   #toldEnd = false;
   #toldClose = false;
   #resuming = false;
-  /** On their way out, in order. */
-  readonly #copies: Buffer[] = [];
   /** It was made before the connection was, and has not been asked for anything since. */
   #early: boolean;
-  readonly #owner = {
-    taken: (bytes: Buffer, length: number): void => this.#take(bytes, length),
-    drained: (): void => this.#reader?.drained(),
-  };
-  readonly #written = (error?: Error | null): void => {
-    const copy = this.#copies.shift();
-    // After a failure nobody knows who still looks at it.
-    if (copy !== undefined && !error) giveBack(copy);
-  };
-
   /** Reads and writes past Node's streams; `null`: by the socket's public methods. */
   #direct: DirectIo | null = null;
 
@@ -49,17 +37,17 @@ export class SocketStream implements ByteStream {
   constructor(socket: Socket, reads: SharedReads | null = null, publicOnly = false) {
     this.socket = socket;
     this.#early = reads !== null && !publicOnly;
-    if (reads !== null) reads.take = (bytes, length) => this.#take(bytes, length);
+    if (reads !== null) reads.take = (bytes, length) => this.taken(bytes, length);
     else {
       socket.pause();
-      if (!publicOnly) this.#direct = DirectIo.over(socket, this.#owner, false);
-      if (this.#direct === null) socket.on('data', (bytes: Buffer) => this.#take(bytes, bytes.length));
+      if (!publicOnly) this.#direct = DirectIo.over(socket, this, false);
+      if (this.#direct === null) socket.on('data', (bytes: Buffer) => this.taken(bytes, bytes.length));
     }
     socket.on('end', () => {
       this.#ended = true;
       this.#tell();
     });
-    socket.on('drain', () => this.#reader?.drained());
+    socket.on('drain', () => this.drained());
     // What it means is told by `close`.
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -80,7 +68,8 @@ export class SocketStream implements ByteStream {
     this.#reader = reader;
     if (this.#early) {
       this.#early = false;
-      this.#direct = DirectIo.over(this.socket, this.#owner, true);
+      this.#direct = DirectIo.over(this.socket, this, true);
+      if (!this.#paused) this.#direct?.reads(true);
     }
     this.#closed ||= this.socket.closed;
     if (this.#closed || (this.#ended && !this.#toldEnd)) process.nextTick(() => this.#tell());
@@ -101,8 +90,10 @@ export class SocketStream implements ByteStream {
     if (!isLent(bytes)) return this.write(bytes.subarray(from, to));
     if (!this.socket.writable) return true;
     const copy = copyToBlock(bytes, from, to);
-    this.#copies.push(copy);
-    return this.socket.write(copy, this.#written);
+    return this.socket.write(copy, error => {
+      // After a failure nobody knows who still looks at it.
+      if (!error) giveBack(copy);
+    });
   }
 
   cork(): void {
@@ -152,16 +143,22 @@ export class SocketStream implements ByteStream {
     resetConnection(this.socket);
   }
 
-  #readOn(): void {
-    if (this.#direct !== null) this.#direct.reads(true);
-    else this.socket.resume();
-  }
-
-  #take(bytes: Buffer, length: number): void {
+  /** Used by what reads the socket: the next bytes. */
+  taken(bytes: Buffer, length: number): void {
     if (this.#paused || this.#reader === null || this.#held !== null) {
       const more = kept(bytes, 0, length);
       this.#held = this.#held === null ? more : Buffer.concat([this.#held, more]);
     } else this.#reader.bytes(bytes, 0, length);
+  }
+
+  /** Used by what writes to the socket: everything is out. */
+  drained(): void {
+    this.#reader?.drained();
+  }
+
+  #readOn(): void {
+    if (this.#direct !== null) this.#direct.reads(true);
+    else this.socket.resume();
   }
 
   /** Hands on what waits, in order: bytes, the end, the close. */
