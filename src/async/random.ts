@@ -6,6 +6,8 @@ export interface RandomSource {
   next(): number;
   /** A version 4 UUID, lower case. */
   uuid(): string;
+  /** So many times eight lower-case hex digits. */
+  hex(words: number): string;
 }
 
 const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
@@ -46,6 +48,11 @@ function fromBytes(start: Buffer): RandomSource {
   const word = (n: number): string => byte(n, 24) + byte(n, 16) + byte(n, 8) + byte(n, 0);
   return {
     next: () => (step() >>> 0) / 4294967296,
+    hex(words) {
+      let digits = word(step());
+      for (let i = 1; i < words; i++) digits += word(step());
+      return digits;
+    },
     uuid() {
       const b = word((step() & 0xffff0fff) | 0x4000);
       const c = word((step() & 0x3fffffff) | 0x80000000);

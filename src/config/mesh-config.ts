@@ -14,7 +14,7 @@ import type {
   Rewrite,
   RouteRule,
 } from '../snapshot/route-rule.ts';
-import type { AccessLogFormat, EgressPolicy, GatewayClients, ListenerProtocol, MtlsMode } from '../snapshot/snapshot.ts';
+import type { AccessLogFormat, EgressPolicy, GatewayClients, ListenerProtocol, MtlsMode, Tracing } from '../snapshot/snapshot.ts';
 import type { ClaimMatch, TokenIssuer } from '../snapshot/token-policy.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
@@ -49,6 +49,8 @@ export interface MeshConfig {
   readonly egress: EgressPolicy;
   /** Makes every draw of the sidecars repeatable. */
   readonly seed?: number;
+  /** Absent: off. */
+  readonly tracing?: Tracing;
   readonly proxy: ProxyConfig;
 }
 
@@ -80,6 +82,8 @@ export interface ServiceConfig extends ServicePolicy {
   readonly mtlsPorts?: readonly PortMtls[];
   /** What becomes of calls that no access rule speaks of. Absent: as the mesh says. */
   readonly access?: 'allow' | 'deny';
+  /** Absent: as the mesh says. `null`: off. */
+  readonly tracing?: Tracing | null;
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
   readonly routes: readonly RouteRuleConfig[];
 }

@@ -8,6 +8,7 @@ import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import { FrameError } from '../snapshot/frame.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import { nothingObserved, type Observation, type Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { type LinkTiming, SidecarLink } from './channel.ts';
@@ -37,6 +38,9 @@ export type ControlEvent =
   /** All have answered. */
   | ({ readonly kind: 'settled' } & Settlement);
 
+/** Whose sidecar tells: by the channel, not by its own word. */
+export type ObservedWorkload = Pick<RegisteredWorkload, 'name' | 'service' | 'version' | 'kind'>;
+
 /** What a control plane needs. */
 export interface ControlPlaneOptions {
   readonly authority: Authority;
@@ -48,6 +52,8 @@ export interface ControlPlaneOptions {
   readonly readControlKeys: (workload: string) => Promise<readonly string[]>;
   /** Life of SVIDs, ms. @default 24 h */
   readonly svidTtlMs?: number;
+  /** Hears what sidecars tell of their traffic. @see ControlPlane.observe */
+  readonly onObserved?: (from: ObservedWorkload, message: Observed) => void;
   readonly holdOff?: HoldOffLimits;
   readonly timing?: Partial<LinkTiming>;
 }
@@ -69,6 +75,7 @@ export class ControlPlane {
   #config: MeshConfig | null = null;
   #faults: readonly LiveFault[] = [];
   #issuerKeys: IssuerKeys = new Map();
+  #observation: Observation = nothingObserved;
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
   #closed = false;
@@ -152,6 +159,12 @@ export class ControlPlane {
   setIssuerKeys(keys: IssuerKeys): void {
     this.#issuerKeys = keys;
     this.#publisher.request();
+  }
+
+  /** What sidecars are to tell of their traffic, instead of what they told before; it comes to `ControlPlaneOptions.onObserved`. */
+  observe(observation: Observation): void {
+    this.#observation = observation;
+    for (const link of this.#links.values()) link.send({ kind: 'observe', observation });
   }
 
   /** All pods of the project, as observed. Channels to new ones are opened, to others closed. */
@@ -345,6 +358,8 @@ export class ControlPlane {
     const service = this.#registry.workloads.find(item => item.name === workload && item.kind === 'gateway')?.service;
     const certificate = service === undefined ? null : this.#certificates.of(service);
     if (certificate !== null) this.#links.get(workload)?.send(certificate);
+    if (this.#observation !== nothingObserved)
+      this.#links.get(workload)?.send({ kind: 'observe', observation: this.#observation });
     this.#publisher.connected(workload, version);
     this.#emit({ kind: 'connect', workload, version });
   }
@@ -369,6 +384,10 @@ export class ControlPlane {
       case 'identity':
         this.#identities.reported(workload, message);
         return;
+      default: {
+        const registered = this.#registry.workloads.find(item => item.name === workload);
+        if (registered !== undefined) this.#options.onObserved?.(registered, message);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 /** What a sidecar sends, checked: a sidecar shares its pod with an app and is not trusted further than its own workload. */
 import type { AppState, SvidReport, ToDaemon } from '../snapshot/channel.ts';
-import { flag, list, nullable, object, SnapshotError, tagged, text, whole } from '../snapshot/shape.ts';
+import { type LostContext, maxSpanText, type RetriedTry, type SpanFacts } from '../snapshot/observation.ts';
+import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
 
 const appFields = { port: whole(1, 65535), listening: flag };
@@ -13,6 +14,46 @@ const svid = object<SvidReport>({
   expiresAtMs: whole(0),
 });
 const version = text(/^[0-9A-Za-z._-]{1,64}$/, 'a version');
+
+/** A clock or a duration that a sidecar reads off its own clock. */
+const ms = share(Number.MAX_SAFE_INTEGER);
+/** What came from a stranger's request: a sidecar cuts it, so a longer one is none of ours. */
+const cut: Shape<string> = (value, path) => {
+  const found = text()(value, path);
+  if (found.length > maxSpanText) throw new SnapshotError(path, `expected at most ${maxSpanText} characters`);
+  return found;
+};
+const traceId = text(/^[0-9a-f]{32}$/, 'a trace id');
+const spanId = text(/^[0-9a-f]{16}$/, 'a span id');
+const span = object<SpanFacts>({
+  traceId,
+  spanId,
+  parentId: nullable(spanId),
+  side: oneOf('client', 'server'),
+  startMs: ms,
+  durationMs: ms,
+  requestId: cut,
+  method: cut,
+  target: cut,
+  path: cut,
+  authority: cut,
+  protocol: cut,
+  status: whole(0, 999),
+  grpcStatus: nullable(cut),
+  flag: cut,
+  details: cut,
+  userAgent: cut,
+  bytesReceived: whole(0),
+  bytesSent: whole(0),
+  rule: cut,
+  to: cut,
+  peer: cut,
+  peerAddress: cut,
+  attempts: whole(0),
+  retries: list(object<RetriedTry>({ atMs: ms, workload: cut, address: cut, outcome: cut })),
+  delayMs: ms,
+  lost: nullable(object<LostContext>({ open: whole(0), traceId: nullable(traceId), spanId: nullable(spanId) })),
+});
 
 const message = tagged<ToDaemon>({
   hello: {
@@ -29,6 +70,7 @@ const message = tagged<ToDaemon>({
   pong: { id: whole(0) },
   reply: { id: whole(0), body: value => value },
   app: { ...appFields },
+  spans: { dropped: whole(0), spans: list(span) },
 });
 
 /** Reads a message. @throws ControlError `protocol` */

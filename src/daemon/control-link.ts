@@ -4,13 +4,14 @@ import type { Clock } from '../async/clock.ts';
 import type { RandomSource } from '../async/random.ts';
 import { ControlError } from '../control/control-error.ts';
 import { controlKeysIn } from '../control/control-key.ts';
-import { ControlPlane } from '../control/control-plane.ts';
+import { ControlPlane, type ObservedWorkload } from '../control/control-plane.ts';
 import type { PodView } from '../control/registry.ts';
 import type { WorkloadStatus } from '../control/workload-status.ts';
 import { serviceId } from '../identity/spiffe-id.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
 import { sidecarEnv } from '../snapshot/channel.ts';
+import type { Observed } from '../snapshot/observation.ts';
 import { createCaLink } from './ca-link.ts';
 import type { ControlPort } from './control-port.ts';
 import { noticeOf } from './identity-notices.ts';
@@ -30,11 +31,13 @@ export interface ControlLinkParts {
 export function createControlLink({ authority, clock, random, runtime, version, onRoots }: ControlLinkParts): ControlPort {
   let sidecars: ReadonlyMap<string, { readonly id: string; readonly startedAt: string }> = new Map();
   const lost = new Map<string, string>();
+  let onObserved: (from: ObservedWorkload, message: Observed) => void = () => {};
   const plane = new ControlPlane({
     authority,
     clock,
     random: () => random.next(),
     daemonVersion: version,
+    onObserved: (from, message) => onObserved(from, message),
     readControlKeys: async workload => {
       const sidecar = sidecars.get(workload);
       return sidecar === undefined ? [] : controlKeysIn(await runtime.readSidecarLog(sidecar.id, sidecar.startedAt));
@@ -53,6 +56,10 @@ export function createControlLink({ authority, clock, random, runtime, version, 
         const notice = noticeOf(event);
         if (notice !== null) listener(notice);
       });
+    },
+    observe(observation, listener) {
+      onObserved = listener;
+      plane.observe(observation);
     },
     setConfig: config => plane.setConfig(config),
     setLiveFaults: faults => plane.setLiveFaults(faults),

@@ -1,10 +1,12 @@
 import type { MeshEventBody, ProxyQuery, ProxyStatus } from '../api/types.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { IssuerKeys } from '../control/compile/token.ts';
+import type { ObservedWorkload } from '../control/control-plane.ts';
 import type { LiveFault } from '../control/live-fault.ts';
 import type { ObservedPod, SidecarFacts } from '../runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { CaPort } from './ca-link.ts';
@@ -15,6 +17,8 @@ export interface ControlPort extends AsyncDisposable {
   readonly ca: CaPort;
   /** `listener` hears what the user should know. */
   onNotice(listener: (notice: MeshEventBody) => void): void;
+  /** What sidecars are to tell of their traffic from now on, and who hears it. */
+  observe(observation: Observation, listener: (from: ObservedWorkload, message: Observed) => void): void;
   /** The configuration that sidecars are compiled from. */
   setConfig(config: MeshConfig): void;
   /** The faults put on the running mesh, instead of those before. */

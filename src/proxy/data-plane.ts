@@ -5,6 +5,7 @@
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
@@ -87,6 +88,8 @@ export interface DataPlane {
   judge(call: JudgedCall): Judgement | null;
   /** Who called the app since somebody first asked. */
   calls(): ObservedCalls;
+  /** What is told of the traffic from now on, instead of what was before. `tell`: `false` where it could not be sent; it is then lost. */
+  observe(observation: Observation, tell: (message: Observed) => boolean): void;
   /** Counters as Prometheus text exposition. */
   metrics(): string;
 }

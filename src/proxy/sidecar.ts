@@ -202,6 +202,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     metrics,
     send: message => control.send(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.
+    tell: message => control.tell(message),
     onApplied: snapshot => {
       inbound.apply(snapshot);
       outbound.apply(snapshot);
@@ -220,6 +221,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     print: options.print,
     onConnected: () => orders.greet(),
     onMessage: message => orders.take(message),
+    onLost: () => orders.forsaken(),
   });
 
   // Last: everything is ready to be called.

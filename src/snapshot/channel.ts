@@ -13,6 +13,7 @@
 
 import type { ExplainRequest } from './explanation.ts';
 import type { JudgedCall } from './judgement.ts';
+import type { Observation, Observed } from './observation.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Raised when a message changes its meaning; both ends refuse another one. */
@@ -49,6 +50,8 @@ export type ToSidecar =
   | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainRequest }
   /** Answered with `reply`, whose body is a `Judgement`. */
   | { readonly kind: 'judge'; readonly id: number; readonly call: JudgedCall }
+  /** Tell this of the traffic from now on, and nothing else. Sent after every hello, and on change. */
+  | { readonly kind: 'observe'; readonly observation: Observation }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
   | { readonly kind: 'probe' }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
@@ -109,7 +112,8 @@ export type ToDaemon =
   | { readonly kind: 'pong'; readonly id: number }
   | { readonly kind: 'reply'; readonly id: number; readonly body: unknown }
   /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
-  | ({ readonly kind: 'app' } & AppState);
+  | ({ readonly kind: 'app' } & AppState)
+  | Observed;
 
 /** What a sidecar says of its identity. */
 export interface IdentityReport {

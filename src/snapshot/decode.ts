@@ -6,7 +6,7 @@ import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, name, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
-import { flag, list, nullable, object, oneOf, optional, SnapshotError, text, whole } from './shape.ts';
+import { flag, list, nullable, object, oneOf, optional, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   DnsRecord,
   GatewayClients,
@@ -17,6 +17,7 @@ import type {
   Peer,
   Snapshot,
   SniRoute,
+  Tracing,
   WildcardListener,
 } from './snapshot.ts';
 
@@ -98,6 +99,7 @@ const snapshotShape = object<Snapshot>({
   wildcards: optional(list(wildcard)),
   egress: oneOf('allow-any', 'registry-only'),
   accessLog: oneOf('off', 'text', 'json'),
+  tracing: optional(object<Tracing>({ sample: share(1), propagation: list(oneOf('w3c', 'b3', 'b3-multi')) })),
   seed: optional(whole(0)),
   authorizers: optional(authorizers),
   peers: optional(

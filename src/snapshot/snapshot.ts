@@ -39,6 +39,8 @@ export interface Snapshot {
   /** What happens to connections whose original destination no outbound listener knows. */
   readonly egress: EgressPolicy;
   readonly accessLog: AccessLogFormat;
+  /** Absent: trace context is left as it comes, and no spans are made. */
+  readonly tracing?: Tracing;
   /** Makes every draw of this sidecar repeatable: splits, fault and mirror percentages, jitter. Absent: drawn from the system's randomness. */
   readonly seed?: number;
   /** Whom rules with action `custom` ask. */
@@ -61,6 +63,17 @@ export interface Peer {
 
 /** `allow-any` lets unknown destinations through, `registry-only` refuses them. */
 export type EgressPolicy = 'allow-any' | 'registry-only';
+/** How requests are traced. */
+export interface Tracing {
+  /** Part of the requests that is sampled where nobody before has decided, 0–1. */
+  readonly sample: number;
+  /** Forms that the context is written in. All of them are read. */
+  readonly propagation: readonly Propagation[];
+}
+
+/** A form of trace context: `traceparent`, `b3`, or the `x-b3-…` fields. */
+export type Propagation = 'w3c' | 'b3' | 'b3-multi';
+
 /** Form of the access log. */
 export type AccessLogFormat = 'off' | 'text' | 'json';
 /** Whether plaintext is taken from other pods: `strict` refuses it, `permissive` takes both, `disabled` sends it too. */

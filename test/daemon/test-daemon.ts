@@ -32,6 +32,7 @@ export class FakeControl implements ControlPort {
     issuePerson: () => Promise.reject(new Error('there is no CA')),
   };
   onNotice(): void {}
+  observe(): void {}
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
   }

@@ -21,6 +21,7 @@ import { httpOnlyParts, resolveRules } from './routes.ts';
 import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
 import { checkClaims, checkForwarding, resolveTokens } from './tokens.ts';
+import { resolveTracing } from './tracing.ts';
 import { udpDiagnostics } from './udp.ts';
 
 /** 15 MB is what a sidecar needs at rest; the rest is for connections. */
@@ -58,6 +59,7 @@ export interface Resolved {
 export function resolve(input: ResolveInput): Resolved {
   const { spec, root, load } = input;
   const report = new Report(root);
+  const tracing = resolveTracing(spec.tracing);
   const sources = new Map(load.services.map(source => [source.name, source]));
   const grouped = resolveServices(spec, load, input.appPorts, report);
   const ordered = resolveDependencies(grouped.services, { sources, homes: grouped.homes, inactive: load.inactive }, report);
@@ -114,6 +116,7 @@ export function resolve(input: ResolveInput): Resolved {
     ...(tokens.length === 0 ? {} : { tokens }),
     egress: spec.egress ?? 'allow-any',
     ...(spec.seed === undefined ? {} : { seed: spec.seed }),
+    ...(tracing === null ? {} : { tracing }),
     proxy: {
       image: spec.proxy?.image ?? null,
       accessLog: spec.proxy?.accessLog ?? 'text',

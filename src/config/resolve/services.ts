@@ -11,6 +11,7 @@ import { resolveMtls } from './mtls.ts';
 import { checkPolicy, policyOf, serviceRateLimits } from './policy.ts';
 import type { Report } from './report.ts';
 import { sidecarPorts } from './sidecar-ports.ts';
+import { resolveTracing } from './tracing.ts';
 
 /** Where a compose service ended up. */
 export interface Home {
@@ -190,6 +191,7 @@ function build(
     versions,
     ...(spec?.access === undefined ? {} : { access: spec.access }),
     ...resolveMtls(spec?.mtls, mesh.mtls ?? 'strict', ['services', name], report),
+    ...(spec?.tracing === undefined ? {} : { tracing: resolveTracing(spec.tracing, resolveTracing(mesh.tracing)) }),
     ...policyOf(spec ?? {}),
     ...(spec?.upstreamProtocol === undefined && isHttp2(spec?.protocol) ? { upstreamProtocol: 'http2' as const } : {}),
     ...(spec?.rateLimit === undefined ? {} : { rateLimits: serviceRateLimits(name, spec.rateLimit) }),

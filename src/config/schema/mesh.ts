@@ -11,6 +11,7 @@ import { mtlsMode } from './mtls.ts';
 import { routes } from './route.ts';
 import { service } from './service.ts';
 import { tokens } from './token.ts';
+import { tracing } from './tracing.ts';
 
 const version = field<1>(
   value =>
@@ -102,6 +103,9 @@ export const meshSchema = fields(
       .describe(
         'Connections between sidecars: `strict` (default) refuses plaintext, `permissive` takes both, `disabled` is plaintext.',
       ),
+    tracing: tracing
+      .optional()
+      .describe('Traces of requests: `off`, a share of the requests, or `{sample, propagation}`. Default: all of them.'),
     proxy: proxy.optional().describe('The sidecars.'),
     volumes: composeSection('volumes'),
     secrets: composeSection('secrets'),

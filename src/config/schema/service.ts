@@ -5,6 +5,7 @@ import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { account, host, namespace, port } from './leaves.ts';
 import { serviceMtls } from './mtls.ts';
 import { policyFields, rateLimits } from './policy.ts';
+import { tracing } from './tracing.ts';
 
 type ComposeKey = (typeof composeServiceKeys)[number];
 
@@ -57,6 +58,7 @@ export const service = fields(
       .describe(
         "Identity `spiffe://<trust domain>/ns/<namespace>/sa/<account>`; services may share one. Default: the service's name.",
       ),
+    tracing: tracing.optional().describe('Overrides `tracing` of the mesh at the sidecars of this service.'),
     namespace: namespace.optional().describe('Overrides `namespace` of the mesh.'),
     ...policyFields,
     rateLimit: rateLimits.optional().describe('Token bucket at the sidecar of the service, beyond it 429: one, or a list.'),

@@ -85,6 +85,7 @@ export function compile(input: CompileInput): Compiled {
       inbound,
       egress: config.egress,
       accessLog: config.proxy.accessLog,
+      ...tracingOf(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
     };
@@ -226,6 +227,13 @@ function compileInbound(
       ...policy,
     }))
     .sort((a, b) => a.port - b.port);
+}
+
+/** How requests are traced at a service or gateway. */
+function tracingOf(config: MeshConfig, name: string): Pick<Snapshot, 'tracing'> {
+  const own = config.services.find(service => service.name === name)?.tracing;
+  const tracing = own === undefined ? config.tracing : (own ?? undefined);
+  return tracing === undefined ? {} : { tracing };
 }
 
 /** What is asked at ports that nobody named. */

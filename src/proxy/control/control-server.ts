@@ -16,6 +16,8 @@ const repeatKeyMs = 5000;
 const handshakeTimeoutMs = 5000;
 /** Callers that have not shown who they are: the port is published on the host, so anybody there may knock. */
 const maxStrangers = 128;
+/** A daemon that is stopped or slow costs no more memory than this. */
+const maxBacklogBytes = 1024 * 1024;
 
 /** What the channel is made with. */
 export interface ControlServerOptions {
@@ -28,6 +30,8 @@ export interface ControlServerOptions {
   readonly print: (line: string) => void;
   /** A daemon has been accepted; what it is to be told first. */
   readonly onConnected: () => void;
+  /** The daemon's connection is gone, and no other has taken its place. */
+  readonly onLost?: () => void;
   readonly onMessage: (message: unknown) => void;
 }
 
@@ -96,6 +100,14 @@ export class ControlServer {
     this.#daemon?.write(encodeFrame(message));
   }
 
+  /** Sends what may be lost. `false`: nobody is there, or what was sent before still waits. */
+  tell(message: ToDaemon): boolean {
+    const daemon = this.#daemon;
+    if (daemon === null || daemon.writableLength > maxBacklogBytes) return false;
+    daemon.write(encodeFrame(message));
+    return true;
+  }
+
   close(): void {
     this.#server.close();
     this.#daemon?.end();
@@ -143,7 +155,9 @@ export class ControlServer {
       }
     });
     socket.once('close', () => {
-      if (this.#daemon === socket) this.#daemon = null;
+      if (this.#daemon !== socket) return;
+      this.#daemon = null;
+      this.#options.onLost?.();
     });
     this.#options.onConnected();
   }

@@ -3,7 +3,8 @@
 import type { ToSidecar } from '../../snapshot/channel.ts';
 import type { ExplainRequest } from '../../snapshot/explanation.ts';
 import type { JudgedCall } from '../../snapshot/judgement.ts';
-import { list, nullable, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
+import type { Observation } from '../../snapshot/observation.ts';
+import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
 
 /** `ToSidecar` with its snapshot not looked at yet. */
 export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonly kind: 'snapshot'; readonly snapshot: unknown };
@@ -41,6 +42,7 @@ const message = tagged<DaemonMessage>({
       headers: list(pair),
     }),
   },
+  observe: { observation: object<Observation>({ spans: flag }) },
   probe: {},
   drain: { graceMs: whole(0, maxGraceMs) },
 });

@@ -2,6 +2,7 @@ import { SvidError } from '../../identity/leaf-certificate.ts';
 import { protocolVersion, type QueryKind, type ToDaemon } from '../../snapshot/channel.ts';
 import { decodeSnapshot } from '../../snapshot/decode.ts';
 import type { ExplainRequest, Explanation } from '../../snapshot/explanation.ts';
+import { nothingObserved, type Observed } from '../../snapshot/observation.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { AppProbe } from '../app-probe.ts';
@@ -27,6 +28,8 @@ export interface OrdersDeps {
   readonly endpoints: ResolvedEndpoints;
   readonly metrics: () => string;
   readonly send: (message: ToDaemon) => void;
+  /** Sends what may be lost; `false`: the channel is slow or gone. */
+  readonly tell: (message: Observed) => boolean;
   /** A snapshot runs from now on. Must not throw. */
   readonly onApplied: (snapshot: Snapshot) => void;
   /** Raw TCP connections that are open. */
@@ -47,6 +50,8 @@ export class Orders {
 
   /** Tells a newly accepted daemon how things stand. */
   greet(): void {
+    // It asks for what it wants.
+    this.forsaken();
     const { send, workload, dataPlane, identity, probe, renewal } = this.#deps;
     send({
       kind: 'hello',
@@ -58,6 +63,11 @@ export class Orders {
     });
     this.#tellIdentity();
     renewal.connected();
+  }
+
+  /** The daemon is gone: nobody looks any more. */
+  forsaken(): void {
+    this.#deps.dataPlane.observe(nothingObserved, () => false);
   }
 
   #tellIdentity(): void {
@@ -106,6 +116,9 @@ export class Orders {
         return;
       case 'judge':
         send({ kind: 'reply', id: message.id, body: this.#deps.dataPlane.judge(message.call) });
+        return;
+      case 'observe':
+        this.#deps.dataPlane.observe(message.observation, this.#deps.tell);
         return;
       case 'probe':
         this.#deps.probe.tellAll();

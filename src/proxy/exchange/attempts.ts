@@ -258,7 +258,7 @@ export class Attempts implements ResponseHandler {
       this.#stream?.cancel();
       this.#stream = null;
       this.#leaveEndpoint();
-      this.#tryAgain(retry);
+      this.#tryAgain(retry, String(head.status));
       return false;
     }
     this.#accept(head);
@@ -322,7 +322,8 @@ export class Attempts implements ResponseHandler {
       return;
     }
     const retry = this.#policy();
-    if (retry !== null && retriesFailure(retry, this.request.method, failure) && this.#mayTryAgain(retry)) this.#tryAgain(retry);
+    if (retry !== null && retriesFailure(retry, this.request.method, failure) && this.#mayTryAgain(retry))
+      this.#tryAgain(retry, failure);
     else this.#exchange.fail(failure);
   }
 
@@ -344,8 +345,10 @@ export class Attempts implements ResponseHandler {
     return this.#retrying;
   }
 
-  #tryAgain(policy: RetryPolicy): void {
+  /** `outcome`: why, as the trace says it. */
+  #tryAgain(policy: RetryPolicy, outcome: string): void {
     const { parts, facts } = this.#exchange;
+    if (facts.decision.trace !== null) parts.tracer.retried(facts.decision.trace, facts, outcome);
     this.#tryTimeout.disarm();
     if (facts.endpoint !== null) this.#tried.push(facts.endpoint);
     const again = (): void => {

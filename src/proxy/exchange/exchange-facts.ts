@@ -15,6 +15,7 @@ export class ExchangeFacts {
     head: '',
     requestId: '',
     requests: null,
+    trace: null,
     token: null,
     clientAddress: '',
     asked: nothing,
@@ -112,6 +113,7 @@ export class ExchangeFacts {
     this.decision.tokenProblem = null;
     this.endpoint = null;
     this.target = '';
+    this.decision.trace = null;
     this.authority = '';
     this.userAgent = '';
     this.forwardedFor = '';

@@ -5,6 +5,7 @@ import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { MeshMetrics } from '../../telemetry/mesh-metrics.ts';
 import type { Overload } from '../overload.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 
 /** What all exchanges of a data plane share. */
 export interface ExchangeParts {
@@ -14,6 +15,7 @@ export interface ExchangeParts {
   readonly metrics: MeshMetrics;
   readonly log: Log;
   readonly overload: Overload;
+  readonly tracer: Tracer;
   /** Runs what a timer or a connection brought about. A bug in it costs the client's connection and leaves a line in the log, never the process. */
   guard(client: { abort(): void }, act: () => void): void;
   /** Connections are to end with the exchange at hand. */

@@ -8,6 +8,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   const durationMs = parts.clock.monotonic() - facts.startedAt;
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;
   requests.count(facts, durationMs);
+  if (decision.trace !== null) parts.tracer.end(decision.trace, facts, client, durationMs);
   if (!parts.logsAccess()) return;
   parts.access({
     startMs: parts.clock.now() - durationMs,

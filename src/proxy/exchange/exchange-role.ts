@@ -7,6 +7,7 @@ import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { RouteRuntime } from '../route/route-table.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 
 /** What is decided about a request when its head is complete. The exchange owns the object and a role fills it in. */
 export interface Decision {
@@ -15,6 +16,8 @@ export interface Decision {
   /** The head to send upstream, but for attempt count and empty line. */
   head: string;
   requestId: string;
+  /** `null`: its trace context, if it has one, goes on as it came. */
+  trace: RequestTrace | null;
   /** What the request's token says, for access rules and conditions of rules; `null`: it has none, or nobody looks for one. */
   token: VerifiedToken | null;
   /** Address of the real client where proxies that are believed stand in front; empty: that of the connection. */

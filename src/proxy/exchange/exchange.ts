@@ -366,6 +366,8 @@ export class Exchange {
     this.client.resumeReading();
   }
 
+    const { trace } = this.facts.decision;
+    if (trace !== null) this.parts.tracer.tunnelled(trace);
   /** Both sides have to end a tunnel. */
   #tunnelEnd(): void {
     if (!this.#clientEnded || !this.#serverEnded) return;

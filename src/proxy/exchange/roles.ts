@@ -10,6 +10,7 @@ import { bit, field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { decodedPath, pathOf } from '../route/path.ts';
 import type { InboundRuntime, Routing, Tables } from '../tables.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import type { Decision, ExchangeRole } from './exchange-role.ts';
 
 /** Who the caller is comes from its certificate; whatever it claims in a header is taken out. */
@@ -28,6 +29,7 @@ export interface RoleParts {
   readonly random: RandomSource;
   /** Who calls the app, while somebody watches. */
   readonly calls: CallRecord;
+  readonly tracer: Tracer;
 }
 
 /** A line that the sidecar adds to requests by itself, unless a rule puts its own in its place. */
@@ -41,6 +43,7 @@ export abstract class RoutingRole implements ExchangeRole {
   readonly callerSide = true;
   readonly unrouted: EdgeRequests;
   abstract readonly keepAliveMs: number;
+  readonly atEdge: boolean = false;
   protected abstract readonly cut: number;
   protected abstract readonly caller: Caller;
   protected readonly parts: RoleParts;
@@ -68,6 +71,8 @@ export abstract class RoutingRole implements ExchangeRole {
     // First: refusals are found in the log by it too. After a wait it is still the same.
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : decision.requestId || this.parts.random.uuid();
+    // Refusals have a span too.
+    this.parts.tracer.begin(head, decision, this.atEdge === true ? 'edge' : 'app');
     const tables = this.parts.tables();
     const routing = tables === null ? null : (this.routing(tables) ?? this.#last);
     if (routing === null) return 'no-route';
@@ -80,14 +85,16 @@ export abstract class RoutingRole implements ExchangeRole {
     decision.matched = found.matched;
     const end = passFilters(found.route.filters, head, this.caller, decision);
     if (end !== null) return end;
-    decision.head = head.forward(this.cut, this.#lines(decision, known) + decision.lines);
+    const cut = decision.trace === null ? this.cut : this.cut | decision.trace.cut;
+    decision.head = head.forward(cut, this.#lines(decision, known) + decision.lines);
     return null;
   }
 
-  #lines({ replaced, requestId }: Decision, known: boolean): string {
+  #lines({ replaced, requestId, trace }: Decision, known: boolean): string {
     const id = known || (replaced & bit(field.requestId)) !== 0 ? '' : `x-request-id: ${requestId}\r\n`;
-    if (replaced === 0) return this.#ownLines + id;
-    return `${this.#own.map(own => ((replaced & bit(own.field)) === 0 ? own.line : '')).join('')}${id}`;
+    const context = trace === null ? '' : trace.lines;
+    if (replaced === 0) return this.#ownLines + id + context;
+    return `${this.#own.map(own => ((replaced & bit(own.field)) === 0 ? own.line : '')).join('')}${id}${context}`;
   }
 }
 
@@ -115,7 +122,7 @@ export class GatewayRole extends RoutingRole {
   readonly peer: string;
   readonly keepAliveMs = strangerKeepAliveMs;
   protected readonly cut = gatewayCut;
-  readonly atEdge = true;
+  override readonly atEdge = true;
   protected readonly caller: Caller;
   readonly #port: number;
   /** What clients were asked for when this one came. */
@@ -211,6 +218,7 @@ export class InboundRole implements ExchangeRole {
   decide(head: RequestHead, decision: Decision): Verdict {
     const known = head.fields.has(field.requestId);
     decision.requestId = known ? head.value(field.requestId) : decision.requestId || this.#parts.random.uuid();
+    this.#parts.tracer.begin(head, decision, 'server');
     const inbound: InboundRuntime | undefined = this.#parts.tables()?.inbound.get(this.#port);
     if (inbound === undefined) return 'no-route';
     decision.requests = this.unrouted;
@@ -219,7 +227,9 @@ export class InboundRole implements ExchangeRole {
     if (this.#parts.calls.watched) this.#note(head, end);
     if (end !== null) return end;
     const identity = this.#identityLine(head);
-    decision.head = head.forward(claims, known ? identity : `${identity}x-request-id: ${decision.requestId}\r\n`);
+    const id = known ? identity : `${identity}x-request-id: ${decision.requestId}\r\n`;
+    const { trace } = decision;
+    decision.head = trace === null ? head.forward(claims, id) : head.forward(claims | trace.cut, id + trace.lines);
     return null;
   }
 

@@ -30,6 +30,9 @@ export const field = {
   expectedTimeout: 25,
   /** Another one of Envoy's own: `x-envoy-…`. */
   envoy: 26,
+  traceparent: 27,
+  /** `b3` and the `x-b3-…` fields: they stand for each other. */
+  b3: 28,
   /** Named by `Connection`: meant for this hop only. */
   nominated: 30,
   /** Not a known name, but one that CGI-like servers take for a known one (`X_Forwarded_Client_Cert`). */
@@ -62,6 +65,13 @@ const names: Readonly<Record<string, number>> = {
   'x-mesh-reason': field.meshReason,
   'content-type': field.contentType,
   'x-envoy-expected-rq-timeout-ms': field.expectedTimeout,
+  traceparent: field.traceparent,
+  b3: field.b3,
+  'x-b3-traceid': field.b3,
+  'x-b3-spanid': field.b3,
+  'x-b3-parentspanid': field.b3,
+  'x-b3-sampled': field.b3,
+  'x-b3-flags': field.b3,
 };
 
 /** Mask of one field, for sets of fields as a 32-bit integer. */

@@ -14,6 +14,7 @@ import { Http2Pool } from '../../../src/proxy/http2/http2-pool.ts';
 import { Overload } from '../../../src/proxy/overload.ts';
 import { RuleParts } from '../../../src/proxy/route/rule-parts.ts';
 import { buildTables, type Tables } from '../../../src/proxy/tables.ts';
+import { Tracer } from '../../../src/proxy/tracing/tracer.ts';
 import { SocketStream } from '../../../src/proxy/transport/socket-stream.ts';
 import type { AccessEntry } from '../../../src/telemetry/access-log.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -57,6 +58,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
   const built = buildTables(snapshot, new RuleParts(snapshot, () => null, { clock, random, log }, null), () => app);
   const inbound = new Map([...built.inbound].map(([port, runtime]) => [port, { ...runtime, filters: [filter] }]));
   const tables: Tables = { ...built, inbound };
+  const tracer = new Tracer({ clock, random });
   const served = new ServedConnections({
     clock,
     random,
@@ -64,6 +66,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
     metrics,
     log,
     overload: new Overload(clock, log),
+    tracer,
     logsAccess: () => true,
     access: entry => entries.push(entry),
     guard(client, act) {
@@ -90,6 +93,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
         tables: () => tables,
         random,
         calls: new CallRecord(systemClock),
+        tracer,
       },
     );
     served.serve({ stream, initial: Buffer.alloc(0), ...at }, role);
