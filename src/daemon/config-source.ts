@@ -19,8 +19,15 @@ export interface ReadConfig {
 
 /** Reads the project's files. Never throws for bad input. */
 export async function readConfig(project: Project): Promise<ReadConfig> {
-  const { file, env, profiles, name, allowPrivileged } = project;
-  const { config, diagnostics, sources, files } = await loadMesh({ file, env, profiles, allowPrivileged, project: name });
+  const { file, env, profiles, name, allowPrivileged, granted } = project;
+  const { config, diagnostics, sources, files } = await loadMesh({
+    file,
+    env,
+    profiles,
+    allowPrivileged,
+    granted,
+    project: name,
+  });
   const all = [...new Set([file, ...files])];
   const times = await Promise.all(
     all.map(each =>
