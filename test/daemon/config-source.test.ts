@@ -17,14 +17,16 @@ test('what was allowed at the start is allowed at every reload', async t => {
     env: {},
     stateDir: join(dir, '.mesh'),
     socket: join(dir, 'socket'),
-    granted: new Set<string>(),
   };
-  const read = async (port: number, allowPrivileged: boolean) => {
+  const asked = new Set<string>();
+  const read = async (port: number, allowPrivileged: boolean, granted: ReadonlySet<string> = new Set()) => {
     await writeFile(file, `services: {a: {image: a, port: ${port}, volumes: ["/var/run/docker.sock:/s"]}}\n`);
-    const { config, diagnostics } = await readConfig({ ...project, allowPrivileged });
+    const { config, diagnostics } = await readConfig({ ...project, allowPrivileged, granted });
+    for (const { grant } of diagnostics) if (grant !== undefined) asked.add(grant);
     return [config?.services[0]?.ports[0]?.port, ...diagnostics.map(one => `${one.severity} ${one.code}`)];
   };
   assert.deepEqual(await read(80, true), [80, 'warning docker-socket']);
   assert.deepEqual(await read(81, true), [81, 'warning docker-socket']);
   assert.deepEqual(await read(81, false), [undefined, 'error docker-socket']);
+  assert.deepEqual(await read(82, false, asked), [82, 'warning docker-socket']);
 });
