@@ -4,10 +4,11 @@ import type { RandomSource } from '../async/random.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
-import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
+import { poolText } from '../telemetry/cluster-metrics.ts';
+import { gaugeText, labels } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type EdgeConnections, MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { AdmittedConnections } from './access/admitted-connections.ts';
@@ -35,7 +36,6 @@ import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
 
 /** What a data plane is made of. */
-import { Tracer } from './tracing/tracer.ts';
 export interface DataPlaneDeps {
   readonly connector: Connector;
   readonly clock: Clock;
@@ -68,7 +68,6 @@ class RunningDataPlane implements DataPlane {
   readonly #roles: RoleParts;
   readonly #served: ServedConnections;
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
-  readonly #tracer: Tracer;
   #tables: Tables | null = null;
   readonly #egress: Egress;
   readonly #admitted: AdmittedConnections;
@@ -78,19 +77,17 @@ class RunningDataPlane implements DataPlane {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
-    this.#tracer = new Tracer(deps);
-    this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock), tracer: this.#tracer };
+    this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock) };
     this.#served = new ServedConnections({
       clock: deps.clock,
       // Back-off of retries; ids stay unguessable with a seed too.
-      random: { next: () => this.#draw('retry'), uuid: deps.random.uuid, hex: deps.random.hex },
+      random: { next: () => this.#draw('retry'), uuid: deps.random.uuid },
       deadlines: this.#deadlines,
       metrics: this.#metrics,
       log: deps.log,
       overload: this.#overload,
       logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
       access: entry => this.#access(entry),
-      tracer: this.#tracer,
       guard: (client, act) => this.#guard(client, act),
     });
     this.#egress = this.#makeEgress();
@@ -149,7 +146,6 @@ class RunningDataPlane implements DataPlane {
     this.#rules = rules;
     applied = true;
     this.#rules.decisions.keep(rulesOf(snapshot));
-    this.#tracer.apply(snapshot.tracing);
     this.#served.drainUnlisted();
     this.#served.cutRefused();
     this.#admitted.judgeAnew(port => (tables.inbound.get(port) ?? tables.gateway.get(port))?.access ?? null);
@@ -275,15 +271,15 @@ class RunningDataPlane implements DataPlane {
 
   explain(request: ExplainRequest): Explanation | null {
     return this.#tables === null ? null : explain(this.#tables, request, this.#deps.clock.now());
-  observe(observation: Observation, tell: (message: Observed) => boolean): void {
-    this.#tracer.observe(observation, tell);
-  }
-
   }
 
   metrics(): string {
     const access = (this.#rules?.decisions.text() ?? '') + (this.#rules?.authorizers.metrics() ?? '');
-    return this.#metrics.text() + access + this.#overload.metrics();
+    const { snapshot } = this;
+    const open = this.#metrics.openText(this.#served.open, snapshot?.kind === 'gateway' ? 'gateway' : 'outbound');
+    const version = snapshot === null ? [] : [[labels({ version: snapshot.version }), 1] as const];
+    const config = gaugeText('mesh_config_info', 'Version of the configuration in force.', version);
+    return this.#metrics.text() + open + poolText(this.clusters()) + config + access + this.#overload.metrics();
   }
 
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. `seen`: it was raw TCP. */

@@ -4,6 +4,7 @@ import { Deadlines } from '../async/deadline.ts';
 import type { RandomSource } from '../async/random.ts';
 import { ports as istioPorts } from '../snapshot/ports.ts';
 import type { Log } from '../telemetry/log.ts';
+import { processMetrics } from '../telemetry/process-metrics.ts';
 import { AppProbe, type ListeningPorts } from './app-probe.ts';
 import { createDataPlane } from './assemble.ts';
 import { ControlServer } from './control/control-server.ts';
@@ -187,7 +188,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       peers.expired();
     },
   });
-  const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null);
+  const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null) + processMetrics();
   const orders = new Orders({
     workload: options.workload,
     trustDomain: options.trustDomain,
@@ -202,7 +203,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     metrics,
     send: message => control.send(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.
-    tell: message => control.tell(message),
     onApplied: snapshot => {
       inbound.apply(snapshot);
       outbound.apply(snapshot);
@@ -221,7 +221,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     print: options.print,
     onConnected: () => orders.greet(),
     onMessage: message => orders.take(message),
-    onLost: () => orders.forsaken(),
   });
 
   // Last: everything is ready to be called.

@@ -1,5 +1,6 @@
 import { ClusterMetrics } from './cluster-metrics.ts';
-import { counterText, histogramText, labels } from './exposition.ts';
+import { counterText, gaugeText, histogramText, labels } from './exposition.ts';
+import type { GrpcCallMessages } from './grpc-messages.ts';
 import { Histogram } from './histogram.ts';
 import type { ResponseFlag } from './response-flag.ts';
 
@@ -34,6 +35,8 @@ export interface RequestFacts {
   readonly bytesReceived: number;
   /** Of the answer's body. */
   readonly bytesSent: number;
+  /** `null`: not a gRPC call. */
+  readonly messages: GrpcCallMessages | null;
 }
 
 /** Requests of one edge with one outcome. Counting is two additions; callers keep the object. */
@@ -43,6 +46,8 @@ class RequestSeries {
   readonly received: Histogram = new Histogram();
   readonly sent: Histogram = new Histogram();
   requests = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
 
   constructor(set: string) {
     this.labels = set;
@@ -58,18 +63,25 @@ class RequestSeries {
 
 /** Outcomes of one edge. */
 export class EdgeRequests {
+  readonly edge: Edge;
   readonly #edge: string;
   readonly #plain: (RequestSeries | undefined)[] = [];
   readonly #flagged = new Map<string, RequestSeries>();
+  #outcomes = 0;
 
   constructor(edge: Edge) {
+    this.edge = edge;
     this.#edge = edgeLabels(edge);
   }
 
   /** Counts one request. */
-  count({ status, flag, grpcStatus, bytesReceived, bytesSent }: RequestFacts, durationMs: number): void {
+  count({ status, flag, grpcStatus, bytesReceived, bytesSent, messages }: RequestFacts, durationMs: number): void {
     const plain = flag === '-' && grpcStatus === null ? this.#plain[status] : undefined;
-    (plain ?? this.#make(status, flag, grpcStatus)).count(durationMs, bytesReceived, bytesSent);
+    const series = plain ?? this.#make(status, flag, grpcStatus);
+    series.count(durationMs, bytesReceived, bytesSent);
+    if (messages === null) return;
+    series.messagesReceived += messages.received.count;
+    series.messagesSent += messages.sent.count;
   }
 
   *series(): Iterable<RequestSeries> {
@@ -81,22 +93,37 @@ export class EdgeRequests {
     const key = `${status}${flag}${grpcStatus === null ? '' : ` ${grpcStatus}`}`;
     const known = this.#flagged.get(key);
     if (known !== undefined) return known;
-    const series = new RequestSeries(
+    // A server that makes codes up does not fill the memory of its callers' sidecars.
+    if (this.#outcomes >= maxOutcomes) return this.#otherwise(grpcStatus !== null);
+    const series = this.#series(String(status), flag, grpcStatus);
+    this.#outcomes++;
+    if (flag === '-' && grpcStatus === null) this.#plain[status] = series;
+    else this.#flagged.set(key, series);
+    return series;
+  }
+
+  #otherwise(grpc: boolean): RequestSeries {
+    const key = grpc ? 'other grpc' : 'other';
+    const series = this.#flagged.get(key) ?? this.#series('other', 'other', grpc ? 'other' : null);
+    this.#flagged.set(key, series);
+    return series;
+  }
+
+  #series(code: string, flag: string, grpcStatus: string | null): RequestSeries {
+    return new RequestSeries(
       `${this.#edge},${labels({
         request_protocol: grpcStatus === null ? 'http' : 'grpc',
-        response_code: String(status),
+        response_code: code,
         ...(grpcStatus === null ? {} : { grpc_response_status: grpcStatus }),
         response_flags: flag,
       })}`,
     );
-    if (flag === '-' && grpcStatus === null) this.#plain[status] = series;
-    else this.#flagged.set(key, series);
-    return series;
   }
 }
 
 /** TCP connections of one edge. */
 export class EdgeConnections {
+  readonly edge: Edge;
   readonly labels: string;
   opened = 0;
   closed = 0;
@@ -104,6 +131,7 @@ export class EdgeConnections {
   sent = 0;
 
   constructor(edge: Edge) {
+    this.edge = edge;
     this.labels = `${edgeLabels(edge)},${labels({ request_protocol: 'tcp' })}`;
   }
 
@@ -126,11 +154,32 @@ export class MeshMetrics {
 
   /** The same object for an equal edge. Callers look it up once per connection or configuration, not per request. */
   requests(edge: Edge): EdgeRequests {
-    return remember(this.#http, edge, () => new EdgeRequests(edge));
+    return remember(this.#http, edge, one => new EdgeRequests(one));
   }
 
   connections(edge: Edge): EdgeConnections {
-    return remember(this.#tcp, edge, () => new EdgeConnections(edge));
+    return remember(this.#tcp, edge, one => new EdgeConnections(one));
+  }
+
+  /** Connections that are open now, as a gauge. `http`: by where they came in. `callers`: where those come in that this sidecar counts as the caller. */
+  openText(http: Readonly<Record<string, number>>, callers: 'outbound' | 'gateway'): string {
+    const tcp = { source: 0, destination: 0 };
+    for (const { edge, opened, closed } of this.#tcp.values()) tcp[edge.reporter] += opened - closed;
+    return gaugeText('mesh_connections_open', 'Connections of clients that are open, HTTP and raw TCP.', [
+      ...Object.entries(http).map(([listener, open]) => [labels({ listener, protocol: 'http' }), open] as const),
+      [labels({ listener: callers, protocol: 'tcp' }), tcp.source],
+      [labels({ listener: 'inbound', protocol: 'tcp' }), tcp.destination],
+    ]);
+  }
+
+  /** Every edge of HTTP, busy or not. */
+  get requestEdges(): Iterable<EdgeRequests> {
+    return this.#http.values();
+  }
+
+  /** Every edge of raw TCP, busy or not. */
+  get connectionEdges(): Iterable<EdgeConnections> {
+    return this.#tcp.values();
   }
 
   refuse(status: number): void {
@@ -140,6 +189,7 @@ export class MeshMetrics {
   /** Prometheus text exposition. */
   text(): string {
     const series = [...this.#http.values()].flatMap(edge => [...edge.series()]);
+    const calls = series.filter(({ messagesReceived, messagesSent }) => messagesReceived + messagesSent > 0);
     const tcp = [...this.#tcp.values()].filter(({ opened }) => opened > 0);
     return [
       counterText(
@@ -161,6 +211,16 @@ export class MeshMetrics {
         'istio_response_bytes',
         'Bytes of the bodies of HTTP answers.',
         series.map(s => [s.labels, s.sent]),
+      ),
+      counterText(
+        'istio_request_messages_total',
+        'Messages of gRPC clients.',
+        calls.map(s => [s.labels, s.messagesReceived]),
+      ),
+      counterText(
+        'istio_response_messages_total',
+        'Messages of gRPC servers.',
+        calls.map(s => [s.labels, s.messagesSent]),
       ),
       counterText(
         'istio_tcp_connections_opened_total',
@@ -194,15 +254,41 @@ export class MeshMetrics {
 
 /** Peers bring their own names; past this many edges new ones are counted together, so that nobody can fill the memory. */
 const maxEdges = 4096;
+/** Codes, gRPC statuses and flags of one edge; more of them are counted as `other`. */
+const maxOutcomes = 100;
 
-function remember<T>(map: Map<string, T>, edge: Edge, make: () => T): T {
-  const key = map.size < maxEdges ? edgeLabels(edge) : 'overflow';
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
+function remember<T>(map: Map<string, T>, edge: Edge, make: (edge: Edge) => T): T {
+  const key = edgeLabels(edge);
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  if (map.size < maxEdges) {
+    const value = make(edge);
     map.set(key, value);
+    return value;
   }
+  const value = map.get(edge.reporter) ?? make(overflow(edge));
+  map.set(edge.reporter, value);
   return value;
+}
+
+/** What all edges that are too many are counted as. */
+function overflow({ reporter, security }: Edge): Edge {
+  return {
+    reporter,
+    sourceWorkload: 'overflow',
+    sourceNamespace: 'overflow',
+    sourceApp: 'overflow',
+    sourceVersion: 'overflow',
+    sourcePrincipal: 'overflow',
+    sourceCluster: 'overflow',
+    destinationWorkload: 'overflow',
+    destinationNamespace: 'overflow',
+    destinationService: 'overflow',
+    destinationVersion: 'overflow',
+    destinationPrincipal: 'overflow',
+    destinationCluster: 'overflow',
+    security,
+  };
 }
 
 function edgeLabels(edge: Edge): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { accessJson, accessText } from '../../src/telemetry/access-log.ts';
+import { GrpcCallMessages } from '../../src/telemetry/grpc-messages.ts';
 import { Histogram } from '../../src/telemetry/histogram.ts';
 import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -26,7 +27,7 @@ const edge: Edge = {
   security: 'unknown',
 };
 
-const answered = { status: 200, flag: '-', grpcStatus: null, bytesReceived: 0, bytesSent: 0 } as const;
+const answered = { status: 200, flag: '-', grpcStatus: null, bytesReceived: 0, bytesSent: 0, messages: null } as const;
 
 describe('metrics', () => {
   test('count per outcome and are exposed with Istio’s names', () => {
@@ -56,11 +57,50 @@ describe('metrics', () => {
     assert.match(text, /^istio_tcp_sent_bytes_total\{.*\} 20$/m);
   });
 
-  test('the number of edges is bounded', () => {
+  test('the number of edges is bounded: what is more is counted together, as nobody’s', () => {
     const metrics = new MeshMetrics();
-    for (let i = 0; i < 10_000; i++) metrics.requests({ ...edge, sourcePrincipal: `spiffe://a/${i}` }).count(answered, 1);
-    const lines = metrics.text().match(/^istio_requests_total/gm) ?? [];
-    assert.ok(lines.length < 5000);
+    for (let i = 0; i < 10_000; i++) {
+      const one = { ...edge, sourcePrincipal: `spiffe://a/${i}` };
+      metrics.requests(one).count(answered, 1);
+      metrics.connections(one).opened++;
+    }
+    metrics.requests({ ...edge, sourcePrincipal: 'spiffe://a/7' }).count(answered, 1);
+    const lines = metrics.text().match(/^istio_requests_total.*/gm) ?? [];
+    assert.equal(lines.length, 4097);
+    assert.match(lines.at(-1) ?? '', /source_principal="overflow".*destination_service="overflow".* 5904$/);
+    assert.match(lines.join('\n'), /source_principal="spiffe:\/\/a\/7".* 2$/m, 'a known one stays itself');
+    assert.equal(metrics.text().match(/^istio_tcp_connections_opened_total/gm)?.length, 4097);
+  });
+
+  test('the number of outcomes of an edge is bounded', () => {
+    const metrics = new MeshMetrics();
+    const requests = metrics.requests(edge);
+    for (let status = 100; status < 1_000; status++) requests.count({ ...answered, status }, 1);
+    const lines = metrics.text().match(/^istio_requests_total.*/gm) ?? [];
+    assert.equal(lines.length, 101);
+    assert.match(lines.at(-1) ?? '', /response_code="other",response_flags="other"\} 800$/);
+  });
+
+  test('gRPC messages are counted both ways, of gRPC calls only', () => {
+    const metrics = new MeshMetrics();
+    metrics.requests(edge).count(answered, 1);
+    assert.doesNotMatch(metrics.text(), /^istio_request_messages_total\{/m);
+    const messages = new GrpcCallMessages();
+    messages.received.count = 3;
+    messages.sent.count = 1;
+    metrics.requests(edge).count({ ...answered, grpcStatus: '0', messages }, 1);
+    assert.match(metrics.text(), /^istio_request_messages_total\{.*request_protocol="grpc".*grpc_response_status="0".*\} 3$/m);
+    assert.match(metrics.text(), /^istio_response_messages_total\{.*request_protocol="grpc".*\} 1$/m);
+  });
+
+  test('open connections are what was opened and not closed', () => {
+    const metrics = new MeshMetrics();
+    const tcp = metrics.connections(edge);
+    tcp.opened = 5;
+    tcp.close(1, 1);
+    const text = metrics.openText({ inbound: 2, outbound: 1, gateway: 0 }, 'outbound');
+    assert.match(text, /^mesh_connections_open\{listener="outbound",protocol="tcp"\} 4$/m);
+    assert.match(text, /^mesh_connections_open\{listener="inbound",protocol="http"\} 2$/m);
   });
 
   test('a bucket holds its bound', () => {

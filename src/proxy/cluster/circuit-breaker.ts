@@ -45,6 +45,7 @@ export class CircuitBreaker {
       return false;
     }
     this.retries++;
+    this.#counters.retries++;
     return true;
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../async/clock.ts';
 import type { ClusterReport, EndpointReport } from '../../snapshot/channel.ts';
 import type { Cluster, Endpoint } from '../../snapshot/snapshot.ts';
-import { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
+import type { ClusterCounters } from '../../telemetry/cluster-metrics.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
@@ -22,7 +22,7 @@ export interface ClusterParts {
   pool(cluster: Cluster): PoolParts;
   /** Counters of requests to an endpoint, or to none where the request failed before one was picked. */
   requests(cluster: Cluster, endpoint: Endpoint | null): EdgeRequests;
-  /** Counters of what the cluster's policies do; asked for only where there are such policies. */
+  /** Counters of what the cluster's policies do. */
   counters(cluster: Cluster): ClusterCounters;
   /** Asks one endpoint for its health. */
   readonly probe: Probe<EndpointPool>;
@@ -37,7 +37,7 @@ export class ClusterRuntime implements OutcomeWatcher {
   readonly requests: EdgeRequests;
   readonly breaker: CircuitBreaker;
   readonly #parts: ClusterParts;
-  #counters: ClusterCounters = new ClusterCounters();
+  readonly #counters: ClusterCounters;
   #cluster: Cluster;
   #reach: string;
   #balancing: string;
@@ -53,6 +53,7 @@ export class ClusterRuntime implements OutcomeWatcher {
     this.#balancing = balancingOf(cluster);
     this.#balancer = createBalancer(cluster, parts);
     this.requests = parts.requests(cluster, null);
+    this.#counters = parts.counters(cluster);
     this.breaker = new CircuitBreaker(this.#counters);
     this.#pools = cluster.endpoints.map(endpoint => this.#open(endpoint, new EndpointState(nameOf(endpoint, cluster))));
     this.#applyPolicies();
@@ -154,8 +155,7 @@ export class ClusterRuntime implements OutcomeWatcher {
 
   #applyPolicies(): void {
     const { limits, outliers, healthCheck, balancer } = this.#cluster;
-    if (limits !== undefined || outliers !== undefined || healthCheck !== undefined)
-      this.#counters = this.#parts.counters(this.#cluster);
+    this.#counters.policed ||= limits !== undefined || outliers !== undefined || healthCheck !== undefined;
     const shared = { clock: this.#parts.clock, counters: this.#counters, onChange: () => this.#refit() };
     this.breaker.use(limits ?? {}, this.#counters);
 

@@ -1,3 +1,4 @@
+import type { GrpcCallMessages } from '../../telemetry/grpc-messages.ts';
 import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { field } from '../http1/known-field.ts';
@@ -15,7 +16,6 @@ export class ExchangeFacts {
     head: '',
     requestId: '',
     requests: null,
-    trace: null,
     token: null,
     clientAddress: '',
     asked: nothing,
@@ -49,6 +49,8 @@ export class ExchangeFacts {
   serviceTime = '';
   bytesReceived = 0;
   bytesSent = 0;
+  /** `null`: not a gRPC call. */
+  messages: GrpcCallMessages | null = null;
   /** Monotonic ms. */
   startedAt = 0;
   /** Tries so far. */
@@ -71,6 +73,7 @@ export class ExchangeFacts {
     this.serviceTime = '';
     this.bytesReceived = 0;
     this.bytesSent = 0;
+    this.messages = null;
     this.attempt = 0;
     if (!forLog || head === null) return;
     this.userAgent = head.value(field.userAgent);
@@ -113,7 +116,6 @@ export class ExchangeFacts {
     this.decision.tokenProblem = null;
     this.endpoint = null;
     this.target = '';
-    this.decision.trace = null;
     this.authority = '';
     this.userAgent = '';
     this.forwardedFor = '';

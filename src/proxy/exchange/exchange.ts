@@ -1,3 +1,4 @@
+import { GrpcCallMessages } from '../../telemetry/grpc-messages.ts';
 import { healthCheckAgent } from '../cluster/health-checker.ts';
 import { isWait } from '../filters/filter.ts';
 import { bit, field } from '../http1/known-field.ts';
@@ -127,6 +128,7 @@ export class Exchange {
   /** The next piece of the request's body, or of the client's bytes in a tunnel. */
   requestPiece(bytes: Buffer, from: number, to: number): void {
     this.facts.bytesReceived += to - from;
+    this.facts.messages?.received.take(bytes, from, to);
     if (this.#phase === phase.none || this.#phase === phase.silent) return;
     this.#timeouts.moved();
     this.#attempts.requestPiece(bytes, from, to);
@@ -236,6 +238,7 @@ export class Exchange {
     this.grpc = head !== null && isGrpc(head);
     if (!this.grpc || head === null) return;
     this.facts.grpcStatus = '';
+    this.facts.messages = new GrpcCallMessages();
     this.#timeouts.grpcMs = grpcTimeoutMs(head);
   }
 
@@ -305,6 +308,7 @@ export class Exchange {
   #sendPiece(bytes: Buffer, from: number, to: number): void {
     const end = this.#frames === null ? to : this.#frames.pass(bytes, from, to);
     this.facts.bytesSent += end - from;
+    this.facts.messages?.sent.take(bytes, from, end);
     this.client.piece(bytes, from, end);
     if (this.#frames !== null) this.#takeLeave(this.#frames);
     if (this.client.full) this.#attempts.pause();
@@ -366,8 +370,6 @@ export class Exchange {
     this.client.resumeReading();
   }
 
-    const { trace } = this.facts.decision;
-    if (trace !== null) this.parts.tracer.tunnelled(trace);
   /** Both sides have to end a tunnel. */
   #tunnelEnd(): void {
     if (!this.#clientEnded || !this.#serverEnded) return;

@@ -36,6 +36,14 @@ export class ServedConnections {
     this.#http2 = { ...this.#parts, exchange: client => new Exchange(client, this.#parts) };
   }
 
+  /** Connections that are open now, by where they came in. */
+  get open(): { readonly inbound: number; readonly outbound: number; readonly gateway: number } {
+    const open = { inbound: 0, outbound: 0, gateway: 0 };
+    for (const { role } of this.#connections.keys())
+      open[role.atEdge === true ? 'gateway' : role.callerSide ? 'outbound' : 'inbound']++;
+    return open;
+  }
+
   /** Takes a connection. */
   serve(downstream: Downstream, role: ExchangeRole): void {
     if (this.#stopped) {
