@@ -66,7 +66,7 @@ export class AccessJudge {
         rule,
         verdict: { allowed: rule.action === 'allow', rule, counter: decisions.of(rule.name, rule.action, result, false) },
         ofCaller: [...new Set(ofCaller.map(place))],
-        ofRequest: ofRequest.map(compileRequestTest),
+        ofRequest: ofRequest.map(condition => compileRequestTest(condition, rule.action)),
       };
     });
     this.#tests = tests;

@@ -1,6 +1,6 @@
 /** What access rules are asked about: a connection, and a request on it. */
 import type { AccessFact } from '../../snapshot/access-policy.ts';
-import { claimValues, type VerifiedToken } from '../filters/verified-token.ts';
+import { claimValues, type VerifiedToken } from '../token/verified-token.ts';
 
 /** Who is at the other end of a connection. Known before a byte of a request is. */
 export interface AccessCaller {

@@ -1,4 +1,4 @@
-import type { AccessCondition } from '../../snapshot/access-policy.ts';
+import type { AccessCondition, AccessRule } from '../../snapshot/access-policy.ts';
 import {
   type AccessCaller,
   type AccessRequest,
@@ -29,21 +29,42 @@ export interface RequestTest {
   readonly read: FactReader;
   /** What the fact is compared with; `null`: nothing that could be looked up (addresses, `not`). */
   readonly patterns: readonly ValuePattern[] | null;
+  /** That one value matches is not enough. */
+  readonly every: boolean;
   readonly holds: (request: AccessRequest) => boolean;
 }
 
-/** Compiles a condition on requests. */
-export function compileRequestTest({ on, name, values, not }: AccessCondition): RequestTest {
+/**
+ * Compiles a condition on requests. Fields and parameters that come twice are read in several ways, and nobody knows which is the app's: what lets through
+ * has to match in every one, what refuses in one.
+ */
+export function compileRequestTest({ on, name, values, not }: AccessCondition, action: AccessRule['action']): RequestTest {
   const read = requestFact(on, name);
   const fact = `${on} ${name?.join('\0') ?? ''}`;
+  const negated = not === true;
   if (on === 'remote-ip') {
     const matches = compileAddresses(values);
-    return { fact, read, patterns: null, holds: request => some(read(request), matches) !== (not === true) };
+    return { fact, read, patterns: null, every: false, holds: request => some(read(request), matches) !== negated };
   }
   const patterns = values.map(value => compileValue(on, value));
   const matches = anyOf(patterns);
-  if (not === true) return { fact, read, patterns: null, holds: request => !some(read(request), matches) };
-  return { fact, read, patterns, holds: request => some(read(request), matches) };
+  const every = (on === 'header' || on === 'query') && negated !== (action === 'allow');
+  if (!every)
+    return { fact, read, patterns: negated ? null : patterns, every, holds: request => some(read(request), matches) !== negated };
+  const exact = new Set(patterns.filter(({ kind }) => kind === 'exact').map(({ text }) => text));
+  return {
+    fact,
+    read,
+    patterns: negated ? null : patterns,
+    every,
+    holds: request => all(read(request), matches, exact) !== negated,
+  };
+}
+
+/** Whether all values match, or the line that they make is named as it is. */
+function all(values: FactValues, matches: (value: string) => boolean, exact: ReadonlySet<string>): boolean {
+  if (typeof values === 'string' || values.length < 2) return some(values, matches);
+  return exact.has(values.at(-1) as string) || values.every(matches);
 }
 
 function some(values: FactValues, matches: (value: string) => boolean): boolean {

@@ -1,6 +1,6 @@
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { Caller } from '../filters/filter.ts';
-import type { VerifiedToken } from '../filters/verified-token.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { decodedPath, pathOf } from '../route/path.ts';
 import type { AccessRequest } from './access-request.ts';
@@ -46,14 +46,22 @@ export class HeadRequest implements AccessRequest {
     const target = this.#head?.target ?? '';
     const start = target.indexOf('?');
     if (start < 0) return none;
-    const found: string[] = [];
-    for (const pair of target.slice(start + 1).split('&')) {
-      const equals = pair.indexOf('=');
-      if (decoded(equals < 0 ? pair : pair.slice(0, equals)) === name)
-        found.push(equals < 0 ? '' : decoded(pair.slice(equals + 1)));
-    }
-    return found;
+    const query = target.slice(start + 1);
+    const found = parameters(query.split('&'), name);
+    // Older servers end parameters there too.
+    if (query.includes(';')) found.push(...parameters(query.split(/[&;]/), name));
+    return found.length < 2 ? found : [...new Set(found)];
   }
+}
+
+function parameters(pairs: readonly string[], name: string): string[] {
+  const found: string[] = [];
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    if (decoded(equals < 0 ? pair : pair.slice(0, equals)) === name)
+      found.push(equals < 0 ? '' : decoded(pair.slice(equals + 1)));
+  }
+  return found;
 }
 
 function decoded(text: string): string {

@@ -1,4 +1,4 @@
-import type { AccessCondition, AccessFact, AccessPolicy } from '../../snapshot/access-policy.ts';
+import type { AccessCondition, AccessFact, AccessPolicy, AccessRule } from '../../snapshot/access-policy.ts';
 import type { JudgedCall, Judgement, RuleJudgement } from '../../snapshot/judgement.ts';
 import type { InboundListener } from '../../snapshot/snapshot.ts';
 import { AccessDecisions } from '../../telemetry/access-decisions.ts';
@@ -54,7 +54,7 @@ function explainRules(
   request: AccessRequest | null,
 ): readonly RuleJudgement[] {
   return rules.map(({ name, action, dryRun, conditions }) => {
-    const failed = conditions.find(condition => !holds(condition, action === 'deny', port, caller, request));
+    const failed = conditions.find(condition => !holds(condition, action, port, caller, request));
     return {
       name,
       action,
@@ -67,14 +67,14 @@ function explainRules(
 
 function holds(
   condition: AccessCondition,
-  denies: boolean,
+  action: AccessRule['action'],
   port: number,
   caller: AccessCaller,
   request: AccessRequest | null,
 ): boolean {
   if (isOfConnection(condition.on, true)) return compileCallerTest(condition, port)(caller);
   // What raw TCP cannot tell counts against the caller.
-  return request === null ? denies : compileRequestTest(condition).holds(request);
+  return request === null ? action === 'deny' : compileRequestTest(condition, action).holds(request);
 }
 
 /** As people say it. */

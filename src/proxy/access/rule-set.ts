@@ -39,7 +39,7 @@ export class RuleSet<T> {
         byFact.set(key.fact, index);
         const others = tests.filter(test => test !== key);
         for (const pattern of key.patterns ?? [])
-          index.add(pattern, { what, order, tests: pattern.kind === 'template' ? tests : others });
+          index.add(pattern, { what, order, tests: key.every || pattern.kind === 'template' ? tests : others });
       }
     }
     this.#indexes = [...byFact.values()];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HeadRequest } from '../../../src/proxy/access/head-request.ts';
 import { ExchangeFacts } from '../../../src/proxy/exchange/exchange-facts.ts';
-import type { VerifiedToken } from '../../../src/proxy/filters/verified-token.ts';
+import type { VerifiedToken } from '../../../src/proxy/token/verified-token.ts';
 import type { AccessCondition } from '../../../src/snapshot/access-policy.ts';
 import { requestHead } from '../rule-harness.ts';
 import { judgeOf, rule, web } from './rules.ts';
@@ -14,13 +14,18 @@ function matches(
   line: string,
   headers: readonly string[] = [],
   token: VerifiedToken | null = null,
+  action: 'allow' | 'deny' = 'allow',
 ): boolean {
   const { decision } = new ExchangeFacts();
   decision.token = token;
   const request = new HeadRequest().of(requestHead(line, headers), { ...web, scheme: 'http' }, decision);
-  return judgeOf({ default: 'deny', rules: [rule('allow', {}, { conditions: [condition] })] })
+  const verdict = judgeOf({
+    default: action === 'allow' ? 'deny' : 'allow',
+    rules: [rule(action, {}, { conditions: [condition] })],
+  })
     .of(web)
-    .request(request).allowed;
+    .request(request);
+  return verdict.rule !== null;
 }
 
 describe('headers', () => {
@@ -32,9 +37,16 @@ describe('headers', () => {
     assert.ok(!asked(role('admin'), 'X-Role: Admin'));
     assert.ok(!asked(role('admin'), 'X-Role2: admin'));
   });
-  test('that come twice are each and both', () => {
-    for (const values of ['user', 'admin', 'user,admin']) assert.ok(asked(role(values), 'X-Role: user', 'x-role: admin'), values);
-    assert.ok(!asked({ ...role('admin'), not: true }, 'X-Role: user', 'x-role: admin'));
+  test('that come twice: one is enough to refuse, all are needed to let through', () => {
+    const twice = ['X-Role: user', 'x-role: admin'];
+    const held = (action: 'allow' | 'deny', condition: AccessCondition) => matches(condition, 'GET /', twice, null, action);
+    for (const value of ['user', 'admin', 'user,admin', '*']) assert.ok(held('deny', role(value)), value);
+    for (const value of ['user,admin', '*']) assert.ok(held('allow', role(value)), value);
+    for (const value of ['user', 'admin', 'us*', '*min']) assert.ok(!held('allow', role(value)), value);
+    assert.ok(!held('allow', { ...role('admin'), not: true }));
+    // Refuses all but admins: whoever says both may be somebody else to the app.
+    assert.ok(held('deny', { ...role('admin'), not: true }));
+    assert.ok(!held('deny', { ...role('admin', 'user*'), not: true }));
   });
   test('that the connection was to take out are judged all the same', () => {
     assert.ok(asked(role('admin'), 'Connection: X-Role', 'X-Role: admin'));
@@ -63,8 +75,11 @@ describe('query', () => {
     ['/a?debug', '*', false],
     ['/a?debug=', '*', false],
     ['/a?debug=0', '*', true],
-    ['/a?debug=0&debug=1', '1', true],
+    ['/a?debug=0&debug=1', '1', false],
     ['/a?debug=0&debug=1', '0,1', true],
+    ['/a?debug=1&debug=1', '1', true],
+    ['/a?debug=1&x=y;debug=2', '1', false],
+    ['/a?x=y;z&debug=1', '1', true],
     ['/a?Debug=1', '1', false],
     ['/a?debugger=1', '1', false],
     ['/debug=1', '1', false],
@@ -72,6 +87,14 @@ describe('query', () => {
   ] as const)
     test(`${target} ${found ? 'is' : 'is not'} debug ${value}`, () =>
       assert.equal(matches(debug(value), `GET ${target}`), found));
+});
+
+test('query parameters that refuse are found wherever a server may find them', () => {
+  const debug: AccessCondition = { on: 'query', name: ['debug'], values: ['1'] };
+  for (const target of ['/a?debug=0&debug=1', '/a?debug=1&debug=0', '/a?x=y;debug=1', '/a?debug=1;x', '/a?%64ebug=%31;'])
+    assert.ok(matches(debug, `GET ${target}`, [], null, 'deny'), target);
+  for (const target of ['/a?debug=0;1', '/a?x=;debug', '/a;debug=1'])
+    assert.ok(!matches(debug, `GET ${target}`, [], null, 'deny'), target);
 });
 
 describe('paths and methods', () => {
