@@ -81,9 +81,9 @@ export class Authorizer {
       done(answer);
     };
     const { addsToRequest, failOpen, statusOnError, timeoutMs } = this.#config;
-    const failed = (reason: string): void => {
+    const failed = (reason: string, opens = failOpen): void => {
       this.#parts.failed(this.name, reason);
-      if (failOpen) answered({ kind: 'allowed', fields: fieldsOf(null, addsToRequest) }, 'failed_open');
+      if (opens) answered({ kind: 'allowed', fields: fieldsOf(null, addsToRequest) }, 'failed_open');
       else answered({ kind: 'denied', reply: unanswered(statusOnError) }, 'error');
     };
     let denial: DenialHead | null = null;
@@ -99,7 +99,8 @@ export class Authorizer {
       {
         head: head => {
           const gap = notItsAnswer(head);
-          if (gap !== null) failed(gap);
+          // What the client may have brought about is no failure of the authorizer.
+          if (gap !== null) failed(gap, failOpen && head.status >= 500);
           else if (head.status === 200) answered({ kind: 'allowed', fields: fieldsOf(head, addsToRequest) }, 'allowed');
           else {
             denial = denialOf(head, this.#config);
