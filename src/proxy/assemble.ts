@@ -4,6 +4,7 @@ import type { RandomSource } from '../async/random.ts';
 import type { ClusterReport } from '../snapshot/channel.ts';
 import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
+import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
@@ -34,6 +35,7 @@ import { buildTables, outboundKey, type Tables } from './tables.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream } from './tcp/tcp-upstream.ts';
+import { Tracer } from './tracing/tracer.ts';
 
 /** What a data plane is made of. */
 export interface DataPlaneDeps {
@@ -66,6 +68,7 @@ class RunningDataPlane implements DataPlane {
   readonly #deadlines: Deadlines;
   readonly #overload: Overload;
   readonly #roles: RoleParts;
+  readonly #tracer: Tracer;
   readonly #served: ServedConnections;
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
@@ -77,15 +80,17 @@ class RunningDataPlane implements DataPlane {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
-    this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock) };
+    this.#tracer = new Tracer(deps);
+    this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock), tracer: this.#tracer };
     this.#served = new ServedConnections({
       clock: deps.clock,
       // Back-off of retries; ids stay unguessable with a seed too.
-      random: { next: () => this.#draw('retry'), uuid: deps.random.uuid },
+      random: { next: () => this.#draw('retry'), uuid: deps.random.uuid, hex: deps.random.hex },
       deadlines: this.#deadlines,
       metrics: this.#metrics,
       log: deps.log,
       overload: this.#overload,
+      tracer: this.#tracer,
       logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
       access: entry => this.#access(entry),
       guard: (client, act) => this.#guard(client, act),
@@ -144,6 +149,7 @@ class RunningDataPlane implements DataPlane {
     this.#clusters = clusters;
     this.#tables = tables;
     this.#rules = rules;
+    this.#tracer.apply(snapshot.tracing);
     applied = true;
     this.#rules.decisions.keep(rulesOf(snapshot));
     this.#served.drainUnlisted();
@@ -267,6 +273,10 @@ class RunningDataPlane implements DataPlane {
 
   calls(): ObservedCalls {
     return this.#roles.calls.read(this.#admitted.open);
+  }
+
+  observe(observation: Observation, tell: (message: Observed) => boolean): void {
+    this.#tracer.observe(observation, tell);
   }
 
   explain(request: ExplainRequest): Explanation | null {

@@ -202,6 +202,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     endpoints,
     metrics,
     send: message => control.send(message),
+    tell: message => control.tell(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.
     onApplied: snapshot => {
       inbound.apply(snapshot);
@@ -220,6 +221,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     log,
     print: options.print,
     onConnected: () => orders.greet(),
+    onLost: () => orders.forsaken(),
     onMessage: message => orders.take(message),
   });
 

@@ -15,6 +15,7 @@ export class ExchangeFacts {
     route: null,
     head: '',
     requestId: '',
+    trace: null,
     requests: null,
     token: null,
     clientAddress: '',
@@ -112,6 +113,7 @@ export class ExchangeFacts {
   release(): void {
     this.decideAnew();
     this.decision.requestId = '';
+    this.decision.trace = null;
     this.decision.asked = nothing;
     this.decision.tokenProblem = null;
     this.endpoint = null;

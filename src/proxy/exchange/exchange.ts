@@ -366,6 +366,8 @@ export class Exchange {
     this.facts.note('-', 'via_upstream');
     this.facts.status = head.status;
     this.#frames = new WebSocketFrames();
+    const { trace } = this.facts.decision;
+    if (trace !== null) this.parts.tracer.tunnelled(trace);
     this.client.tunnelOpened(head, this.facts.decision.answerLines);
     this.client.resumeReading();
   }
