@@ -1,5 +1,6 @@
 /** What a sidecar sends, checked: a sidecar shares its pod with an app and is not trusted further than its own workload. */
 import type { AppState, SvidReport, ToDaemon } from '../snapshot/channel.ts';
+import type { EdgeSignal, Party, RuleSignal } from '../snapshot/edge-signal.ts';
 import { type LostContext, maxSpanText, type RetriedTry, type SpanFacts } from '../snapshot/observation.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
@@ -55,6 +56,24 @@ const span = object<SpanFacts>({
   lost: nullable(object<LostContext>({ open: whole(0), traceId: nullable(traceId), spanId: nullable(spanId) })),
 });
 
+const party = object<Party>({ service: cut, version: cut, workload: cut, principal: cut });
+const edgeSignal = object<EdgeSignal>({
+  reporter: oneOf('source', 'destination'),
+  source: party,
+  destination: party,
+  protocol: oneOf('http', 'grpc', 'tcp'),
+  secured: nullable(flag),
+  requests: whole(0),
+  failures: whole(0),
+  clientErrors: whole(0),
+  denied: whole(0),
+  durations: list(whole(0)),
+  bytesIn: whole(0),
+  bytesOut: whole(0),
+  open: whole(0),
+  rules: list(object<RuleSignal>({ name: cut, hits: whole(0), failures: whole(0) })),
+});
+
 const message = tagged<ToDaemon>({
   hello: {
     protocol: whole(0),
@@ -70,6 +89,7 @@ const message = tagged<ToDaemon>({
   pong: { id: whole(0) },
   reply: { id: whole(0), body: value => value },
   app: { ...appFields },
+  signals: { edges: list(edgeSignal) },
   spans: { dropped: whole(0), spans: list(span) },
 });
 

@@ -27,6 +27,8 @@ import { Http2Pool } from './http2/http2-pool.ts';
 import { judge } from './judge.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
+import { SignalReporter } from './observe/signal-reporter.ts';
+import { Signals } from './observe/signals.ts';
 import { Overload } from './overload.ts';
 import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
@@ -70,6 +72,7 @@ class RunningDataPlane implements DataPlane {
   readonly #roles: RoleParts;
   readonly #tracer: Tracer;
   readonly #served: ServedConnections;
+  readonly #signals: SignalReporter;
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
   readonly #egress: Egress;
@@ -95,6 +98,7 @@ class RunningDataPlane implements DataPlane {
       access: entry => this.#access(entry),
       guard: (client, act) => this.#guard(client, act),
     });
+    this.#signals = new SignalReporter(deps.clock, new Signals(this.#metrics, () => this.#served.openByEdge));
     this.#egress = this.#makeEgress();
     this.#admitted = new AdmittedConnections(deps.log);
   }
@@ -239,6 +243,7 @@ class RunningDataPlane implements DataPlane {
     const upstream = (): TcpUpstream | null => early ?? this.app(downstream);
     this.#byProtocol(downstream, protocol, http, upstream, allowed => {
       const { peer, localPort } = downstream;
+      if (!allowed) this.#metrics.connections(edge).denied++;
       this.#roles.calls.connection(peer?.spiffeId ?? null, localPort, allowed);
     });
   }
@@ -277,6 +282,7 @@ class RunningDataPlane implements DataPlane {
 
   observe(observation: Observation, tell: (message: Observed) => boolean): void {
     this.#tracer.observe(observation, tell);
+    this.#signals.use(observation.signals ? edges => tell({ kind: 'signals', edges }) : null);
   }
 
   explain(request: ExplainRequest): Explanation | null {

@@ -1,18 +1,23 @@
 /** What sidecars tell of the traffic that passes them, and the daemon's wish to be told. */
 
+import type { EdgeSignal } from './edge-signal.ts';
+
 /** What the daemon wants to be told. Replaces what it wanted before; a sidecar whose channel is gone tells nothing. */
 export interface Observation {
+  /** Golden signals of the edges on which something happened, every second. */
+  readonly signals: boolean;
   /** Finished spans of sampled requests. */
   readonly spans: boolean;
 }
 
 /** Nobody looks. */
-export const nothingObserved: Observation = { spans: false };
+export const nothingObserved: Observation = { signals: false, spans: false };
 
 /** What a sidecar tells: pushed while the daemon asks, dropped and counted where the channel is slow. */
 export type Observed =
+  | { readonly kind: 'signals'; readonly edges: readonly EdgeSignal[] }
   /** `dropped`: spans that were lost since the last message. */
-  { readonly kind: 'spans'; readonly dropped: number; readonly spans: readonly SpanFacts[] };
+  | { readonly kind: 'spans'; readonly dropped: number; readonly spans: readonly SpanFacts[] };
 
 /** Most spans in one message. */
 export const maxSpansPerMessage = 128;

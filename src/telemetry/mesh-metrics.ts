@@ -1,4 +1,5 @@
 import { ClusterMetrics } from './cluster-metrics.ts';
+import { EdgeTally } from './edge-tally.ts';
 import { counterText, gaugeText, histogramText, labels } from './exposition.ts';
 import type { GrpcCallMessages } from './grpc-messages.ts';
 import { Histogram } from './histogram.ts';
@@ -64,6 +65,7 @@ class RequestSeries {
 /** Outcomes of one edge. */
 export class EdgeRequests {
   readonly edge: Edge;
+  readonly tally: EdgeTally = new EdgeTally();
   readonly #edge: string;
   readonly #plain: (RequestSeries | undefined)[] = [];
   readonly #flagged = new Map<string, RequestSeries>();
@@ -125,6 +127,10 @@ export class EdgeRequests {
 export class EdgeConnections {
   readonly edge: Edge;
   readonly labels: string;
+  /** Of those opened: no endpoint could be reached, or a fault cut them. */
+  failed = 0;
+  /** Refused by access rules; not among those opened. */
+  denied = 0;
   opened = 0;
   closed = 0;
   received = 0;

@@ -42,7 +42,7 @@ const message = tagged<DaemonMessage>({
       headers: list(pair),
     }),
   },
-  observe: { observation: object<Observation>({ spans: flag }) },
+  observe: { observation: object<Observation>({ signals: flag, spans: flag }) },
   probe: {},
   drain: { graceMs: whole(0, maxGraceMs) },
 });

@@ -1,3 +1,4 @@
+import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { Downstream, PeerIdentity } from '../data-plane.ts';
 import { DownstreamConnection } from '../http1/downstream-connection.ts';
 import { ServerConnection, type ServerParts } from '../http2/server-connection.ts';
@@ -41,6 +42,14 @@ export class ServedConnections {
     const open = { inbound: 0, outbound: 0, gateway: 0 };
     for (const { role } of this.#connections.keys())
       open[role.atEdge === true ? 'gateway' : role.callerSide ? 'outbound' : 'inbound']++;
+    return open;
+  }
+
+  /** Connections of callers of the app, by the edge that counts their requests. */
+  get openByEdge(): ReadonlyMap<EdgeRequests, number> {
+    const open = new Map<EdgeRequests, number>();
+    for (const { role } of this.#connections.keys())
+      if (!role.callerSide) open.set(role.unrouted, (open.get(role.unrouted) ?? 0) + 1);
     return open;
   }
 

@@ -92,6 +92,7 @@ export function createTcpUpstream(
       if (endpoint !== null) endpoint.active--;
       if (counted) cluster?.breaker.endConnection();
       counters ??= open(null);
+      if (flag !== '-') counters.failed++;
       counters.close(received, sent);
       const durationMs = parts.clock.monotonic() - startedAt;
       parts.access({
