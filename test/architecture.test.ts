@@ -297,7 +297,7 @@ describe('packages and built-ins', () => {
     const users = sources.filter(source => source.imports.some(found => packageOf(found.specifier) === 'jose'));
     assert.deepEqual(
       users.map(({ path }) => path),
-      ['proxy/filters/signature.ts'],
+      ['proxy/token/signature.ts'],
     );
   });
 

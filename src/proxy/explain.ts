@@ -5,13 +5,13 @@ import type { GatewayListener, OutboundListener, Snapshot, SniRoute } from '../s
 import { escapeLine } from '../text/escape.ts';
 import { explainAccess } from './access/explain-access.ts';
 import { location } from './filters/redirect.ts';
-import { explainToken } from './filters/token-explain.ts';
-import type { VerifiedToken } from './filters/verified-token.ts';
 import type { RequestHead } from './http1/request-head.ts';
 import { type ExplainedRequest, explainRoute, headOf } from './route/explain.ts';
 import { explainText } from './route/explain-text.ts';
 import { outboundKey, type RoutedRuntime, type Tables } from './tables.ts';
 import { ServerNames } from './tls/server-names.ts';
+import { explainToken } from './token/explain-token.ts';
+import type { VerifiedToken } from './token/verified-token.ts';
 
 type Routed = RoutedRuntime<OutboundListener> | RoutedRuntime<GatewayListener>;
 

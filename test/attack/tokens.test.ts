@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { exportSPKI, importJWK } from 'jose';
 import type { Clock } from '../../src/async/clock.ts';
 import { systemClock } from '../../src/async/clock.ts';
-import { TokenCache } from '../../src/proxy/filters/token-cache.ts';
-import type { ParsedToken } from '../../src/proxy/filters/token-parse.ts';
+import type { ParsedToken } from '../../src/proxy/token/parsed-token.ts';
+import { TokenCache } from '../../src/proxy/token/token-cache.ts';
 import { mintToken, type TokenKey, tokenKey } from '../support/token-issuer.ts';
 import { filterFor, issuerOf, type Judged, judge } from '../support/token-judge.ts';
 

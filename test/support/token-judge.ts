@@ -3,7 +3,7 @@ import { ExchangeFacts } from '../../src/proxy/exchange/exchange-facts.ts';
 import { type LocalReply, localReplies } from '../../src/proxy/exchange/failure.ts';
 import { type Caller, isWait, type RequestFilter } from '../../src/proxy/filters/filter.ts';
 import { tokenFilter } from '../../src/proxy/filters/token.ts';
-import type { VerifiedToken } from '../../src/proxy/filters/verified-token.ts';
+import type { VerifiedToken } from '../../src/proxy/token/verified-token.ts';
 import type { TokenIssuer } from '../../src/snapshot/token-policy.ts';
 import { requestHead, ruleParts } from '../proxy/rule-harness.ts';
 import type { TokenKey } from './token-issuer.ts';

@@ -1,6 +1,6 @@
 import { ExchangeFacts } from '../exchange/exchange-facts.ts';
-import type { VerifiedToken } from '../token/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { type AccessJudge, ruleName } from './access-judge.ts';
 import { HeadRequest } from './head-request.ts';
 

@@ -1,8 +1,8 @@
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { Caller } from '../filters/filter.ts';
-import type { VerifiedToken } from '../token/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { decodedPath, pathOf } from '../route/path.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import type { AccessRequest } from './access-request.ts';
 
 const none: readonly string[] = [];

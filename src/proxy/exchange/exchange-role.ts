@@ -2,11 +2,11 @@ import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { AskedQuestion } from '../filters/authorizer.ts';
 import type { Verdict } from '../filters/filter.ts';
-import type { TokenProblem } from '../filters/token-problem.ts';
-import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { RouteRuntime } from '../route/route-table.ts';
+import type { TokenProblem } from '../token/token-problem.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import type { RequestTrace } from '../tracing/request-trace.ts';
 
 /** What is decided about a request when its head is complete. The exchange owns the object and a role fills it in. */

@@ -2,12 +2,12 @@ import type { TokenIssuer } from '../../snapshot/token-policy.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
+import { outOfPlace, type ParsedToken, parseToken } from '../token/parsed-token.ts';
+import { tokenFieldNames } from '../token/token-fields.ts';
+import { TokenPlaces } from '../token/token-places.ts';
+import { type TokenProblem, tokenRefusal } from '../token/token-problem.ts';
+import { TokenVerifier } from '../token/token-verifier.ts';
 import type { RequestFilter, Wait } from './filter.ts';
-import { tokenFieldNames } from './token-fields.ts';
-import { outOfPlace, type ParsedToken, parseToken } from './token-parse.ts';
-import { TokenPlaces } from './token-places.ts';
-import { type TokenProblem, tokenRefusal } from './token-problem.ts';
-import { TokenVerifier } from './token-verifier.ts';
 
 /**
  * Answers 401 when the request's token is bad, tells the app what a good one says, and takes it out unless it is to be forwarded. Who has none passes: to ask

@@ -1,7 +1,7 @@
 import type { NamedMatch, PathMatch } from '../../snapshot/route-rule.ts';
 import { isSecret, masked } from '../../telemetry/mask.ts';
-import { claimValues, type VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { claimValues, type VerifiedToken } from '../token/verified-token.ts';
 import { type Condition, headerReader, hostReader, queryReader } from './route-match.ts';
 
 /** A condition in words. */

@@ -1,8 +1,8 @@
 import type { Fault, Mirror, RateLimit, RetryPolicy, RouteRule } from '../../snapshot/route-rule.ts';
 import { hostOfEdits } from '../filters/header-edits.ts';
 import { location } from '../filters/redirect.ts';
-import type { VerifiedToken } from '../filters/verified-token.ts';
 import { RequestHead } from '../http1/request-head.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { type ConditionExplanation, explainCondition } from './explain-condition.ts';
 import { pathOf } from './path.ts';
 import { compilePathRewrite } from './path-rewrite.ts';

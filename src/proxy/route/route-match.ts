@@ -1,9 +1,9 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../snapshot/route-rule.ts';
 import type { ClaimMatch } from '../../snapshot/token-policy.ts';
-import { claimValues, type VerifiedToken } from '../filters/verified-token.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { claimValues, type VerifiedToken } from '../token/verified-token.ts';
 
 /** Judges a request whose head was just read. `token`: its verified one. */
 export type Matcher = (head: RequestHead, path: string, token: VerifiedToken | null) => boolean;

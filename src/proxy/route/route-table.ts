@@ -1,9 +1,9 @@
 import type { RetryPolicy, RouteRule, RouteTable, VirtualHost } from '../../snapshot/route-rule.ts';
 import type { RequestFilter } from '../filters/filter.ts';
 import { routeFilters } from '../filters/order.ts';
-import type { VerifiedToken } from '../filters/verified-token.ts';
 import { hostOf } from '../http1/authority.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { judgedMatch, routedPath } from './path.ts';
 import { compileConditions } from './route-match.ts';
 import type { Candidate } from './rule-bucket.ts';

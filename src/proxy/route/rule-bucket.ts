@@ -1,5 +1,5 @@
-import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { allOf, type Condition, headerReader, hostReader, type Matcher, queryReader, type Reader } from './route-match.ts';
 
 /** One match of one rule, or a rule without matches. */

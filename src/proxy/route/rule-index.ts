@@ -1,7 +1,7 @@
 import { compilePattern } from '../../pattern/pattern.ts';
 import type { PathMatch } from '../../snapshot/route-rule.ts';
-import type { VerifiedToken } from '../filters/verified-token.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { PrefixTrie } from './prefix-trie.ts';
 import { segmentsOf } from './route-match.ts';
 import { Bucket, type Candidate } from './rule-bucket.ts';

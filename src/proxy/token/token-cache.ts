@@ -1,4 +1,4 @@
-import type { ParsedToken } from './token-parse.ts';
+import type { ParsedToken } from './parsed-token.ts';
 
 /** Bounds of what is kept: texts of tokens, in characters; what is read from them takes a few times as much. */
 const maxTokens = 1000;

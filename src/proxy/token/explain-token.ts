@@ -1,7 +1,7 @@
 import type { TokenIssuer } from '../../snapshot/token-policy.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import { outOfPlace, parseToken } from './parsed-token.ts';
 import { tokenFieldNames, tokenFields } from './token-fields.ts';
-import { outOfPlace, parseToken } from './token-parse.ts';
 import { TokenPlaces } from './token-places.ts';
 import type { TokenProblem } from './token-problem.ts';
 import { keysFor, whatItSays } from './token-verifier.ts';

@@ -1,8 +1,8 @@
 import type { TokenIssuer } from '../../snapshot/token-policy.ts';
+import type { ParsedToken } from './parsed-token.ts';
 import type { SignatureKey } from './signature.ts';
 import { TokenCache } from './token-cache.ts';
 import { type TokenField, tokenFields } from './token-fields.ts';
-import type { ParsedToken } from './token-parse.ts';
 import type { TokenProblem } from './token-problem.ts';
 import type { VerifiedToken } from './verified-token.ts';
 

@@ -1,6 +1,6 @@
 import type { TokenIssuer } from '../../snapshot/token-policy.ts';
-import { untouchable } from './header-edits.ts';
-import type { ParsedToken } from './token-parse.ts';
+import { untouchable } from '../filters/header-edits.ts';
+import type { ParsedToken } from './parsed-token.ts';
 import { type Claims, claimAt, textOf } from './verified-token.ts';
 
 /** A field that tells the app something, as it is written. */

@@ -1,12 +1,12 @@
 /** What a sidecar makes of tokens: who is refused with which words, what the app gets. Signatures are real. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Clock } from '../../src/async/clock.ts';
-import { systemClock } from '../../src/async/clock.ts';
-import { claimValues } from '../../src/proxy/filters/verified-token.ts';
-import type { TokenIssuer } from '../../src/snapshot/token-policy.ts';
-import { mintToken, tokenKey } from '../support/token-issuer.ts';
-import { filterFor, issuerOf, judge } from '../support/token-judge.ts';
+import type { Clock } from '../../../src/async/clock.ts';
+import { systemClock } from '../../../src/async/clock.ts';
+import { claimValues } from '../../../src/proxy/token/verified-token.ts';
+import type { TokenIssuer } from '../../../src/snapshot/token-policy.ts';
+import { mintToken, tokenKey } from '../../support/token-issuer.ts';
+import { filterFor, issuerOf, judge } from '../../support/token-judge.ts';
 
 const key = await tokenKey();
 const iss = 'https://auth.test';
