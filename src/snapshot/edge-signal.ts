@@ -41,6 +41,7 @@ export interface EdgeSignal {
 
 /** What one rule took. */
 export interface RuleSignal {
+  /** Virtual host and rule: `reviews/canary`. */
   readonly name: string;
   readonly hits: number;
   readonly failures: number;

@@ -9,7 +9,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   const requests = decision.requests ?? endpoint?.requests ?? decision.cluster?.requests ?? client.role.unrouted;
   requests.count(facts, durationMs);
   if (decision.trace !== null) parts.tracer.end(decision.trace, facts, client, durationMs);
-  requests.tally.count(facts, decision.route?.name ?? null);
+  requests.tally.count(facts, decision.route?.fullName ?? null);
   if (!parts.logsAccess()) return;
   parts.access({
     startMs: parts.clock.now() - durationMs,

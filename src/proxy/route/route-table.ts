@@ -13,6 +13,8 @@ import type { RuleParts } from './rule-parts.ts';
 /** A rule as it runs. */
 export interface RouteRuntime {
   readonly name: string;
+  /** With the virtual host's name, as hits are counted: `reviews/canary`. */
+  readonly fullName: string;
   readonly rule: RouteRule;
   readonly timeoutMs: number | null;
   readonly idleTimeoutMs: number | null;
@@ -120,7 +122,7 @@ function compileHost({ name, rules }: VirtualHost, table: string, parts: RulePar
     const namesakes = names.get(rule.name) ?? 0;
     names.set(rule.name, namesakes + 1);
     const key = JSON.stringify([table, name, rule.name, ...(namesakes === 0 ? [] : [namesakes])]);
-    const route = compileRoute(rule, key, parts);
+    const route = compileRoute(rule, `${name}/${rule.name}`, key, parts);
     if (rule.matches.length === 0) candidates.push({ order: candidates.length, matched: -1, route, conditions: [] });
     for (const [matched, match] of rule.matches.entries())
       candidates.push({ order: candidates.length, matched, route, conditions: compileConditions(match) });
@@ -128,7 +130,7 @@ function compileHost({ name, rules }: VirtualHost, table: string, parts: RulePar
   return { name, candidates, index: new RuleIndex(candidates) };
 }
 
-function compileRoute(rule: RouteRule, key: string, parts: RuleParts): RouteRuntime {
+function compileRoute(rule: RouteRule, fullName: string, key: string, parts: RuleParts): RouteRuntime {
   const { name, timeoutMs, idleTimeoutMs = null, retry } = rule;
-  return { name, rule, timeoutMs, idleTimeoutMs, retry, filters: routeFilters(rule, key, parts) };
+  return { name, fullName, rule, timeoutMs, idleTimeoutMs, retry, filters: routeFilters(rule, key, parts) };
 }
