@@ -236,7 +236,7 @@ class RunningDataPlane implements DataPlane {
     const edge = destinationEdge(snapshot, peers, downstream);
     const http = (d: Downstream): void => {
       early?.drop();
-      this.#served.serve(d, new InboundRole(d, snapshot.identity, this.#metrics.requests(edge), this.#roles));
+      this.#served.serve(d, new InboundRole(d, snapshot, this.#metrics.requests(edge), this.#roles));
     };
     const serverFirst = early !== null && downstream.initial.length === 0;
     const protocol = serverFirst || downstream.opaque === true ? 'tcp' : runtime.listener.protocol;

@@ -102,6 +102,7 @@ const snapshotShape = object<Snapshot>({
   tracing: optional(object<Tracing>({ sample: share(1), propagation: list(oneOf('w3c', 'b3', 'b3-multi')) })),
   seed: optional(whole(0)),
   authorizers: optional(authorizers),
+  edges: optional(list(spiffe)),
   peers: optional(
     list(
       object<Peer>({ address: ipv4, workload: name, service: name, version: anyText, identity: spiffe }),

@@ -45,6 +45,8 @@ export interface Snapshot {
   readonly seed?: number;
   /** Whom rules with action `custom` ask. */
   readonly authorizers?: readonly ExternalAuthorizer[];
+  /** SPIFFE IDs of the gateways that read what they pass on: what they say of their clients is true. Of nobody else's bytes that is known. Absent: none. */
+  readonly edges?: readonly string[];
   /** The pods of the mesh, so that metrics name who calls. Nothing is decided by it. Absent: none. */
   readonly peers?: readonly Peer[];
 }

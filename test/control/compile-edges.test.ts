@@ -32,6 +32,27 @@ test('golden edge: what sidecars and gateways get of gateways with TLS and of ex
   assert.equal(text, readFileSync(file, 'utf8'));
 });
 
+test('what gateways say of their clients is believed where they read what they pass on', () => {
+  const config = JSON.parse(readFileSync(join(golden, 'config.json'), 'utf8')) as MeshConfig;
+  const [some] = config.gateways;
+  const [service] = config.services;
+  assert.ok(some !== undefined && service !== undefined);
+  const gateway = (name: string, protocol: 'http' | 'tcp' | 'tls', port: number) => ({ ...some, name, protocol, port });
+  const gateways = [
+    gateway('web', 'http', 8080),
+    gateway('raw', 'tcp', 8081),
+    gateway('sni', 'tls', 8082),
+    gateway('own', 'http', 8083),
+  ];
+  const services = [{ ...service, account: 'own' }];
+  const pods = [pod(service.name, '', 2), pod('web', '', 3, { kind: 'gateway' })];
+  const workloads = workloadsOf(observe(emptyRegistry, { kind: 'pods', pods }));
+  const { snapshots } = compile({ config: { ...config, gateways, services }, workloads, addresses: new Map() });
+  // `own` may be the service: nobody can tell them apart.
+  assert.deepEqual(snapshots.get(`${service.name}-1`)?.edges, [`spiffe://${config.trustDomain}/ns/${config.namespace}/sa/web`]);
+  assert.equal(snapshots.get('web-1')?.edges, undefined);
+});
+
 test('an external service: a virtual address for each host, its short name for the first, TLS by its host', () => {
   const shop = compiled().get('shop-1');
   const address = (name: string): string | undefined => shop?.dns.find(record => record.name === name)?.address;

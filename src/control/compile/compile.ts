@@ -64,6 +64,7 @@ export function compile(input: CompileInput): Compiled {
   const sidecarTables = sidecarTablesOf(input, addresses, clusters);
   const peers = compilePeers(config, workloads);
   const peersHash = contentHash(peers);
+  const edges = edgesOf(config);
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -88,6 +89,7 @@ export function compile(input: CompileInput): Compiled {
       ...tracingOf(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
+      ...(inbound.length === 0 || edges.length === 0 ? {} : { edges }),
     };
     const { tables, hash } = withClusters(hashed, keys.map(clusters));
     // Only who is called asks who calls.
@@ -96,6 +98,13 @@ export function compile(input: CompileInput): Compiled {
     snapshots.set(workload.name, { version, ...own, ...tables, ...(called ? { peers } : {}) });
   }
   return { snapshots, addresses };
+}
+
+/** Gateways that end HTTP, and share their identity with no service. */
+function edgesOf(config: MeshConfig): readonly string[] {
+  const services = new Set(config.services.map(({ name }) => identityOf(config, name)));
+  const edges = config.gateways.filter(({ protocol }) => protocol === 'http').map(({ name }) => identityOf(config, name));
+  return edges.filter(id => !services.has(id)).sort();
 }
 
 /** Beside the clusters that routes lead to, those of authorizers. */

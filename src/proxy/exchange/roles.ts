@@ -1,6 +1,5 @@
 import type { RandomSource } from '../../async/random.ts';
-import { accountOf } from '../../identity/spiffe-id.ts';
-import type { GatewayClients } from '../../snapshot/snapshot.ts';
+import type { GatewayClients, Snapshot } from '../../snapshot/snapshot.ts';
 import type { EdgeRequests } from '../../telemetry/mesh-metrics.ts';
 import { callerOf } from '../access/admitted-connections.ts';
 import type { CallRecord } from '../call-record.ts';
@@ -172,21 +171,25 @@ export class InboundRole implements ExchangeRole {
   /** What the certificate says, as an element of `x-forwarded-client-cert`; the empty string for plaintext. */
   readonly #client: string;
   readonly #ownLine: string;
-  readonly #isSidecar: boolean;
+  readonly #isEdge: boolean;
   readonly #plaintext: boolean;
   readonly #parts: RoleParts;
 
-  /** `own`: SPIFFE ID of the app's service. */
-  constructor(downstream: Downstream, own: string, requests: EdgeRequests, parts: RoleParts) {
+  constructor(
+    downstream: Downstream,
+    { identity, edges = [] }: Pick<Snapshot, 'identity' | 'edges'>,
+    requests: EdgeRequests,
+    parts: RoleParts,
+  ) {
     const { peer } = downstream;
     this.unrouted = requests;
     this.keepAliveMs = peer === null ? strangerKeepAliveMs : meshKeepAliveMs;
     this.#port = downstream.localPort;
     this.#caller = { ...callerOf(downstream), scheme: 'http', certificates: head => this.#certificates(head) };
     this.peer = peer?.spiffeId ?? '';
-    this.#client = peer === null ? '' : `By=${own};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
+    this.#client = peer === null ? '' : `By=${identity};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
-    this.#isSidecar = peer !== null && accountOf(peer.spiffeId) !== null;
+    this.#isEdge = peer !== null && edges.includes(peer.spiffeId);
     this.#plaintext = downstream.admitted === 'plaintext';
     this.#parts = parts;
   }
@@ -202,16 +205,16 @@ export class InboundRole implements ExchangeRole {
   }
 
   /**
-   * Sidecars take out what their apps claim, so what comes from one was put there at the edge: the caller's element goes behind it, as in Istio. From others,
-   * with a certificate of the mesh or without, nothing is kept.
+   * What a gateway says was put there at the edge: the caller's element goes behind it, as in Istio. From others nothing is kept: a sidecar takes out what its
+   * app claims, but only where it saw that the app speaks HTTP.
    */
   #certificates(head: RequestHead): string {
-    if (!this.#isSidecar || !head.fields.has(field.clientCert)) return this.#client;
+    if (!this.#isEdge || !head.fields.has(field.clientCert)) return this.#client;
     return `${head.named('x-forwarded-client-cert')},${this.#client}`;
   }
 
   #identityLine(head: RequestHead): string {
-    if (!this.#isSidecar || !head.fields.has(field.clientCert)) return this.#ownLine;
+    if (!this.#isEdge || !head.fields.has(field.clientCert)) return this.#ownLine;
     return `x-forwarded-client-cert: ${this.#certificates(head)}\r\n`;
   }
 

@@ -49,6 +49,7 @@ export async function startStage(
     ...inboundSnapshot(app.port, { access: { default: 'allow', rules: policy }, appProtocol: 'http1' }),
     version: String(++version),
     accessLog: 'json',
+    edges: ['spiffe://test.local/ns/default/sa/storefront'],
     clusters: [clusterTo('opa', ports)],
     authorizers: [{ ...opa, ...config }],
   });

@@ -41,7 +41,7 @@ describe('the question', () => {
           'x-tenant': 't1, t2',
           'a-hint': 'h',
           'x-mesh-principal': 'spiffe://test.local/ns/default/sa/storefront',
-          // A sidecar calls: what it passes on was put there at the edge.
+          // A gateway calls: what it passes on was put there at the edge.
           'x-forwarded-client-cert':
             'URI=alice,By=spiffe://test.local/ns/default/sa/reviews;Hash=ab12;Subject="";URI=spiffe://test.local/ns/default/sa/storefront',
           'x-request-id': 'r-1',

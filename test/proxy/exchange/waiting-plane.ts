@@ -87,7 +87,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
     const at = { remoteAddress: '127.0.0.1', remotePort, localAddress: '10.0.0.2', localPort: 80, peer: null };
     const role = new InboundRole(
       { stream, initial: Buffer.alloc(0), ...at },
-      'spiffe://t/ns/default/sa/reviews',
+      { identity: 'spiffe://t/ns/default/sa/reviews' },
       parts.requests(),
       {
         tables: () => tables,
