@@ -61,6 +61,9 @@ export function build(): Command {
     .option('--since <time>', 'a moment (RFC 3339) or an age (`10m`)')
     .option('-t, --timestamps', 'with the time of each line')
     .option('--sidecar', 'of the sidecars: access log and errors')
+    .option('--access', 'access log only')
+    .option('--filter <expression>', 'with --access: lines it holds for, e.g. "status >= 400" (where the log is JSON)')
+    .option('--json', 'with --access: JSON lines only, as they are')
     .option('--no-log-prefix', 'without the workload’s name')
     .action(does(() => import('./commands/logs.ts')));
   add('exec <service> <command...>', 'run a command in a service’s container')

@@ -84,6 +84,8 @@ export interface ServiceConfig extends ServicePolicy {
   readonly access?: 'allow' | 'deny';
   /** Absent: as the mesh says. `null`: off. */
   readonly tracing?: Tracing | null;
+  /** Absent: as the mesh says. */
+  readonly accessLog?: AccessLogConfig;
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */
   readonly routes: readonly RouteRuleConfig[];
 }
@@ -380,9 +382,15 @@ export interface SecretConfig {
 }
 
 /** How sidecars run. */
-export interface ProxyConfig {
+export interface ProxyConfig extends AccessLogConfig {
   /** Base image for the sidecar; `null` = assembled from the running node binary. Overridden by MESH_PROXY_IMAGE. */
   readonly image: string | null;
-  readonly accessLog: AccessLogFormat;
   readonly memoryBytes: number;
+}
+
+/** Which requests leave a line in a sidecar's log. */
+export interface AccessLogConfig {
+  readonly accessLog: AccessLogFormat;
+  /** As `Snapshot.accessLogFilter`. Absent: all. */
+  readonly accessLogFilter?: string;
 }

@@ -62,6 +62,10 @@ const sections: readonly Section[] = [
   { title: '`tokens[].from`', steps: [...token, 'properties', 'from'] },
   { title: '`tokens[].from.headers[]`', steps: [...token, 'properties', 'from', 'properties', 'headers', 'items'] },
   { title: '`proxy`', steps: ['properties', 'proxy'] },
+  {
+    title: '`proxy.accessLog`, `services.<name>.accessLog`, long form',
+    steps: ['properties', 'proxy', 'properties', 'accessLog', 'anyOf', 1],
+  },
 ];
 
 /** The field tables of docs/configuration.md, from the published schema. Compose's keys of a service are not repeated. */

@@ -68,7 +68,7 @@ function containers(config: MeshConfig): unknown {
     gateways: config.gateways.map(({ name, hostAddress, port }) => ({ name, hostAddress, port })),
     volumes: config.volumes,
     secrets: config.secrets,
-    proxy: { ...config.proxy, accessLog: null },
+    proxy: { ...config.proxy, accessLog: null, accessLogFilter: null },
   };
 }
 

@@ -7,12 +7,12 @@ import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
-import { type AccessEntry, accessJson, accessText } from '../telemetry/access-log.ts';
 import { poolText } from '../telemetry/cluster-metrics.ts';
 import { gaugeText, labels } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type EdgeConnections, MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { AdmittedConnections } from './access/admitted-connections.ts';
+import { AccessLogWriter } from './access-log-writer.ts';
 import { CallRecord } from './call-record.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
@@ -36,7 +36,7 @@ import type { Split } from './route/split.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
-import { createTcpUpstream } from './tcp/tcp-upstream.ts';
+import { createTcpUpstream, type TcpParts } from './tcp/tcp-upstream.ts';
 import { Tracer } from './tracing/tracer.ts';
 
 /** What a data plane is made of. */
@@ -69,6 +69,7 @@ class RunningDataPlane implements DataPlane {
   readonly #metrics = new MeshMetrics();
   readonly #deadlines: Deadlines;
   readonly #overload: Overload;
+  readonly #accessLog: AccessLogWriter;
   readonly #roles: RoleParts;
   readonly #tracer: Tracer;
   readonly #served: ServedConnections;
@@ -82,6 +83,7 @@ class RunningDataPlane implements DataPlane {
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
+    this.#accessLog = new AccessLogWriter(deps.accessLog);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
     this.#tracer = new Tracer(deps);
     this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock), tracer: this.#tracer };
@@ -94,8 +96,7 @@ class RunningDataPlane implements DataPlane {
       log: deps.log,
       overload: this.#overload,
       tracer: this.#tracer,
-      logsAccess: () => this.#tables !== null && this.#tables.snapshot.accessLog !== 'off',
-      access: entry => this.#access(entry),
+      accessLog: this.#accessLog,
       guard: (client, act) => this.#guard(client, act),
     });
     this.#signals = new SignalReporter(deps.clock, new Signals(this.#metrics, () => this.#served.openByEdge));
@@ -154,6 +155,7 @@ class RunningDataPlane implements DataPlane {
     this.#tables = tables;
     this.#rules = rules;
     this.#tracer.apply(snapshot.tracing);
+    this.#accessLog.apply(snapshot);
     applied = true;
     this.#rules.decisions.keep(rulesOf(snapshot));
     this.#served.drainUnlisted();
@@ -329,13 +331,8 @@ class RunningDataPlane implements DataPlane {
     return createTcpUpstream(downstream, cluster, counters, this.#tcpParts(), faults);
   }
 
-  #tcpParts(): { connector: Connector; clock: Clock; access: (entry: AccessEntry) => void } {
-    return { connector: this.#deps.connector, clock: this.#deps.clock, access: entry => this.#access(entry) };
-  }
-
-  #access(entry: AccessEntry): void {
-    const format = this.#tables?.snapshot.accessLog ?? 'off';
-    if (format !== 'off') this.#deps.accessLog(format === 'json' ? accessJson(entry) : accessText(entry));
+  #tcpParts(): TcpParts {
+    return { connector: this.#deps.connector, clock: this.#deps.clock, accessLog: this.#accessLog };
   }
 
   #clusterParts(snapshot: Snapshot): Omit<ClusterParts, 'random'> {

@@ -63,6 +63,11 @@ export function destinationEdge(
   };
 }
 
+/** A name of an edge; the empty string where nobody knows it. */
+export function knownName(name: string): string {
+  return name === unknown ? '' : name;
+}
+
 function orUnknown(text: string | undefined): string {
   return text === undefined || text === '' ? unknown : text;
 }

@@ -1,4 +1,5 @@
 /** From the wire to a `Snapshot` that may run: shape, numbers, uniqueness and references are checked again on the receiving side. */
+import { isFilterProblem, parseFilter } from '../text/access-filter.ts';
 import type { AccessPolicy } from './access-policy.ts';
 import { accessPolicy } from './access-policy-shape.ts';
 import { authorizers, pathNormalization, tokens } from './access-shapes.ts';
@@ -6,7 +7,7 @@ import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, name, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
-import { flag, list, nullable, object, oneOf, optional, SnapshotError, share, text, whole } from './shape.ts';
+import { flag, list, nullable, object, oneOf, optional, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   DnsRecord,
   GatewayClients,
@@ -80,6 +81,13 @@ const wildcard = object<WildcardListener>({
   tcp: split,
 });
 
+const accessLogFilter: Shape<string> = (value, path) => {
+  const source = anyText(value, path);
+  const read = parseFilter(source);
+  if (isFilterProblem(read)) throw new SnapshotError(path, `${read.problem} (character ${read.at + 1})`);
+  return source;
+};
+
 const snapshotShape = object<Snapshot>({
   version: name,
   workload: name,
@@ -100,6 +108,7 @@ const snapshotShape = object<Snapshot>({
   egress: oneOf('allow-any', 'registry-only'),
   accessLog: oneOf('off', 'text', 'json'),
   tracing: optional(object<Tracing>({ sample: share(1), propagation: list(oneOf('w3c', 'b3', 'b3-multi')) })),
+  accessLogFilter: optional(accessLogFilter),
   seed: optional(whole(0)),
   authorizers: optional(authorizers),
   edges: optional(list(spiffe)),

@@ -41,6 +41,8 @@ export interface Snapshot {
   readonly accessLog: AccessLogFormat;
   /** Absent: trace context is left as it comes, and no spans are made. */
   readonly tracing?: Tracing;
+  /** Only what it holds for is logged, in the language of `parseFilter`. Absent: everything. */
+  readonly accessLogFilter?: string;
   /** Makes every draw of this sidecar repeatable: splits, fault and mirror percentages, jitter. Absent: drawn from the system's randomness. */
   readonly seed?: number;
   /** Whom rules with action `custom` ask. */

@@ -1,4 +1,5 @@
 /** Access log lines in Istio's format. @see https://istio.io/latest/docs/tasks/observability/logs/access-log/ */
+import type { AccessField } from '../text/access-filter.ts';
 import { escapeCharacter, jsonText, unsafeCharacters } from '../text/escape.ts';
 import { maskTarget } from './mask.ts';
 import type { ResponseFlag } from './response-flag.ts';
@@ -32,6 +33,46 @@ export interface AccessEntry {
   readonly routeName: string;
   /** SPIFFE ID of the client's certificate. JSON only: Istio's text has no place for it. */
   readonly peer: string;
+  /** Service that called. JSON only, as the next one. */
+  readonly caller: string;
+  /** Service that was called. */
+  readonly called: string;
+}
+
+/** Reads what a filter of the access log asks. */
+export function accessValue(e: AccessEntry, field: AccessField): string | number {
+  switch (field) {
+    case 'status':
+      return e.status;
+    case 'duration':
+      return e.durationMs;
+    case 'received':
+      return e.bytesReceived;
+    case 'sent':
+      return e.bytesSent;
+    case 'method':
+      return e.method;
+    case 'path':
+      return e.path;
+    case 'host':
+      return e.authority;
+    case 'protocol':
+      return e.protocol;
+    case 'caller':
+      return e.caller;
+    case 'called':
+      return e.called;
+    case 'route':
+      return e.routeName;
+    case 'flag':
+      return e.flag === '-' ? '' : e.flag;
+    case 'details':
+      return e.details;
+    case 'agent':
+      return e.userAgent;
+    case 'id':
+      return e.requestId;
+  }
 }
 
 /** One line of Istio's default text format, without the newline. */
@@ -69,7 +110,8 @@ function plainJson(e: AccessEntry): string {
     `"upstream_host":${quoted(e.upstreamHost)},"upstream_cluster":${quoted(e.upstreamCluster)},` +
     `"upstream_local_address":${quoted(e.upstreamLocalAddress)},"downstream_local_address":${quoted(e.downstreamLocalAddress)},` +
     `"downstream_remote_address":${quoted(e.downstreamRemoteAddress)},"requested_server_name":${quoted(e.serverName)},` +
-    `"route_name":${quoted(e.routeName)},"downstream_peer_uri_san":${quoted(e.peer)}}`
+    `"route_name":${quoted(e.routeName)},"downstream_peer_uri_san":${quoted(e.peer)},` +
+    `"source_service":${quoted(e.caller)},"destination_service":${quoted(e.called)}}`
   );
 }
 
@@ -114,6 +156,8 @@ function escapedJson(e: AccessEntry): string {
     requested_server_name: known(e.serverName),
     route_name: known(e.routeName),
     downstream_peer_uri_san: known(e.peer),
+    source_service: known(e.caller),
+    destination_service: known(e.called),
   });
 }
 

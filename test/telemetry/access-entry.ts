@@ -26,4 +26,6 @@ export const accessEntry: AccessEntry = {
   serverName: '',
   peer: '',
   routeName: 'default',
+  caller: 'storefront',
+  called: 'reviews',
 };

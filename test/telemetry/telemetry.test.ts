@@ -124,7 +124,7 @@ describe('access log', () => {
   });
   test('JSON has Istio’s keys', () => {
     const parsed = JSON.parse(accessJson(entry)) as Record<string, unknown>;
-    assert.equal(Object.keys(parsed).length, 25);
+    assert.equal(Object.keys(parsed).length, 27);
     assert.equal(parsed['response_code'], 200);
     assert.equal(parsed['x_forwarded_for'], null);
   });

@@ -7,6 +7,7 @@ import type { ComposeLoad, SourcePort, SourceService } from '../service-source.t
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
 import { checkAccess } from './access-checks.ts';
+import { resolveAccessLog } from './access-log.ts';
 import { checkAuthorizers, resolveAuthorizers } from './authorizers.ts';
 import { missingBuildFiles } from './build-files.ts';
 import { resolveDependencies } from './dependencies.ts';
@@ -119,7 +120,7 @@ export function resolve(input: ResolveInput): Resolved {
     ...(tracing === null ? {} : { tracing }),
     proxy: {
       image: spec.proxy?.image ?? null,
-      accessLog: spec.proxy?.accessLog ?? 'text',
+      ...resolveAccessLog(spec.proxy?.accessLog),
       memoryBytes: spec.proxy?.memory ?? defaultProxyMemoryBytes,
     },
   };

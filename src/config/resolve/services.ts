@@ -7,6 +7,7 @@ import { nameProblem } from '../schema/names.ts';
 import type { ServiceSpec } from '../schema/service.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
 import type { YamlPath } from '../yaml-node.ts';
+import { resolveAccessLog } from './access-log.ts';
 import { resolveMtls } from './mtls.ts';
 import { checkPolicy, policyOf, serviceRateLimits } from './policy.ts';
 import type { Report } from './report.ts';
@@ -190,6 +191,7 @@ function build(
     ...(ports.length > 0 || protocol === undefined ? {} : { protocol }),
     versions,
     ...(spec?.access === undefined ? {} : { access: spec.access }),
+    ...(spec?.accessLog === undefined ? {} : { accessLog: resolveAccessLog(spec.accessLog, mesh.proxy?.accessLog?.format) }),
     ...resolveMtls(spec?.mtls, mesh.mtls ?? 'strict', ['services', name], report),
     ...(spec?.tracing === undefined ? {} : { tracing: resolveTracing(spec.tracing, resolveTracing(mesh.tracing)) }),
     ...policyOf(spec ?? {}),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { shown } from '../shown.ts';
 import { access } from './access.ts';
+import { accessLog } from './access-log.ts';
 import { authorizer } from './authorizer.ts';
 import { external } from './external.ts';
 import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
@@ -37,7 +38,9 @@ const projectName = field<string>(
 const proxy = fields(
   {
     image: text('an image').optional().describe('Base image of the sidecar. Default: made from the running Node.'),
-    accessLog: oneOf(['off', 'text', 'json']).optional().describe('A line for every request. Default `text`.'),
+    accessLog: accessLog
+      .optional()
+      .describe('A line for every request: `off`, `text`, `json` or `{format, filter}`. Default `text`.'),
     memory: size.optional().describe('Memory limit of one sidecar. Default `128m`.'),
   },
   '`{accessLog: json}`',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessDefault } from './access.ts';
+import { accessLog } from './access-log.ts';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { account, host, namespace, port } from './leaves.ts';
@@ -53,6 +54,7 @@ export const service = fields(
     access: accessDefault
       .optional()
       .describe('Calls to this service that no access rule speaks of. Default: as `access` of the mesh says.'),
+    accessLog: accessLog.optional().describe('Access log of the sidecars of this service, instead of `proxy.accessLog`.'),
     account: account
       .optional()
       .describe(

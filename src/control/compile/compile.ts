@@ -85,7 +85,7 @@ export function compile(input: CompileInput): Compiled {
       ...otherPorts(config, workload.service),
       inbound,
       egress: config.egress,
-      accessLog: config.proxy.accessLog,
+      ...accessLogOf(config, workload.service),
       ...tracingOf(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
@@ -243,6 +243,12 @@ function tracingOf(config: MeshConfig, name: string): Pick<Snapshot, 'tracing'> 
   const own = config.services.find(service => service.name === name)?.tracing;
   const tracing = own === undefined ? config.tracing : (own ?? undefined);
   return tracing === undefined ? {} : { tracing };
+}
+
+/** Which requests leave a line at a service or gateway. */
+function accessLogOf(config: MeshConfig, name: string): Pick<Snapshot, 'accessLog' | 'accessLogFilter'> {
+  const { accessLog, accessLogFilter } = config.services.find(service => service.name === name)?.accessLog ?? config.proxy;
+  return { accessLog, ...(accessLogFilter === undefined ? {} : { accessLogFilter }) };
 }
 
 /** What is asked at ports that nobody named. */

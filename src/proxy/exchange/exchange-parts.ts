@@ -1,9 +1,9 @@
 import type { Clock } from '../../async/clock.ts';
 import type { Deadlines } from '../../async/deadline.ts';
 import type { RandomSource } from '../../async/random.ts';
-import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { MeshMetrics } from '../../telemetry/mesh-metrics.ts';
+import type { AccessLogWriter } from '../access-log-writer.ts';
 import type { Overload } from '../overload.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 
@@ -20,7 +20,5 @@ export interface ExchangeParts {
   guard(client: { abort(): void }, act: () => void): void;
   /** Connections are to end with the exchange at hand. */
   draining(): boolean;
-  /** Whether `access` writes anything, so that nothing is collected in vain. */
-  logsAccess(): boolean;
-  access(entry: AccessEntry): void;
+  readonly accessLog: Pick<AccessLogWriter, 'on' | 'write'>;
 }

@@ -1,3 +1,4 @@
+import { knownName } from '../edges.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import type { ExchangeFacts } from './exchange-facts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
@@ -10,8 +11,9 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   requests.count(facts, durationMs);
   if (decision.trace !== null) parts.tracer.end(decision.trace, facts, client, durationMs);
   requests.tally.count(facts, decision.route?.fullName ?? null);
-  if (!parts.logsAccess()) return;
-  parts.access({
+  if (!parts.accessLog.on) return;
+  const { edge } = requests;
+  parts.accessLog.write({
     startMs: parts.clock.now() - durationMs,
     method: facts.method,
     path: decision.path === '' ? facts.target : decision.path,
@@ -33,8 +35,11 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
     upstreamLocalAddress: '',
     downstreamLocalAddress: client.local,
     downstreamRemoteAddress: client.remote,
-    serverName: '',
-    routeName: decision.route?.name ?? 'default',
+    serverName: client.role.serverName ?? '',
+    // Where rules choose the way, none of them chose it.
+    routeName: decision.route?.name ?? (client.role.callerSide ? '' : 'default'),
     peer: client.role.peer ?? '',
+    caller: knownName(edge.sourceApp),
+    called: knownName(edge.destinationService),
   });
 }

@@ -66,6 +66,8 @@ export interface ExchangeRole {
   readonly atEdge?: boolean;
   /** SPIFFE ID of the client's certificate; empty or absent: it has none. */
   readonly peer?: string;
+  /** That the client asked for in its TLS handshake; empty or absent: none. */
+  readonly serverName?: string;
   /** Whether the rules of this moment still know the listener that the connection came by. */
   listed(): boolean;
   /** Whether the rules of this moment refuse whatever the client sends. */

@@ -229,7 +229,7 @@ export class Exchange {
   }
 
   #begin(head: RequestHead | null): void {
-    this.facts.begin(head, this.parts.clock.monotonic(), this.parts.logsAccess(), this.client.protocol);
+    this.facts.begin(head, this.parts.clock.monotonic(), this.parts.accessLog.on, this.client.protocol);
     this.#attempts.take(head);
     this.#phase = phase.trying;
     this.#clientEnded = false;

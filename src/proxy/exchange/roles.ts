@@ -119,6 +119,7 @@ export class OutboundRole extends RoutingRole {
 /** Requests from outside the mesh. */
 export class GatewayRole extends RoutingRole {
   readonly peer: string;
+  readonly serverName: string;
   readonly keepAliveMs = strangerKeepAliveMs;
   protected readonly cut = gatewayCut;
   override readonly atEdge = true;
@@ -141,6 +142,7 @@ export class GatewayRole extends RoutingRole {
     ]);
     this.caller = { ...callerOf(downstream), scheme, ...(clientCertificate === undefined ? {} : { clientCertificate }) };
     this.peer = this.caller.principal ?? '';
+    this.serverName = downstream.serverName ?? '';
     this.#port = localPort;
     this.#clients = tls?.clients;
   }
@@ -164,6 +166,7 @@ export class GatewayRole extends RoutingRole {
 export class InboundRole implements ExchangeRole {
   readonly callerSide = false;
   readonly peer: string;
+  readonly serverName: string;
   readonly unrouted: EdgeRequests;
   readonly keepAliveMs: number;
   readonly #port: number;
@@ -188,6 +191,7 @@ export class InboundRole implements ExchangeRole {
     this.#caller = { ...callerOf(downstream), scheme: 'http', certificates: head => this.#certificates(head) };
     this.peer = peer?.spiffeId ?? '';
     this.#client = peer === null ? '' : `By=${identity};Hash=${peer.certificateHash};Subject="";URI=${peer.spiffeId}`;
+    this.serverName = downstream.serverName ?? '';
     this.#ownLine = peer === null ? '' : `x-forwarded-client-cert: ${this.#client}\r\n`;
     this.#isEdge = peer !== null && edges.includes(peer.spiffeId);
     this.#plaintext = downstream.admitted === 'plaintext';

@@ -1,11 +1,12 @@
 import type { Clock } from '../../async/clock.ts';
 import type { Endpoint } from '../../snapshot/snapshot.ts';
-import type { AccessEntry } from '../../telemetry/access-log.ts';
 import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
+import type { AccessLogWriter } from '../access-log-writer.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { hashText } from '../cluster/hash.ts';
 import type { ConnectFailure, Connector, Downstream, TcpUpstream } from '../data-plane.ts';
+import { knownName } from '../edges.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import { flagOf, type TcpFaults, withFaults } from './tcp-faults.ts';
 
@@ -13,7 +14,7 @@ import { flagOf, type TcpFaults, withFaults } from './tcp-faults.ts';
 export interface TcpParts {
   readonly connector: Connector;
   readonly clock: Clock;
-  readonly access: (entry: AccessEntry) => void;
+  readonly accessLog: Pick<AccessLogWriter, 'on' | 'write'>;
 }
 
 /** A connect failure is answered by one more try, on another endpoint where there is one: nothing has been sent yet. */
@@ -95,7 +96,8 @@ export function createTcpUpstream(
       if (flag !== '-') counters.failed++;
       counters.close(received, sent);
       const durationMs = parts.clock.monotonic() - startedAt;
-      parts.access({
+      if (!parts.accessLog.on) return;
+      parts.accessLog.write({
         startMs: parts.clock.now() - durationMs,
         method: '',
         path: '',
@@ -120,6 +122,8 @@ export function createTcpUpstream(
         serverName: downstream.serverName ?? '',
         routeName: '',
         peer: downstream.peer?.spiffeId ?? '',
+        caller: knownName(counters.edge.sourceApp),
+        called: knownName(counters.edge.destinationService),
       });
     },
   };

@@ -67,8 +67,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
     log,
     overload: new Overload(clock, log),
     tracer,
-    logsAccess: () => true,
-    access: entry => entries.push(entry),
+    accessLog: { on: true, write: entry => entries.push(entry) },
     guard(client, act) {
       try {
         act();
