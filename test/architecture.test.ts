@@ -17,12 +17,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   pattern: ['text'],
   snapshot: ['pattern', 'text'],
   identity: ['text'],
+  access: ['identity', 'snapshot', 'text'],
   telemetry: ['async', 'text'],
-  config: ['async', 'pattern', 'identity', 'snapshot', 'text'],
+  config: ['async', 'pattern', 'identity', 'access', 'snapshot', 'text'],
   interop: ['config', 'text'],
   pki: ['identity', 'async', 'text'],
-  control: ['config', 'snapshot', 'identity', 'pki', 'telemetry', 'async', 'text'],
-  proxy: ['snapshot', 'identity', 'telemetry', 'async', 'pattern', 'text'],
+  control: ['config', 'snapshot', 'identity', 'access', 'pki', 'telemetry', 'async', 'text'],
+  proxy: ['snapshot', 'identity', 'access', 'telemetry', 'async', 'pattern', 'text'],
   runtime: ['config', 'async', 'telemetry', 'text'],
   canary: ['config', 'async', 'text'],
   api: ['config', 'snapshot', 'canary', 'text'],
@@ -47,6 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Crossings of the table where only types may be taken: nothing of the other folder runs. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = {
   // What a rule, a fault or a limit is has one definition; what reads it from YAML, and what checks it on arrival, stay apart.
+  access: ['snapshot'],
   config: ['snapshot'],
   runtime: ['config'],
   canary: ['config'],
@@ -414,7 +416,7 @@ describe('the sidecar', () => {
     const { build } = await import('esbuild');
     const { metafile } = await build({ ...sidecarBundle, write: false });
     const allowed =
-      /^(src\/(text|snapshot|identity|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec|jose)\/)/;
+      /^(src\/(text|snapshot|identity|access|telemetry|async|pattern|proxy)\/|node_modules\/(dns-packet|@leichtgewicht\/ip-codec|jose)\/)/;
     const inputs = Object.keys(metafile?.inputs ?? {});
     assert.ok(inputs.length > 5, 'the bundle has hardly any input');
     assert.deepEqual(

@@ -1,6 +1,7 @@
 /** What access rules come to: such as never match, shut out more than was meant, or the mesh's own gateways. */
-import type { AccessCondition, AccessFact } from '../../snapshot/access-policy.ts';
-import { matchesValue } from '../access-pattern.ts';
+import { identityFacts, isOfConnection, isOfIdentity } from '../../access/access-facts.ts';
+import { matchesValue } from '../../access/access-value.ts';
+import type { AccessCondition } from '../../snapshot/access-policy.ts';
 import { type AccessParts, servicePolicy } from '../access-policy-of.ts';
 import { identityOf } from '../identity-of.ts';
 import type { AccessRuleConfig, MeshConfig, ServiceConfig } from '../mesh-config.ts';
@@ -10,7 +11,7 @@ import { destinationsOf } from '../rule-destinations.ts';
 import { accessLists, negative } from '../schema/access.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { accessPath } from './access.ts';
-import { callerFacts, refusal } from './access-verdict.ts';
+import { refusal } from './access-verdict.ts';
 import type { Report } from './report.ts';
 
 /** What is looked at. */
@@ -45,18 +46,13 @@ function fieldOf({ on, not }: AccessCondition): string {
   return not === true ? negative(field) : field;
 }
 
-const ofConnection: ReadonlySet<AccessFact> = new Set<AccessFact>([
-  ...(['principal', 'namespace', 'account', 'trust-domain'] as const),
-  ...(['ip', 'remote-ip', 'destination-ip', 'port', 'server-name'] as const),
-]);
-
 /** On raw TCP a rule that allows and has HTTP conditions never matches, one that refuses loses them: neither is what it says. */
 function checkProtocol(rule: AccessRuleConfig, targets: readonly ServiceConfig[], at: YamlPath, report: Report): void {
   const asked = rule.conditions.find(({ on, not }) => on === 'port' && not !== true)?.values;
   for (const service of targets) {
     const ports = service.ports.filter(({ port }) => asked === undefined || asked.includes(String(port)));
     if (!speaksOnlyTcp(ports.length === 0 ? service : { ...service, ports })) continue;
-    for (const field of new Set(rule.conditions.filter(({ on }) => !ofConnection.has(on)).map(fieldOf))) {
+    for (const field of new Set(rule.conditions.filter(({ on }) => !isOfConnection(on, true)).map(fieldOf))) {
       const message =
         rule.action === 'allow'
           ? `\`${field}\` never matches: \`${service.name}\` speaks tcp`
@@ -75,7 +71,7 @@ function checkEdgeProtocol(
   report: Report,
 ): void {
   const raw = gateways.find(({ name, protocol }) => to.includes(name) && protocol !== 'http');
-  const field = conditions.find(({ on }) => !ofConnection.has(on));
+  const field = conditions.find(({ on }) => !isOfConnection(on, true));
   if (raw === undefined || field === undefined) return;
   const message = `\`${fieldOf(field)}\` means nothing at gateway \`${raw.name}\`: it speaks ${raw.protocol}`;
   report.error([...at, fieldOf(field)], {
@@ -145,7 +141,7 @@ function checkCallers(
     report.warning([...at, 'from'], { code: 'shared-account', message, hint: `give one of them an \`account\` of its own` });
   }
   const domains = [config.trustDomain, ...config.identity.trustDomainAliases];
-  const known = names.map(name => callerFacts(identityOf(config, name)));
+  const known = names.map(name => identityFacts(identityOf(config, name)));
   for (const condition of rule.conditions.filter(({ not }) => not !== true)) {
     const { on, values } = condition;
     // Persons and tests have identities too, but those of this trust domain.
@@ -165,7 +161,7 @@ function checkCallers(
         : `its trust domain: ${config.trustDomain}`;
     report.warning([...at, fieldOf(condition)], { code: 'matches-nobody', message, hint });
   }
-  const asks = rule.from.length > 0 || rule.conditions.some(({ on, not }) => not !== true && callerFactNames.has(on));
+  const asks = rule.from.length > 0 || rule.conditions.some(({ on, not }) => not !== true && isOfIdentity(on));
   for (const service of asks ? targets : []) {
     if (service.ports.length === 0 || service.ports.some(({ port }) => mtlsOf(service, port) !== 'disabled')) continue;
     const message = `the rule never matches: callers of \`${service.name}\` have no identity, its mTLS is disabled`;
@@ -176,8 +172,6 @@ function checkCallers(
     });
   }
 }
-
-const callerFactNames: ReadonlySet<AccessFact> = new Set<AccessFact>(['principal', 'namespace', 'account', 'trust-domain']);
 
 /** Whether a text that matches the pattern can begin so. */
 function mayBeginWith(pattern: string, start: string): boolean {

@@ -1,6 +1,7 @@
 /** The parts of Istio objects that a translation reads. @see https://istio.io/latest/docs/reference/config/networking/ */
 import type { TranslationNote } from '../mesh-document.ts';
 
+/** An object, of which a translation knows no more yet. */
 export interface IstioObject {
   readonly kind: string;
   readonly metadata: {

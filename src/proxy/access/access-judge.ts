@@ -1,6 +1,7 @@
+import { isOfConnection } from '../../access/access-facts.ts';
 import type { AccessCondition, AccessPolicy, AccessRule } from '../../snapshot/access-policy.ts';
 import type { AccessDecisions, DecisionCounter } from '../../telemetry/access-decisions.ts';
-import { type AccessCaller, type AccessRequest, isOfConnection } from './access-request.ts';
+import type { AccessCaller, AccessRequest } from './access-request.ts';
 import { type CallerTest, compileCallerTest, compileRequestTest, type RequestTest } from './condition.ts';
 import { type OpenRule, RuleSet } from './rule-set.ts';
 

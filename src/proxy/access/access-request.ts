@@ -1,4 +1,5 @@
 /** What access rules are asked about: a connection, and a request on it. */
+import { identityFacts, isOfIdentity } from '../../access/access-facts.ts';
 import type { AccessFact } from '../../snapshot/access-policy.ts';
 import { claimValues, type VerifiedToken } from '../token/verified-token.ts';
 
@@ -30,23 +31,6 @@ export interface AccessRequest {
   query(name: string): readonly string[];
 }
 
-/** Facts that every byte of a connection shares: conditions on them are judged once for it. */
-const connectionFacts: ReadonlySet<AccessFact> = new Set<AccessFact>([
-  'principal',
-  'namespace',
-  'account',
-  'trust-domain',
-  'ip',
-  'destination-ip',
-  'port',
-  'server-name',
-]);
-
-/** Whether the connection alone tells the fact. `remote-ip` does where nobody stands between the client and this listener. */
-export function isOfConnection(fact: AccessFact, direct: boolean): boolean {
-  return connectionFacts.has(fact) || (fact === 'remote-ip' && direct);
-}
-
 /** Values of a fact; one that is not there is the empty string or an empty list. */
 export type FactValues = string | readonly string[];
 
@@ -56,17 +40,8 @@ export function callerFact(
   { principal, address, destination = '', serverName = '' }: AccessCaller,
   port: number,
 ): string {
-  const id = /^spiffe:\/\/([^/]+)(?:\/ns\/([^/]+)\/sa\/([^/]+)$)?/.exec(principal ?? '');
-  const [, trustDomain = '', namespace = '', account = ''] = id ?? [];
+  if (isOfIdentity(fact)) return identityFacts(principal)[fact];
   switch (fact) {
-    case 'principal':
-      return principal ?? '';
-    case 'trust-domain':
-      return trustDomain;
-    case 'namespace':
-      return namespace;
-    case 'account':
-      return account === '' ? '' : `${namespace}/${account}`;
     case 'ip':
     case 'remote-ip':
       return address;

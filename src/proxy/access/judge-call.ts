@@ -1,9 +1,10 @@
+import { isOfConnection } from '../../access/access-facts.ts';
 import type { AccessCondition, AccessFact, AccessPolicy, AccessRule } from '../../snapshot/access-policy.ts';
 import type { JudgedCall, Judgement, RuleJudgement } from '../../snapshot/judgement.ts';
 import type { InboundListener } from '../../snapshot/snapshot.ts';
 import { AccessDecisions } from '../../telemetry/access-decisions.ts';
 import { AccessJudge } from './access-judge.ts';
-import { type AccessCaller, type AccessRequest, isOfConnection } from './access-request.ts';
+import type { AccessCaller, AccessRequest } from './access-request.ts';
 import { compileCallerTest, compileRequestTest } from './condition.ts';
 
 /** Says what the rules of a port make of a call, and why each of them counts or not. `request`: `null` for raw TCP. Counts nothing. */
@@ -40,7 +41,7 @@ function authorizersOf(rules: AccessPolicy['rules']): string {
 }
 
 function reasonOf(allowed: boolean, rule: string | null, access: AccessPolicy): string {
-  if (rule !== null) return `rule ${rule} ${allowed ? 'allows' : 'denies'} it`;
+  if (rule !== null) return `rule "${rule}" ${allowed ? 'allows' : 'denies'} it`;
   if (allowed) return 'no rule denies it, and the default is to allow';
   return access.rules.some(({ action, dryRun }) => action === 'allow' && dryRun !== true)
     ? 'no rule allows it'

@@ -1,11 +1,8 @@
+import { type AccessValue, accessValue } from '../../access/access-value.ts';
 import type { AccessFact } from '../../snapshot/access-policy.ts';
 
 /** A value of a condition, taken apart. `template`: of paths, with `{*}` and `{**}`; `text` is what stands before the first of them. */
-export interface ValuePattern {
-  readonly kind: 'present' | 'exact' | 'prefix' | 'suffix' | 'template';
-  readonly text: string;
-  readonly test: (value: string) => boolean;
-}
+export type ValuePattern = Omit<AccessValue, 'kind'> & { readonly kind: AccessValue['kind'] | 'template' };
 
 /** Facts that are bytes on the wire: heads hold them as latin1, rules are written as text. */
 const inBytes: ReadonlySet<AccessFact> = new Set<AccessFact>(['path', 'header', 'query']);
@@ -14,17 +11,7 @@ const inBytes: ReadonlySet<AccessFact> = new Set<AccessFact>(['path', 'header', 
 export function compileValue(fact: AccessFact, written: string): ValuePattern {
   const cased = fact === 'host' || fact === 'server-name' ? written.toLowerCase() : written;
   const value = inBytes.has(fact) ? Buffer.from(cased).toString('latin1') : cased;
-  if (value === '*') return { kind: 'present', text: '', test: found => found !== '' };
-  if (fact === 'path' && /\{\*{1,2}\}/.test(value)) return template(value);
-  if (value.endsWith('*')) {
-    const text = value.slice(0, -1);
-    return { kind: 'prefix', text, test: found => found.startsWith(text) };
-  }
-  if (value.startsWith('*')) {
-    const text = value.slice(1);
-    return { kind: 'suffix', text, test: found => found.endsWith(text) };
-  }
-  return { kind: 'exact', text: value, test: found => found === value };
+  return fact === 'path' && /\{\*{1,2}\}/.test(value) ? template(value) : accessValue(value);
 }
 
 /** `{**}` is the last operator, so that walking the path once is enough. @see `accessPath` of the configuration */

@@ -1,3 +1,4 @@
+import { accessValue } from '../../access/access-value.ts';
 import type { ExternalAuthorizer } from '../../snapshot/access-policy.ts';
 import type { AuthorizerCounters } from '../../telemetry/authorizer-metrics.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
@@ -49,7 +50,7 @@ export class Authorizer {
     this.#cluster = cluster;
     this.#counters = counters;
     this.#parts = parts;
-    const tests = ['authorization', ...config.sends].map(nameTest);
+    const tests = ['authorization', ...config.sends].map(pattern => accessValue(pattern).test);
     // What the sidecar says itself, nobody else may; and a coded refusal could not be passed on.
     const ours = ['accept-encoding', 'x-mesh-principal', ...(config.host === '' ? [] : ['x-forwarded-host'])];
     this.#wanted = name => !ours.includes(name.replaceAll(/[_.]/g, '-')) && tests.some(test => test(name));
@@ -134,11 +135,4 @@ function notItsAnswer(head: ResponseHead): string | null {
   const reason = head.value(field.meshReason);
   if (reason !== '') return `${head.status} ${reason}`;
   return head.status >= 500 ? String(head.status) : null;
-}
-
-/** `x-a`, `x-*` or `*-id`. */
-function nameTest(pattern: string): (name: string) => boolean {
-  if (pattern.endsWith('*')) return name => name.startsWith(pattern.slice(0, -1));
-  if (pattern.startsWith('*')) return name => name.endsWith(pattern.slice(1));
-  return name => name === pattern;
 }
