@@ -275,7 +275,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   judge(call: JudgedCall): Judgement | null {
-    return this.#tables === null ? null : judge(this.#tables, call);
+    return this.#tables === null ? null : judge(this.#tables, call, this.#deps.clock.now());
   }
 
   calls(): ObservedCalls {

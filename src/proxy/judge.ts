@@ -7,26 +7,35 @@ import type { Caller } from './filters/filter.ts';
 import { pathFilter } from './filters/normalise-path.ts';
 import { normalizationOf } from './filters/order.ts';
 import { headOf } from './route/explain.ts';
-import type { Tables } from './tables.ts';
+import { explainToken } from './token/explain-token.ts';
 
-/** Says what the running rules of an inbound port make of a call. Sends nothing, counts nothing, asks no authorizer. */
-export function judge({ inbound }: Tables, call: JudgedCall): Judgement {
+/** The part of a sidecar's tables that calls are judged by. */
+interface JudgedTables {
+  readonly inbound: ReadonlyMap<number, { readonly listener: InboundListener }>;
+}
+
+/** Says what the running rules of an inbound port make of a call. Sends nothing, counts nothing, asks no authorizer. `nowMs`: since epoch. */
+export function judge({ inbound }: JudgedTables, call: JudgedCall, nowMs: number): Judgement {
   const listener = inbound.get(call.port)?.listener;
   if (listener === undefined) return closed(`no service listens on port ${call.port}`);
   if (call.method === '' || listener.protocol === 'tcp') return judgeCall(listener, call, null);
   try {
-    return judgeRequest(listener, call);
+    return judgeRequest(listener, call, nowMs);
   } catch (error) {
     if (error instanceof TypeError) return closed(error.message);
     throw error;
   }
 }
 
-function judgeRequest(listener: InboundListener, call: JudgedCall): Judgement {
+function judgeRequest(listener: InboundListener, call: JudgedCall, nowMs: number): Judgement {
   const head = headOf(call);
   const { decision } = new ExchangeFacts();
   const caller: Caller = { principal: call.principal, address: '', scheme: 'http' };
   if ((pathFilter(normalizationOf(listener))?.(head, caller, decision) ?? null) !== null)
     return closed('its path can be read in two ways: it is answered with 400');
-  return judgeCall(listener, call, new HeadRequest().of(head, caller, decision));
+  const token = explainToken(listener.tokens ?? [], head, nowMs);
+  if (typeof token === 'string') return closed(`its token is refused: ${token}`);
+  decision.token = token;
+  const judgement = judgeCall(listener, call, new HeadRequest().of(head, caller, decision));
+  return token === null ? judgement : { ...judgement, reason: `${judgement.reason}; the token's signature is not checked here` };
 }
