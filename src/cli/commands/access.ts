@@ -2,7 +2,7 @@ import type { SeenCall, SeenCallsDocument } from '../../api/access.ts';
 import { connectApi } from '../../api/client.ts';
 import { readExplainRequest } from '../../api/explain-request.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
-import type { MeshApi } from '../../api/types.ts';
+import { apiVersion, type MeshApi } from '../../api/types.ts';
 import { isProblem, parseDuration } from '../../config/units.ts';
 import { checkText, matrixText, nobody } from '../access-text.ts';
 import { readHeader } from '../header-option.ts';
@@ -10,6 +10,7 @@ import type { Invocation } from '../invocation.ts';
 import { accessYaml, learnRules } from '../learned-rules.ts';
 import { followSignals } from '../signals.ts';
 import { age } from '../table.ts';
+import { WatchedCalls } from '../watched-calls.ts';
 
 /** Options of `mesh access check`, `list` and `learn`. */
 export interface AccessOptions {
@@ -72,15 +73,14 @@ async function list({ output }: Invocation, api: MeshApi, { json }: AccessOption
 async function learn({ output }: Invocation, api: MeshApi, options: AccessOptions): Promise<number> {
   const forMs = options.for === undefined ? 60_000 : parseDuration(options.for);
   if (isProblem(forMs)) throw new MeshError('usage', `--for: ${forMs.problem}`, forMs.hint, exitCodes.usage);
-  const seen = new Map<string, SeenCall>();
+  const seen = new WatchedCalls();
   const unasked = new Set<string>();
   let more = false;
   const look = async (documents: AsyncIterable<SeenCallsDocument>): Promise<void> => {
     for await (const document of documents) {
       more ||= document.more;
       for (const workload of document.unasked) unasked.add(workload);
-      // What a restarted sidecar has forgotten stays.
-      for (const call of document.calls) seen.set(JSON.stringify({ ...call, calls: 0 }), call);
+      seen.add(document);
     }
   };
   output.note(`watching for ${age(forMs)}: use the application now; Ctrl-C ends it sooner`);
@@ -88,11 +88,11 @@ async function learn({ output }: Invocation, api: MeshApi, options: AccessOption
   using _signals = followSignals(() => ending.abort());
   await look(api.seenCalls(forMs, ending.signal));
   if (ending.signal.aborted) await look(api.seenCalls(0, new AbortController().signal));
-  const calls = [...seen.values()];
+  const { calls } = seen;
   const wanted = calls.filter(call => options.denied === true || call.allowed);
   const rules = learnRules(wanted, { requests: options.requests === true });
   if (options.json) {
-    output.json({ rules, calls, more, unasked: [...unasked] });
+    output.json({ apiVersion, kind: 'LearnedAccess', rules, calls, more, unasked: [...unasked] });
     return exitCodes.ok;
   }
   for (const line of remarks(calls, options)) output.note(line);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type CaDocument, maxPersonTtlMs, minPersonTtlMs, type RotationBlocker, type RotationStatus } from '../../api/ca.ts';
 import { connectApi } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
+import { apiVersion } from '../../api/types.ts';
 import { isProblem, parseDuration } from '../../config/units.ts';
 import { escapeLines } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
@@ -103,7 +104,7 @@ export function lateText(late: number): string {
 
 async function rotationStatus({ project, output }: Invocation, { json }: CaOptions): Promise<number> {
   const { rotation } = await connectApi(project.socket).ca();
-  if (json) output.json(rotation);
+  if (json) output.json({ apiVersion, kind: 'Rotation', rotation });
   else if (rotation === null) output.data('no change of the root is under way');
   else for (const line of [phaseText(rotation), ...waiting(rotation.waitingFor)]) output.data(line);
   return exitCodes.ok;
