@@ -78,16 +78,32 @@ function checkNames(
   report: Report,
 ): void {
   for (const [place, name] of (rule[part] ?? []).entries()) {
-    if (name !== '*') services.knows(name, gateways, report.entry([...at, part], place));
-    else if (part === 'to') {
+    const entry = report.entry([...at, part], place);
+    if (name !== '*') {
+      const hint = shapeHint(name, part, [...services.names, ...gateways]);
+      if (hint === '') services.knows(name, gateways, entry);
+      else report.error(entry, { code: 'unknown-service', message: `${shown(name)} is no name of a service`, hint });
+    } else if (part === 'to') {
       const message = '`*` is no service';
-      report.error(report.entry([...at, part], place), {
+      report.error(entry, {
         code: 'unknown-service',
         message,
         hint: 'a rule without `to` is for all services',
       });
     }
   }
+}
+
+/** What whoever writes a version, a port or a pattern in place of a name meant; empty for everything else. */
+function shapeHint(written: string, part: 'from' | 'notFrom' | 'to', known: readonly string[]): string {
+  const [, name = '', mark] = /^([^/:*]+)([/:*])/.exec(written) ?? [];
+  if (mark === '*')
+    return part === 'to'
+      ? 'name each of them; a rule without `to` is for all services'
+      : `name each of them; patterns are for \`${part === 'from' ? 'principals' : 'notPrincipals'}\``;
+  if (mark === undefined || !known.includes(name)) return '';
+  if (mark === '/') return `versions of a service share its identity and its rules: \`${name}\``;
+  return part === 'to' ? `write \`to: ${name}, ports: ${written.slice(name.length + 1)}\`` : `callers have no port: \`${name}\``;
 }
 
 /** Fields that have a twin `not…` of the same form. */

@@ -21,7 +21,7 @@ import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
 import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
-import { checkClaims, checkForwarding, resolveTokens } from './tokens.ts';
+import { checkAccessTokens, checkClaims, checkForwarding, resolveTokens } from './tokens.ts';
 import { resolveTracing } from './tracing.ts';
 import { udpDiagnostics } from './udp.ts';
 
@@ -86,6 +86,7 @@ export function resolve(input: ResolveInput): Resolved {
   const looked = new Set<string>();
   const tokens = resolveTokens(spec.tokens ?? [], { services, gateways, baseDir: input.baseDir, looked }, report);
   checkClaims(gateways, tokens, report);
+  checkAccessTokens(access.rules, tokens, report);
   checkForwarding(gateways, services, tokens, report);
   checkExternalAccess(spec, external, report);
   checkHostPorts(gateways, services, sources, report);

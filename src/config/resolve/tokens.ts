@@ -1,8 +1,9 @@
 import { resolve as resolvePath } from 'node:path';
+import type { AccessFact } from '../../snapshot/access-policy.ts';
 import type { ClaimHeader, TokenPlace } from '../../snapshot/token-policy.ts';
 import { compareText } from '../diagnostic.ts';
 import { publicKeys } from '../jwks.ts';
-import type { GatewayConfig, ServiceConfig, TokenIssuerConfig } from '../mesh-config.ts';
+import type { AccessRuleConfig, GatewayConfig, ServiceConfig, TokenIssuerConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
 import { speaksOnlyTcp } from '../protocol.ts';
 import { readRegularFile } from '../read-file.ts';
@@ -10,6 +11,7 @@ import { type TokenIssuerSpec, toldHeaderProblem } from '../schema/token.ts';
 import { shown } from '../shown.ts';
 import { behindGateway, looksForTokens } from '../token-way.ts';
 import type { YamlPath } from '../yaml-node.ts';
+import { accessPath } from './access.ts';
 import type { Report } from './report.ts';
 
 /** A hundred RSA keys of 4096 bits have 90 KiB. */
@@ -89,6 +91,31 @@ export function checkClaims(gateways: readonly GatewayConfig[], tokens: readonly
       const message = `gateway \`${name}\` looks for no tokens: the conditions on claims never hold`;
       const hint = tokens.length === 0 ? 'write `tokens:` with the issuer' : `add \`${name}\` to its \`to\``;
       report.warning(['gateways', name, 'routes', index], { code: 'claims-never-match', message, hint });
+    }
+  }
+}
+
+/** What only a token can tell, as rules ask for it. */
+const ofTokens: Partial<Record<AccessFact, string>> = {
+  claim: 'claims',
+  'token-principal': 'tokenPrincipals',
+  'token-audience': 'audiences',
+  'token-presenter': 'presenters',
+};
+
+/** An access rule that asks for a token where nobody looks for one never matches. */
+export function checkAccessTokens(
+  rules: readonly AccessRuleConfig[],
+  tokens: readonly TokenIssuerConfig[],
+  report: Report,
+): void {
+  for (const [index, { to, conditions }] of rules.entries()) {
+    if (to.length === 0 ? tokens.length > 0 : to.some(name => tokens.some(issuer => looksForTokens(issuer, name)))) continue;
+    const fields = conditions.flatMap(({ on, not }) => (not === true ? [] : (ofTokens[on] ?? [])));
+    for (const field of new Set(fields)) {
+      const message = `nobody looks for tokens ${to.length === 0 ? 'in this mesh' : `at ${to.map(name => `\`${name}\``).join(', ')}`}: the rule never matches`;
+      const hint = tokens.length === 0 ? 'write `tokens:` with the issuer' : 'add it to `to` of the issuer in `tokens`';
+      report.warning([...accessPath(report), index, field], { code: 'claims-never-match', key: true, message, hint });
     }
   }
 }

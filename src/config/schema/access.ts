@@ -121,7 +121,11 @@ export const accessDefault = oneOf(['allow', 'deny']);
 
 /** `access:` as a list of rules, or with a default. */
 export const access = z.union([
-  rules.transform(rules => ({ default: undefined, list: true, rules })),
+  listOf(rule, '`- {from: storefront, to: reviews}`, or `{default: deny}`').transform(rules => ({
+    default: undefined,
+    list: true,
+    rules,
+  })),
   fields(
     {
       default: accessDefault.optional().describe('For what no rule speaks of. Default `allow`.'),
