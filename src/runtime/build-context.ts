@@ -10,6 +10,7 @@ import { type DockerIgnore, dockerIgnore } from './docker-ignore.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 const ignoreFile = '.dockerignore';
+const stateFolder = '.mesh';
 
 /** What the engine is sent for a build. */
 /** What the engine builds from. */
@@ -57,7 +58,8 @@ async function writeFolder(
 ): Promise<void> {
   for (const entry of (await readdir(join(context, folder))).sort()) {
     const name = folder === '' ? entry : `${folder}/${entry}`;
-    if (name === ignoreFile) continue; // already there
+    // The one is there already; the other holds the keys of the mesh: an image goes to many.
+    if (name === ignoreFile || entry === stateFolder) continue;
     const source = join(context, name);
     const facts = await lstat(source);
     const head = { name, mode: facts.mode & 0o7777, mtime: facts.mtime, uid: 0, gid: 0 };

@@ -119,6 +119,37 @@ test('the keys of the mesh are for nobody', async () => {
     );
 });
 
+test('nor are they for images and variables', async () => {
+  for (const asks of [
+    'build: .mesh',
+    'build: {context: ./.mesh/pki, dockerfile: ../../Dockerfile}',
+    'env_file: .mesh/pki/ca.pem',
+  ])
+    assert.ok(
+      (await asked(asks, '', ['a: null'])).some(({ code, grant }) => code === 'state-mount' && grant === undefined),
+      asks,
+    );
+});
+
+test('a container that gets the whole project gets it without the keys', async () => {
+  const file = join(dir, 'mesh.yaml');
+  const covered = async (service: string, more = ''): Promise<readonly string[] | undefined> => {
+    await writeFile(file, `services: {a: {image: x, port: 80, ${service}}}\n${more}\n`);
+    const options = { file, env: {}, profiles: [], project: null, composeLoader: loadCompose, allowPrivileged: true };
+    return (await load(options)).config?.services[0]?.versions[0]?.container.tmpfs;
+  };
+  const cover = 'ro,size=4k,mode=0';
+  assert.deepEqual(await covered('volumes: [".:/app"]'), [`/app/.mesh:${cover}`]);
+  assert.deepEqual(await covered('volumes: [".:/app:ro", "./data:/data"]'), [`/app/.mesh:${cover}`]);
+  assert.deepEqual(await covered('volumes: ["./:/app/"], tmpfs: [/tmp]'), ['/tmp', `/app/.mesh:${cover}`]);
+  assert.deepEqual(await covered('volumes: ["..:/up"]'), [`/up/shop/.mesh:${cover}`]);
+  assert.deepEqual(await covered('volumes: ["./data/root:/host"]'), [`/host${dir}/.mesh:${cover}`]);
+  const declared = `volumes: {v: {driver_opts: {type: none, o: bind, device: ${dir}}}}`;
+  assert.deepEqual(await covered('volumes: ["v:/app"]', declared), [`/app/.mesh:${cover}`]);
+  assert.deepEqual(await covered('volumes: [".:/app", "/app/.mesh"]'), []);
+  assert.deepEqual(await covered('volumes: ["./data:/app"]'), []);
+});
+
 test('what takes nothing away needs no yes', async () => {
   const quiet = `volumes: ["./data:/x", "/etc/localtime:/etc/localtime:ro", "v:/v"], devices: [/dev/null],
     security_opt: ["no-new-privileges:true"], cap_add: [NET_BIND_SERVICE, SYS_NICE]`;

@@ -53,6 +53,18 @@ describe('the tar of a build', () => {
     });
   });
 
+  it('never holds the keys of the mesh', async () => {
+    await write('web/Dockerfile', 'FROM x');
+    await write('web/.mesh/pki/root.pem', 'key');
+    await write('web/below/.mesh/pki/root.pem', 'key');
+    await write('web/.dockerignore', '*\n!.mesh\n!.mesh/**\n!**/root.pem\n');
+    const { found } = await entries('Dockerfile');
+    assert.deepEqual(
+      Object.keys(found).filter(name => name.includes('.mesh')),
+      [],
+    );
+  });
+
   it('holds the Dockerfile though it is ignored, also below an ignored folder', async () => {
     await write('web/docker/Dockerfile', 'FROM x');
     await write('web/docker/other', 'x');

@@ -23,7 +23,8 @@ export interface Ask {
   readonly what: string | null;
 }
 
-type Declared = { readonly volumes: readonly VolumeConfig[]; readonly secrets: readonly SecretConfig[] };
+/** What mounts may name. */
+export type Declared = { readonly volumes: readonly VolumeConfig[]; readonly secrets: readonly SecretConfig[] };
 
 const sockets = ['/var/run/docker.sock', '/run/docker.sock', '/run/podman/podman.sock', '/run/containerd/containerd.sock'];
 /** Many images ask for the host's time zone; there is nothing to take and, read-only, nothing to break. */
@@ -72,6 +73,10 @@ export function asksOf(source: SourceService, declared: Declared, facts: AskFact
   }
   const files = (key: string, path: string, message: string): void => {
     const real = facts.realPath(path);
+    if (isStateFolder(real)) {
+      const secret = 'the `.mesh` folder holds the keys of the mesh: no container gets anything of it';
+      asks.push({ code: 'state-mount', place: at(key), message: secret, hint: 'use another folder', what: null });
+    }
     if (facts.sourceDirs.some(dir => contains(dir, real))) return;
     const what = `${key} ${real}`;
     asks.push({ code: 'host-files', place: at(key), message, hint: 'use files of the project', what });
@@ -84,7 +89,7 @@ export function asksOf(source: SourceService, declared: Declared, facts: AskFact
 }
 
 /** Paths of the host that a mount leads to, hidden ones too: a volume may be a folder by its driver's options, a secret a file. */
-function hostPaths(mount: MountConfig, { volumes, secrets }: Declared): readonly string[] {
+export function hostPaths(mount: MountConfig, { volumes, secrets }: Declared): readonly string[] {
   if (mount.kind === 'bind') return [mount.source];
   if (mount.kind === 'secret') {
     const from = secrets.find(one => one.name === mount.source)?.from;
@@ -139,7 +144,7 @@ function isStateFolder(path: string): boolean {
 }
 
 /** Whether `inner` is `outer` or lies below it. */
-function contains(outer: string, inner: string): boolean {
+export function contains(outer: string, inner: string): boolean {
   const way = relative(outer, inner);
   return way === '' || (!way.startsWith(`..${sep}`) && way !== '..' && !isAbsolute(way));
 }

@@ -10,6 +10,7 @@ import { checkAccess } from './access-checks.ts';
 import { resolveAccessLog } from './access-log.ts';
 import { checkAuthorizers, resolveAuthorizers } from './authorizers.ts';
 import { missingBuildFiles } from './build-files.ts';
+import { withCoveredKeys } from './covered-keys.ts';
 import { resolveDependencies } from './dependencies.ts';
 import { Destinations } from './destinations.ts';
 import { checkEnvironment } from './environment.ts';
@@ -58,7 +59,10 @@ export interface Resolved {
 
 /** Fills every default, checks every reference. Asks the disk only through `privilege.realPath`, `exists` and for certificates. With an error among the diagnostics the config is not for use. */
 export function resolve(input: ResolveInput): Resolved {
-  const { spec, root, load } = input;
+  const { spec, root } = input;
+  const { privilege } = input;
+  const place = { baseDir: input.baseDir, realPath: privilege.realPath };
+  const load = { ...input.load, services: input.load.services.map(source => withCoveredKeys(source, input.load, place)) };
   const report = new Report(root);
   const tracing = resolveTracing(spec.tracing);
   const sources = new Map(load.services.map(source => [source.name, source]));
@@ -93,8 +97,7 @@ export function resolve(input: ResolveInput): Resolved {
   checkWorkloadNames(services, gateways, sources, report);
   checkEnvironment(root, report);
   checkHostNamespaces(root, report);
-  for (const source of load.services)
-    report.add(...privilegeDiagnostics(source, load, input.privilege), ...udpDiagnostics(source));
+  for (const source of load.services) report.add(...privilegeDiagnostics(source, load, privilege), ...udpDiagnostics(source));
   report.add(...missingBuildFiles(load.services, input.exists));
   const config: MeshConfig = {
     name: input.name,
