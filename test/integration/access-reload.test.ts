@@ -7,23 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '../../src/async/clock.ts';
-import { controlKeysIn } from '../../src/control/control-key.ts';
-import { ControlPlane } from '../../src/control/control-plane.ts';
 import { loadMesh } from '../../src/interop/load-mesh.ts';
 import { Authority } from '../../src/pki/authority.ts';
-import { pod } from '../control/mesh-builder.ts';
-import { freePort } from '../proxy/data-plane-harness.ts';
-import { type StartedSidecar, startOnLoopback } from '../proxy/sidecar-fixture.ts';
 import { afterTest } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
+import { startPair } from './called-pair.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'mesh-access-'));
 after(() => rm(directory, { recursive: true, force: true }));
 const authority = await Authority.open({ directory, trustDomain: 'bookshop.local', clock: systemClock });
-/** Its address in the pod; that of the pod is 127.0.0.1. */
-const appAddress = '127.0.0.2';
-
 interface Running {
   /** Where the caller's app dials. */
   readonly port: number;
@@ -31,49 +24,17 @@ interface Running {
   save(access: string): Promise<void>;
 }
 
-/** storefront calls reviews, whose app is `app`. */
 async function start(app: Server, protocol: 'http' | 'tcp'): Promise<Running> {
-  const port = await freePort();
-  app.listen(port, appAddress);
-  afterTest(() => app.close());
   const file = join(directory, `${protocol}.yaml`);
-  const config = async (access: string) => {
-    const services = `{reviews: {image: a, port: ${port}, protocol: ${protocol}}, storefront: {image: a}, mailer: {image: a}}`;
+  const config = async (appPort: number, access: string) => {
+    const services = `{reviews: {image: a, port: ${appPort}, protocol: ${protocol}}, storefront: {image: a}, mailer: {image: a}}`;
     await writeFile(file, `name: bookshop\nservices: ${services}\n${access}\n`);
     const { config: loaded, diagnostics } = await loadMesh({ file, env: {}, profiles: [], project: null });
     assert.ok(loaded, JSON.stringify(diagnostics));
     return loaded;
   };
-  const sidecars = new Map<string, StartedSidecar>();
-  const control = new ControlPlane({
-    authority,
-    clock: systemClock,
-    random: Math.random,
-    daemonVersion: 'test',
-    readControlKeys: async workload => controlKeysIn(sidecars.get(workload)?.lines.join('\n') ?? ''),
-  });
-  afterTest(() => control.close());
-  const virtual = (): string => control.snapshot('storefront-1')?.outbound[0]?.address ?? '';
-  const launch = async (service: string, address: () => string, ports = {}) => {
-    const options = { appAddress, ports, listening: [port] };
-    const one = await startOnLoopback(service, authority, () => ({ address: address(), port }), options);
-    afterTest(() => one.sidecar.drain(0));
-    sidecars.set(`${service}-1`, one);
-    return pod(service, '', service === 'reviews' ? 2 : 3, { address: '127.0.0.1', controlPort: one.sidecar.ports.control });
-  };
-  const pods = [await launch('reviews', () => '127.0.0.1', { inbound: port }), await launch('storefront', virtual)];
-  control.setConfig(await config(''));
-  control.setPods(pods);
-  await Promise.all(pods.map(({ workload }) => control.whenReady(workload, AbortSignal.timeout(15_000))));
-  await control.whenAppListening('reviews-1', port, AbortSignal.timeout(15_000));
-  await control.settled();
-  return {
-    port: sidecars.get('storefront-1')?.sidecar.ports.outbound ?? 0,
-    async save(access) {
-      control.setConfig(await config(access));
-      assert.deepEqual((await control.settled()).nacked, []);
-    },
-  };
+  const { port, appPort, use } = await startPair(app, authority, appPort => config(appPort, ''));
+  return { port, save: async access => use(await config(appPort, access)) };
 }
 
 const allowed = 'access: [{from: storefront, to: reviews}]';

@@ -7,77 +7,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '../../src/async/clock.ts';
-import { controlKeysIn } from '../../src/control/control-key.ts';
-import { ControlPlane } from '../../src/control/control-plane.ts';
 import { Authority } from '../../src/pki/authority.ts';
-import type { Destination } from '../../src/proxy/interception/original-destination.ts';
 import type { MtlsMode } from '../../src/snapshot/snapshot.ts';
-import { mesh, pod } from '../control/mesh-builder.ts';
-import { freePort } from '../proxy/data-plane-harness.ts';
-import { type StartedSidecar, startOnLoopback } from '../proxy/sidecar-fixture.ts';
+import { mesh } from '../control/mesh-builder.ts';
 import { afterTest } from '../support/after-test.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
+import { startPair } from './called-pair.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'mesh-modes-'));
 after(() => rm(directory, { recursive: true, force: true }));
 const authority = await Authority.open({ directory, trustDomain: 'bookshop.local', clock: systemClock });
 
-/** Its address in the pod; that of the pod is 127.0.0.1. */
-const appAddress = '127.0.0.2';
-
 interface Running {
-  readonly control: ControlPlane;
   /** Where the caller's app dials. */
   readonly port: number;
   /** Puts the mode in force, to the last step. */
   use(mtls: MtlsMode): Promise<void>;
 }
 
-/** storefront calls reviews, whose app is `app`. */
 async function start(app: Server, protocol: 'http' | 'tcp'): Promise<Running> {
-  const port = await freePort();
-  app.listen(port, appAddress);
-  afterTest(() => app.close());
-  const config = (mtls: MtlsMode) =>
-    mesh({ services: { reviews: { ports: [{ port, protocol }], mtls }, storefront: { ports: [] } } });
-  const sidecars = new Map<string, StartedSidecar>();
-  const control = new ControlPlane({
-    authority,
-    clock: systemClock,
-    random: Math.random,
-    daemonVersion: 'test',
-    readControlKeys: async workload => controlKeysIn(sidecars.get(workload)?.lines.join('\n') ?? ''),
-  });
-  afterTest(() => control.close());
-  const launch = async (service: string, to: () => Destination, ports = {}): Promise<number> => {
-    const one = await startOnLoopback(service, authority, to, { appAddress, ports, listening: [port] });
-    afterTest(() => one.sidecar.drain(0));
-    sidecars.set(`${service}-1`, one);
-    return one.sidecar.ports.control;
-  };
-  const virtual = (): string => control.snapshot('storefront-1')?.outbound[0]?.address ?? '';
-  const at = { address: '127.0.0.1' };
-  const pods = [
-    pod('reviews', '', 2, {
-      ...at,
-      controlPort: await launch('reviews', () => ({ address: '127.0.0.1', port }), { inbound: port }),
-    }),
-    pod('storefront', '', 3, { ...at, controlPort: await launch('storefront', () => ({ address: virtual(), port })) }),
-  ];
-  control.setConfig(config('strict'));
-  control.setPods(pods);
-  await Promise.all(pods.map(({ workload }) => control.whenReady(workload, AbortSignal.timeout(15_000))));
-  await control.whenAppListening('reviews-1', port, AbortSignal.timeout(15_000));
-  await control.settled();
-  const client = sidecars.get('storefront-1');
-  assert.ok(client);
+  const config = (appPort: number, mtls: MtlsMode) =>
+    mesh({ services: { reviews: { ports: [{ port: appPort, protocol }], mtls }, storefront: { ports: [] } } });
+  const { control, port, appPort, use } = await startPair(app, authority, appPort => config(appPort, 'strict'));
   return {
-    control,
-    port: client.sidecar.ports.outbound,
+    port,
     async use(mtls) {
-      control.setConfig(config(mtls));
-      const { nacked } = await control.settled();
-      assert.deepEqual(nacked, []);
+      await use(config(appPort, mtls));
       const inbound = control.snapshot('reviews-1')?.inbound[0];
       assert.equal(inbound?.mtls, mtls, 'the mode is in force when the mesh has settled');
     },

@@ -5,10 +5,9 @@ import { isLent, readBuffer, takeLent } from './read-buffer.ts';
 
 /**
  * The one file that knows what lies below Node's sockets, which is no public API. Reads then go into one shared buffer also on accepted connections, and
- * writes straight to the system: no memory per read, no queue of a stream, no turn of the event loop after each write. That is a quarter of the CPU of a
- * request. Only what moves bytes is taken over; connecting, handshakes, ends and errors stay with the socket. Where anything looks different than in the
- * Node that this was written for, `DirectIo.over` returns `null` and streams use the socket's public methods: slower, otherwise the same
- * (one contract suite for both).
+ * writes straight to the system: no memory per read, no queue of a stream, no turn of the event loop after each write (ADR 1 says what that saves). Only what
+ * moves bytes is taken over; connecting, handshakes, ends and errors stay with the socket. Where anything looks different than in the Node that this was
+ * written for, `DirectIo.over` returns `null` and streams use the socket's public methods: slower, otherwise the same (one contract suite for both).
  */
 
 /** Node's stream handle, as far as it is used. */
