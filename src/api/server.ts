@@ -5,6 +5,8 @@ import { readPersonRequest } from './ca.ts';
 import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
+import { readStatsRequest } from './stats-query.ts';
+import { readTraceFilter } from './trace-filter.ts';
 import { apiVersion, type MeshApi, type ProxyQuery } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
@@ -43,6 +45,12 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     '/v1/access/check',
     async (api, e) => json(e, await api.checkAccess(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
   ],
+  ['GET', '/v1/stats', async (api, e) => json(e, await api.traffic.stats(readStatsRequest(e.url.searchParams)))],
+  ['GET', '/v1/graph', async (api, e) => json(e, await api.traffic.graph(readStatsRequest(e.url.searchParams)))],
+  ['GET', '/v1/routes', async (api, e) => json(e, await api.traffic.routes(readStatsRequest(e.url.searchParams)))],
+  ['GET', '/v1/traces', async (api, e) => json(e, await api.traffic.traces(readTraceFilter(e.url.searchParams)))],
+  ['GET', '/v1/traces/broken', async (api, e) => json(e, await api.traffic.brokenPropagation())],
+  ['GET', '/v1/traces/*', async (api, e) => json(e, await api.traffic.trace(lastPart(e.url)))],
   ['GET', '/v1/ca', async (api, e) => json(e, await api.ca())],
   ['POST', '/v1/ca/rotate', streamRotation],
   [
@@ -93,7 +101,8 @@ async function serve(api: ApiSource, request: IncomingMessage, response: ServerR
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     return;
   }
-  const atPath = routes.filter(([, path]) => path === url.pathname);
+  const exactly = routes.filter(([, path]) => path === url.pathname);
+  const atPath = exactly.length > 0 ? exactly : routes.filter(([, path]) => leadsTo(path, url.pathname));
   const route = atPath.find(([method]) => method === request.method);
   if (route === undefined) {
     const known = atPath.length > 0;
@@ -108,6 +117,20 @@ async function serve(api: ApiSource, request: IncomingMessage, response: ServerR
   response.on('close', () => gone.abort());
   const body = request.method === 'POST' ? await readBody(request) : {};
   await route[2](await api, { url, response, body, signal: gone.signal });
+}
+
+/** `/v1/traces/*` is for one more part. */
+function leadsTo(path: string, asked: string): boolean {
+  const folder = path.slice(0, -1);
+  return path.endsWith('/*') && asked.length > folder.length && asked.startsWith(folder) && !asked.includes('/', folder.length);
+}
+
+function lastPart({ pathname }: URL): string {
+  try {
+    return decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+  } catch {
+    throw new MeshError('unknown-path', `${pathname.slice(0, 200)} is not part of the API`);
+  }
 }
 
 async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {

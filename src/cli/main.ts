@@ -104,6 +104,17 @@ export function build(): Command {
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/ca.ts')));
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
+  add('traces', 'the last requests, each with all its hops; --broken: which services lose trace context')
+    .option('--service <name>', 'those that it takes part in')
+    .option('--status <code>', 'those answered so: `503`, `5xx`, `error` for any hop that failed')
+    .option('--min-duration <duration>', 'those that took so long: `100ms`')
+    .option('-n, --limit <number>', 'so many; default 20')
+    .option('--broken', 'services that call on without the trace context they were given')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/traces.ts')));
+  add('trace <id>', 'one request through the mesh as a waterfall; by trace id, its beginning, or x-request-id')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/trace.ts')));
   add('explain <from> <method> <url>', 'which rule takes a request, why the others do not, and where it would go')
     .option('-H, --header <line>', "a header of the request: 'end-user: jason'", collect)
     .option('--json', 'as JSON')

@@ -3,6 +3,7 @@ import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from '../api/ca.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { asMeshError } from '../api/mesh-error.ts';
+import type { TrafficApi } from '../api/traffic.ts';
 import {
   apiVersion,
   type ConfigDocument,
@@ -33,6 +34,7 @@ import { explainFor, unknownWorkload } from './explain.ts';
 import { ExposedPorts } from './exposed-ports.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { LiveFaults } from './live-faults.ts';
+import { Observatory } from './observe/observatory.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { Reloads } from './reloads.ts';
 import { RepairSchedule } from './repair-schedule.ts';
@@ -85,6 +87,7 @@ export class Daemon implements RunningDaemon {
   readonly #repairs: RepairSchedule;
   readonly #faults: LiveFaults;
   readonly #issuerKeys: IssuerKeys;
+  readonly #observatory: Observatory;
 
   constructor(parts: DaemonParts, options: StartOptions) {
     this.#parts = parts;
@@ -103,6 +106,12 @@ export class Daemon implements RunningDaemon {
       ending: this.#ending.signal,
       onServing: () => this.#events.emit({ kind: 'healthy' }),
       onTrouble: error => this.#onTrouble(error),
+    });
+    this.#observatory = new Observatory({
+      ...parts,
+      stateDir: parts.project.stateDir,
+      names: () => this.#config,
+      warn: (message, hint) => this.#events.emit({ kind: 'warning', message, hint }),
     });
     this.#faults = new LiveFaults({
       clock: parts.clock,
@@ -270,6 +279,10 @@ export class Daemon implements RunningDaemon {
 
   seenCalls(forMs: number, signal: AbortSignal): AsyncIterable<SeenCallsDocument> {
     return watchCalls(this.#parts, () => this.#convergence.pods, forMs, AbortSignal.any([signal, this.#ending.signal]));
+  }
+
+  get traffic(): TrafficApi {
+    return this.#observatory;
   }
 
   async ca(): Promise<CaDocument> {

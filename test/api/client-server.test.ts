@@ -52,6 +52,7 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     faults: unexpected,
     addFault: unexpected,
     removeFaults: unexpected,
+    traffic: { traces: unexpected, trace: unexpected, brokenPropagation: unexpected },
     metrics: unexpected,
   };
   const server = createApiServer({ ...rest, ...api }, error => bugs.push(error)).listen(socket);

@@ -1,0 +1,17 @@
+import type { GraphDocument, RoutesDocument, StatsDocument } from './stats.ts';
+import { statsQuery } from './stats-query.ts';
+import type { BrokenPropagationDocument, TraceDocument, TracesDocument } from './trace.ts';
+import { traceQuery } from './trace-filter.ts';
+import type { TrafficApi } from './traffic.ts';
+
+/** The daemon's answers about traffic. `get`: one JSON document of a path. */
+export function trafficClient(get: <T>(path: string) => Promise<T>): TrafficApi {
+  return {
+    stats: request => get<StatsDocument>(`/v1/stats?${statsQuery(request)}`),
+    graph: request => get<GraphDocument>(`/v1/graph?${statsQuery(request)}`),
+    routes: request => get<RoutesDocument>(`/v1/routes?${statsQuery(request)}`),
+    traces: filter => get<TracesDocument>(`/v1/traces?${traceQuery(filter)}`),
+    trace: id => get<TraceDocument>(`/v1/traces/${encodeURIComponent(id)}`),
+    brokenPropagation: () => get<BrokenPropagationDocument>('/v1/traces/broken'),
+  };
+}

@@ -1,0 +1,18 @@
+import type { GraphDocument, RoutesDocument, StatsDocument, StatsRequest } from './stats.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from './trace.ts';
+
+/** What can be asked of the traffic that passed the mesh. */
+export interface TrafficApi {
+  /** Golden signals of services and edges. @throws MeshError `bad-stats-query` */
+  stats(request: StatsRequest): Promise<StatsDocument>;
+  /** Who calls whom. @throws MeshError `bad-stats-query` */
+  graph(request: StatsRequest): Promise<GraphDocument>;
+  /** What each rule took. @throws MeshError `bad-stats-query` */
+  routes(request: StatsRequest): Promise<RoutesDocument>;
+  /** The last traces, the newest first. */
+  traces(filter: TraceFilter): Promise<TracesDocument>;
+  /** One trace, by its id, the beginning of that, or a request id. @throws MeshError `unknown-trace`, `ambiguous-trace` */
+  trace(id: string): Promise<TraceDocument>;
+  /** Services that call on without the trace context that they were given. */
+  brokenPropagation(): Promise<BrokenPropagationDocument>;
+}

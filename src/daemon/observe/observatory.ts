@@ -1,0 +1,61 @@
+import type { GraphDocument, RoutesDocument, StatsDocument, StatsRequest } from '../../api/stats.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from '../../api/trace.ts';
+import type { TrafficApi } from '../../api/traffic.ts';
+import { nothingObserved } from '../../snapshot/observation.ts';
+import type { ControlPort } from '../control-port.ts';
+import { Statistics, type StatisticsOptions } from './statistics.ts';
+import { Traces } from './traces.ts';
+
+/** What the observatory is made with. */
+export interface ObservatoryOptions extends StatisticsOptions {
+  readonly control: StatisticsOptions['control'] & Pick<ControlPort, 'observe'>;
+}
+
+/** What the daemon sees of the traffic: asks the sidecars to tell, hands what they say to who keeps it, and answers what people ask. */
+export class Observatory implements TrafficApi {
+  readonly #traces: Traces;
+  readonly #statistics: Statistics;
+
+  constructor({ clock, control, ...rest }: ObservatoryOptions) {
+    this.#traces = new Traces(clock);
+    this.#statistics = new Statistics({ clock, control, ...rest });
+    control.observe({ ...nothingObserved, signals: true, spans: true }, (from, message) => {
+      switch (message.kind) {
+        case 'signals':
+          this.#statistics.take(from, message.edges);
+          return;
+        case 'spans':
+          this.#traces.take(from, message);
+      }
+    });
+  }
+
+  stats(request: StatsRequest): Promise<StatsDocument> {
+    return this.#statistics.stats(request);
+  }
+
+  graph(request: StatsRequest): Promise<GraphDocument> {
+    return this.#statistics.graph(request);
+  }
+
+  routes(request: StatsRequest): Promise<RoutesDocument> {
+    return this.#statistics.routes(request);
+  }
+
+  /** Writes what is to outlive the daemon. */
+  close(): Promise<void> {
+    return this.#statistics.close();
+  }
+
+  async traces(filter: TraceFilter): Promise<TracesDocument> {
+    return this.#traces.list(filter);
+  }
+
+  async trace(id: string): Promise<TraceDocument> {
+    return this.#traces.find(id);
+  }
+
+  async brokenPropagation(): Promise<BrokenPropagationDocument> {
+    return this.#traces.broken();
+  }
+}
