@@ -133,19 +133,23 @@ export async function startPlane(
     readonly connector?: Connector;
     readonly tcp?: TcpProxy;
     readonly clock?: Clock;
+    /** Another one's, which the snapshot is not applied to: a pod has one for all directions. */
+    readonly plane?: DataPlane;
   } = {},
 ): Promise<Harness> {
   const accessLog: string[] = [];
   const bugs: string[] = [];
-  const plane = createDataPlane({
-    connector: options.connector ?? plainConnector,
-    clock: options.clock ?? systemClock,
-    random: createRandom(7),
-    log: createLog('proxy', line => bugs.push(line)),
-    tcp: options.tcp ?? noTcp,
-    accessLog: line => accessLog.push(line),
-  });
-  plane.apply(snapshot);
+  const plane =
+    options.plane ??
+    createDataPlane({
+      connector: options.connector ?? plainConnector,
+      clock: options.clock ?? systemClock,
+      random: createRandom(7),
+      log: createLog('proxy', line => bugs.push(line)),
+      tcp: options.tcp ?? noTcp,
+      accessLog: line => accessLog.push(line),
+    });
+  if (options.plane === undefined) plane.apply(snapshot);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, socket => {
     sockets.add(socket);
