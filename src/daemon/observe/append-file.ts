@@ -1,0 +1,86 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** A disk that does not keep up costs no more memory than this. */
+const maxPendingBytes = 4 * 1024 * 1024;
+
+/** A new file of the user's own that is only ever appended to. Nobody waits for it; a failure is told and ends it, for what came behind a gap could not be read. */
+export class AppendFile {
+  readonly #path: string;
+  readonly #onTrouble: (error: unknown) => void;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #syncs = false;
+  #work: Promise<void> | null = null;
+  #handle: FileHandle | null = null;
+  #failed = false;
+
+  /** `head`: its first bytes. */
+  constructor(path: string, head: Buffer, onTrouble: (error: unknown) => void) {
+    this.#path = path;
+    this.#onTrouble = onTrouble;
+    this.write(head);
+  }
+
+  /** Whether bytes were lost; all later ones are. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#failed) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes > maxPendingBytes) this.#fail(new Error('the disk does not keep up'));
+    else this.#begin();
+  }
+
+  /** Makes what was written safe against a loss of power. */
+  sync(): void {
+    this.#syncs = true;
+    this.#begin();
+  }
+
+  /** Writes what is pending and closes. */
+  async close(): Promise<void> {
+    this.sync();
+    await this.#work;
+    await this.#handle?.close().catch(() => undefined);
+    this.#handle = null;
+  }
+
+  #begin(): void {
+    this.#work ??= this.#run()
+      .catch(error => this.#fail(error))
+      .finally(() => {
+        this.#work = null;
+      });
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#failed && (this.#pending.length > 0 || this.#syncs)) {
+      this.#handle ??= await this.#open();
+      const bytes = Buffer.concat(this.#pending);
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      for (let at = 0; at < bytes.length; ) at += (await this.#handle.write(bytes, at)).bytesWritten;
+      if (!this.#syncs) continue;
+      this.#syncs = false;
+      await this.#handle.datasync();
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    return open(this.#path, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY, 0o600);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#onTrouble(error);
+  }
+}

@@ -1,0 +1,89 @@
+import type { ObservedWorkload } from '../../control/control-plane.ts';
+import { accountOf } from '../../identity/spiffe-id.ts';
+import type { EdgeSignal, Party } from '../../snapshot/edge-signal.ts';
+import { bucketCount, countRule, type EdgeName, type EdgeRow, emptyRow } from './edge-row.ts';
+import type { Moment } from './segment.ts';
+
+/** Callers bring their own names; past this many edges in one second the others are one. */
+const maxEdges = 4_096;
+const nobody: Party = { service: '', version: '', workload: '', principal: '' };
+
+/**
+ * Sums up what the sidecars tell of one second. A call between two sidecars is told by both: the caller's counts (it knows what failed on the way, and the
+ * rule), and the called side says whether it was secured, whom it refused, and how many connections are open.
+ */
+export class SignalRecorder {
+  #rows = new Map<string, { readonly name: EdgeName; readonly row: EdgeRow }>();
+  /** Open connections by workload and edge: told when they change. */
+  readonly #open = new Map<string, Map<string, { readonly name: EdgeName; readonly open: number }>>();
+
+  /** Takes what a sidecar tells. It is believed of its own workload only. */
+  take(from: ObservedWorkload, signals: readonly EdgeSignal[]): void {
+    for (const signal of signals) {
+      const own = { service: from.service, version: from.version };
+      const outgoing = signal.reporter === 'source';
+      const name: EdgeName = {
+        source: outgoing ? { ...signal.source, ...own } : signal.source,
+        destination: outgoing ? signal.destination : { ...signal.destination, ...own },
+        protocol: signal.protocol,
+      };
+      const counts = outgoing || accountOf(signal.source.principal) === null;
+      this.#add(name, signal, counts);
+      if (signal.protocol === 'tcp' ? counts : !outgoing) this.#note(from.name, name, signal.open);
+    }
+  }
+
+  /** What was told since the last time. `connected`: workloads whose sidecars still tell. */
+  end(atMs: number, lengthMs: number, connected: (workload: string) => boolean): Moment {
+    for (const [workload, edges] of this.#open) {
+      if (!connected(workload)) this.#open.delete(workload);
+      else for (const { name, open } of edges.values()) this.#row(name).open += open;
+    }
+    const rows = new Map([...this.#rows.values()].map(({ name, row }) => [name, row]));
+    this.#rows = new Map();
+    return { atMs, lengthMs, rows };
+  }
+
+  #add(name: EdgeName, signal: EdgeSignal, counts: boolean): void {
+    const row = this.#row(name);
+    row.denied += signal.denied;
+    row.secured = signal.secured ?? row.secured;
+    if (!counts) return;
+    row.requests += signal.requests;
+    row.failures += signal.failures;
+    row.clientErrors += signal.clientErrors;
+    row.bytesIn += signal.bytesIn;
+    row.bytesOut += signal.bytesOut;
+    for (let i = 0; i < bucketCount; i++) row.durations[i] = (row.durations[i] ?? 0) + (signal.durations[i] ?? 0);
+    for (const rule of signal.rules) countRule(row, rule.name, rule.hits, rule.failures);
+  }
+
+  #note(workload: string, name: EdgeName, open: number): void {
+    const edges = this.#open.get(workload) ?? new Map();
+    this.#open.set(workload, edges);
+    if (open === 0) edges.delete(keyOf(name));
+    else if (edges.size < maxEdges) edges.set(keyOf(name), { name, open });
+  }
+
+  #row(name: EdgeName): EdgeRow {
+    const key = keyOf(name);
+    const known = this.#rows.get(key);
+    if (known !== undefined) return known.row;
+    if (this.#rows.size >= maxEdges) {
+      const overflow = { ...nobody, service: 'overflow' };
+      return this.#rows.get('')?.row ?? this.#keep('', { source: overflow, destination: overflow, protocol: name.protocol });
+    }
+    return this.#keep(key, name);
+  }
+
+  #keep(key: string, name: EdgeName): EdgeRow {
+    const row = emptyRow();
+    this.#rows.set(key, { name, row });
+    return row;
+  }
+}
+
+/** Workload and identities follow from service and version; who is unknown to one side must still be the same edge. */
+export function keyOf({ source, destination, protocol }: EdgeName): string {
+  return JSON.stringify([source.service, source.version, destination.service, destination.version, protocol]);
+}

@@ -1,0 +1,83 @@
+import type { GraphDocument, RoutesDocument, StatsDocument, StatsQuery, StatsRequest } from '../../api/stats.ts';
+import { resolveStatsRequest } from '../../api/stats-query.ts';
+import type { ObservedWorkload } from '../../control/control-plane.ts';
+import type { EdgeSignal } from '../../snapshot/edge-signal.ts';
+import type { ControlPort } from '../control-port.ts';
+import { History, type HistoryOptions } from './history.ts';
+import { routesDocument } from './route-shares.ts';
+import type { Moment } from './segment.ts';
+import { SignalRecorder } from './signal-recorder.ts';
+import { graphDocument, type Names, statsDocument } from './stats.ts';
+
+const secondMs = 1_000;
+
+/** What the statistics need. */
+export interface StatisticsOptions extends HistoryOptions {
+  readonly control: Pick<ControlPort, 'status' | 'snapshots'>;
+  /** The configuration in force. */
+  readonly names: () => Names;
+}
+
+/** Golden signals of the mesh: takes them from the sidecars, keeps them, and answers what was when. */
+export class Statistics {
+  readonly #options: StatisticsOptions;
+  readonly #history: History;
+  readonly #recorder = new SignalRecorder();
+  readonly #loaded: Promise<void>;
+  #cancel = (): void => {};
+  #closed = false;
+
+  /** Reads what is on disk and begins to count. */
+  constructor(options: StatisticsOptions) {
+    this.#options = options;
+    this.#history = new History(options);
+    this.#loaded = this.#history.load();
+    void this.#loaded.then(() => this.#wait());
+  }
+
+  /** Takes what a sidecar tells. */
+  take(from: ObservedWorkload, signals: readonly EdgeSignal[]): void {
+    this.#recorder.take(from, signals);
+  }
+
+  async stats(request: StatsRequest): Promise<StatsDocument> {
+    const { query, moments } = await this.#ask(request);
+    return statsDocument(moments, query, this.#options.names());
+  }
+
+  async graph(request: StatsRequest): Promise<GraphDocument> {
+    const { query, moments } = await this.#ask(request);
+    return graphDocument(moments, query, this.#options.names());
+  }
+
+  async routes(request: StatsRequest): Promise<RoutesDocument> {
+    const { query, moments } = await this.#ask(request);
+    return routesDocument(moments, query, this.#options.control.snapshots());
+  }
+
+  /** Writes what is there. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    await this.#loaded;
+    await this.#history.close();
+  }
+
+  async #ask(request: StatsRequest): Promise<{ readonly query: StatsQuery; readonly moments: Iterable<Moment> }> {
+    const query = resolveStatsRequest(request, this.#options.clock.now());
+    await this.#loaded;
+    return { query, moments: this.#history.moments(query.fromMs, query.toMs) };
+  }
+
+  /** On the second, so that the moments of one daemon and the next lie side by side. */
+  #wait(): void {
+    if (this.#closed) return;
+    const { clock, control } = this.#options;
+    this.#cancel = clock.after(secondMs - (clock.now() % secondMs), () => {
+      const atMs = Math.round(clock.now() / secondMs) * secondMs;
+      const status = control.status();
+      this.#history.add(this.#recorder.end(atMs, secondMs, workload => status.get(workload)?.connected === true));
+      this.#wait();
+    });
+  }
+}
