@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, lstat, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { MeshError } from '../api/mesh-error.ts';
 
 /** What `mesh up` leaves behind for commands that run without a daemon. Information, not a lock. */
@@ -15,6 +15,7 @@ export interface DaemonRecord {
 /** Makes the folder private and keeps it out of version control. @throws MeshError with the path and what to do */
 export async function openStateFolder(folder: string): Promise<void> {
   try {
+    await refuseLinks(folder);
     await refuseForeignKeys(join(folder, 'pki'));
     await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
@@ -25,6 +26,21 @@ export async function openStateFolder(folder: string): Promise<void> {
     await writeAtomically(join(folder, '.gitignore'), '*\n');
   } catch (error) {
     throw unwritable(folder, error);
+  }
+}
+
+/**
+ * A project can bring a `.mesh` that is a link: keys would be made where a container or another user sees them, and files of other folders written over and
+ * removed. @throws MeshError
+ */
+async function refuseLinks(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  const top = dirname(parent);
+  // With `-p` it lies in `.mesh/projects`.
+  const above = basename(top) === '.mesh' ? [top, parent] : [];
+  for (const path of [...above, folder, join(folder, 'run'), join(folder, 'pki')]) {
+    if ((await lstat(path).catch(() => null))?.isSymbolicLink() === true)
+      throw new MeshError('state-folder', `${path} is a link: it came with the project`, `remove it: rm ${path}`);
   }
 }
 
@@ -50,7 +66,9 @@ async function refuseForeignKeys(keys: string): Promise<void> {
 export async function writeAtomically(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const file = await open(temporary, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY, 0o600);
+    await rm(temporary, { force: true });
+    // Follows no link.
+    const file = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       await file.writeFile(text);
       await file.sync();
@@ -106,6 +124,7 @@ export async function readRecord(folder: string): Promise<DaemonRecord | null> {
 
 /** Forgets the run, keeps the mesh's root certificate: the next `up` is the same mesh. */
 export async function forgetRun(folder: string): Promise<void> {
+  await refuseLinks(folder);
   await rm(join(folder, 'daemon.json'), { force: true });
   await rm(join(folder, 'run'), { recursive: true, force: true });
   // Of a daemon that was killed.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -52,6 +52,39 @@ test('forgetting keeps everything but the run', async () => {
   await writeFile(join(folder, 'root.pem'), 'key');
   await forgetRun(folder);
   assert.deepEqual((await readdir(folder)).sort(), ['.gitignore', 'root.pem']);
+});
+
+test('a folder that is a link is neither used nor emptied', async () => {
+  const victim = join(dir, 'victim');
+  await mkdir(join(victim, 'run'), { recursive: true });
+  await writeFile(join(victim, '.gitignore'), 'mine\n');
+  for (const [name, link, folder] of [
+    ['whole', '.mesh', '.mesh'],
+    ['run', '.mesh/run', '.mesh'],
+    ['pki', '.mesh/pki', '.mesh'],
+    ['named', '.mesh', '.mesh/projects/shop'],
+    ['projects', '.mesh/projects', '.mesh/projects/shop'],
+    ['one', '.mesh/projects/shop', '.mesh/projects/shop'],
+  ] as const) {
+    const project = join(dir, `links-${name}`);
+    await mkdir(join(project, link, '..'), { recursive: true });
+    await symlink(victim, join(project, link));
+    const isLink = { code: 'state-folder', message: `${join(project, link)} is a link: it came with the project` };
+    await assert.rejects(openStateFolder(join(project, folder)), isLink);
+    await assert.rejects(forgetRun(join(project, folder)), isLink);
+  }
+  assert.deepEqual((await readdir(victim)).sort(), ['.gitignore', 'run']);
+  assert.equal(await readFile(join(victim, '.gitignore'), 'utf8'), 'mine\n');
+});
+
+test('nothing is written through a link that stands where the temporary file goes', async () => {
+  const folder = join(dir, 'planted');
+  await mkdir(folder);
+  await writeFile(join(dir, 'other'), 'mine');
+  await symlink(join(dir, 'other'), join(folder, `ca.pem.${process.pid}.tmp`));
+  await writeAtomically(join(folder, 'ca.pem'), 'root');
+  assert.equal(await readFile(join(dir, 'other'), 'utf8'), 'mine');
+  assert.equal(await readFile(join(folder, 'ca.pem'), 'utf8'), 'root');
 });
 
 test('keys that a checkout brought along are refused, and stay as they are', async () => {
