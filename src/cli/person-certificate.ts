@@ -6,6 +6,7 @@ import { connectApi } from '../api/client.ts';
 import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import { createCsr } from '../identity/certificate-request.ts';
 import { personId } from '../identity/spiffe-id.ts';
+import { messageOf } from '../text/message-of.ts';
 import type { Invocation } from './invocation.ts';
 
 /** For whom, for how long, and where to. */
@@ -75,10 +76,6 @@ async function writeNew(files: readonly (readonly [path: string, text: string, m
     const { code, path = '' } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST')
       throw new MeshError('file-exists', `${path} is there already`, 'move it away, or name another folder with --out');
-    throw new MeshError(
-      'unwritable',
-      `${path}: ${error instanceof Error ? error.message : String(error)}`,
-      'choose a folder with --out',
-    );
+    throw new MeshError('unwritable', `${path}: ${messageOf(error)}`, 'choose a folder with --out');
   }
 }

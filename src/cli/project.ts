@@ -6,6 +6,7 @@ import { exitCodes, MeshError } from '../api/mesh-error.ts';
 import { socketPath, stateFolder } from '../api/socket-path.ts';
 import { maxFileBytes } from '../config/parse.ts';
 import { readRegularFile } from '../config/read-file.ts';
+import { messageOf } from '../text/message-of.ts';
 import { readGrants } from './grants.ts';
 import type { GlobalOptions } from './invocation.ts';
 
@@ -105,12 +106,7 @@ function readEnvFiles(cwd: string, files: readonly string[]): Record<string, str
     try {
       Object.assign(all, parseEnv(readFileSync(resolve(cwd, file), 'utf8')));
     } catch (error) {
-      throw new MeshError(
-        'usage',
-        `--env-file ${file}: ${error instanceof Error ? error.message : String(error)}`,
-        '',
-        exitCodes.usage,
-      );
+      throw new MeshError('usage', `--env-file ${file}: ${messageOf(error)}`, '', exitCodes.usage);
     }
   }
   return all;

@@ -6,6 +6,7 @@ import { at } from '../async/alarm.ts';
 import type { Clock } from '../async/clock.ts';
 import type { Authority, RotationPhase } from '../pki/authority.ts';
 import type { IdentityReport } from '../snapshot/channel.ts';
+import { messageOf } from '../text/message-of.ts';
 
 /** A sidecar that runs. */
 export interface Member {
@@ -84,7 +85,7 @@ export class CaRotation {
   /** Something has changed: takes the steps that nobody is in the way of. */
   look(): void {
     if (!this.#underWay) return;
-    this.#turn = this.#turn.then(() => this.#advance()).catch(error => this.#parts.onFailed(reasonOf(error)));
+    this.#turn = this.#turn.then(() => this.#advance()).catch(error => this.#parts.onFailed(messageOf(error)));
   }
 
   close(): void {
@@ -132,7 +133,7 @@ export class CaRotation {
     const left = expiresAtMs - clock.now();
     // Nobody waits for it: what becomes of it is told by its steps.
     if (!this.#underWay && left < (expiresAtMs - notBeforeMs) * oldAge)
-      this.start().catch(error => this.#parts.onFailed(reasonOf(error)));
+      this.start().catch(error => this.#parts.onFailed(messageOf(error)));
     this.#cancelCheck = at(clock, clock.now() + checkMs, () => this.#checkAge());
   }
 }
@@ -143,8 +144,4 @@ function short(fingerprint: string | undefined): string {
 
 function problemOf({ problem }: IdentityReport): string {
   return problem === null ? '' : `: it refused them (${problem})`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

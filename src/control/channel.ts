@@ -7,6 +7,7 @@ import { protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '
 import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { encodeFrame, FrameReader } from '../snapshot/frame.ts';
 import type { JudgedCall } from '../snapshot/judgement.ts';
+import { messageOf } from '../text/message-of.ts';
 import { ControlError } from './control-error.ts';
 import { isExpectedKey, keyHashOf } from './control-key.ts';
 import { decodeToDaemon } from './message.ts';
@@ -141,7 +142,7 @@ export class SidecarLink {
     try {
       svid = await credentials(this.#refused);
     } catch (error) {
-      this.#lost(`no certificate for the daemon: ${reasonOf(error)}`);
+      this.#lost(`no certificate for the daemon: ${messageOf(error)}`);
       return;
     }
     if (this.#closed) return;
@@ -157,7 +158,7 @@ export class SidecarLink {
     this.#socket = socket;
     this.#shaken = false;
     socket.setNoDelay(true);
-    socket.on('error', error => this.#fail(socket, reasonOf(error)));
+    socket.on('error', error => this.#fail(socket, messageOf(error)));
     socket.on('close', () => this.#fail(socket, this.#closeReason()));
     socket.once('secureConnect', () => void this.#verify(socket));
     this.#cancelTimer = clock.after(this.#timing.helloMs, () =>
@@ -182,7 +183,7 @@ export class SidecarLink {
       try {
         this.#keys = await readControlKeys(workload);
       } catch (error) {
-        this.#fail(socket, `the sidecar's log cannot be read: ${reasonOf(error)}`);
+        this.#fail(socket, `the sidecar's log cannot be read: ${messageOf(error)}`);
         return;
       }
       if (socket !== this.#socket) return;
@@ -198,7 +199,7 @@ export class SidecarLink {
           if (socket === this.#socket) this.#take(socket, decodeToDaemon(message));
         }
       } catch (error) {
-        this.#fail(socket, reasonOf(error));
+        this.#fail(socket, messageOf(error));
       }
     });
     socket.write(encodeFrame({ kind: 'hello', protocol: protocolVersion, daemonVersion } satisfies ToSidecar));
@@ -281,8 +282,4 @@ export class SidecarLink {
     this.#tries++;
     return backoffMs(this.#tries, this.#timing.firstRetryMs, this.#timing.maxRetryMs) * (1 - this.#options.random() / 2);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

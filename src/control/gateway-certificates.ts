@@ -7,6 +7,7 @@ import { readRegularFile } from '../config/read-file.ts';
 import { renewAtMs } from '../identity/svid.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { Certificate } from '../snapshot/channel.ts';
+import { messageOf } from '../text/message-of.ts';
 
 /** What certificates need from around them. */
 export interface GatewayCertificatesOptions {
@@ -92,7 +93,7 @@ export class GatewayCertificates {
       this.#entries.set(name, { from, certificate, cancel });
       onChanged(certificate);
     } catch (error) {
-      onFailed(name, error instanceof Error ? error.message : String(error));
+      onFailed(name, messageOf(error));
     }
   }
 

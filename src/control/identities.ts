@@ -2,6 +2,7 @@
 import type { Clock } from '../async/clock.ts';
 import { type Authority, defaultTtlMs, type RotationPhase } from '../pki/authority.ts';
 import type { IdentityReport, SvidReport, ToSidecar } from '../snapshot/channel.ts';
+import { messageOf } from '../text/message-of.ts';
 import { CaRotation, type Member } from './ca-rotation.ts';
 import { LateSvids } from './late-svids.ts';
 import { SvidIssuer } from './svid-issuer.ts';
@@ -159,7 +160,7 @@ export class Identities {
       this.#known.set(workload, { ...this.#of(workload), endMs: expiresAtMs });
       emit({ kind: 'issued', workload, spiffeId, serialNumber, expiresAtMs });
     } catch (error) {
-      emit({ kind: 'issue-failed', workload, reason: error instanceof Error ? error.message : String(error) });
+      emit({ kind: 'issue-failed', workload, reason: messageOf(error) });
     }
   }
 

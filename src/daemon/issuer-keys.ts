@@ -5,6 +5,7 @@ import { backoffMs } from '../async/backoff.ts';
 import type { Clock } from '../async/clock.ts';
 import { type PublicKeys, publicKeys } from '../config/jwks.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import { messageOf } from '../text/message-of.ts';
 import { fetchKeySet } from './key-set-fetch.ts';
 import { writeAtomically } from './state-folder.ts';
 
@@ -105,7 +106,7 @@ export class IssuerKeys {
       const keys = await fetchKeySet(url, source.end.signal);
       if (!source.end.signal.aborted) this.#take(source, keys);
     } catch (error) {
-      if (!source.end.signal.aborted) this.#miss(source, error instanceof Error ? error.message : String(error));
+      if (!source.end.signal.aborted) this.#miss(source, messageOf(error));
     }
     source.asking = false;
     if (source.end.signal.aborted) return;

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MeshError } from '../api/mesh-error.ts';
+import { messageOf } from '../text/message-of.ts';
 
 /** What `mesh up` leaves behind for commands that run without a daemon. Information, not a lock. */
 export interface DaemonRecord {
@@ -104,7 +105,7 @@ export async function writePublicRoot(folder: string, pem: string): Promise<void
 
 function unwritable(folder: string, error: unknown): MeshError {
   if (error instanceof MeshError) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return new MeshError(
     'state-folder',
     `the state folder cannot be written: ${why}`,

@@ -1,6 +1,7 @@
 /** Files that only the user may read: directory 0700, file 0600, under any umask, whole or not there. */
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { messageOf } from '../text/message-of.ts';
 import { PkiError } from './pki-error.ts';
 
 /** Reads the file and takes rights of others away, should a copy have given some. `null` when there is none. @throws PkiError `state` */
@@ -12,7 +13,7 @@ export async function readPrivateFile(file: string): Promise<string | null> {
     return text;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
-    throw new PkiError('state', `${file} cannot be read: ${reasonOf(error)}`, file);
+    throw new PkiError('state', `${file} cannot be read: ${messageOf(error)}`, file);
   }
 }
 
@@ -36,7 +37,7 @@ export async function writePrivateFile(file: string, text: string): Promise<void
     await syncDirectory(directory);
   } catch (error) {
     await rm(partial, { force: true }).catch(() => undefined);
-    throw new PkiError('state', `${file} cannot be written: ${reasonOf(error)}`, file);
+    throw new PkiError('state', `${file} cannot be written: ${messageOf(error)}`, file);
   }
 }
 
@@ -67,8 +68,4 @@ async function syncDirectory(directory: string): Promise<void> {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

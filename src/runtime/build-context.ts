@@ -6,6 +6,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
+import { messageOf } from '../text/message-of.ts';
 import { type DockerIgnore, dockerIgnore } from './docker-ignore.ts';
 import { RuntimeError } from './runtime-error.ts';
 
@@ -77,7 +78,7 @@ function readRules(text: string, file: string): DockerIgnore {
   try {
     return dockerIgnore(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new RuntimeError('build-failed', `${file} cannot be understood: ${reason}`, 'Correct the pattern.', { cause });
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../async/clock.ts';
 import { delay } from '../async/delay.ts';
 import { Slots } from '../async/slots.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import { messageOf } from '../text/message-of.ts';
 import type { DesiredPod } from './desired.ts';
 import type { Docker, EngineInfo } from './docker.ts';
 import { resourceLabels } from './labels.ts';
@@ -54,7 +55,7 @@ export async function executePlan(execution: Execution): Promise<void> {
       try {
         onProgress({ kind: 'done', operation, detail: await task() });
       } catch (error) {
-        onProgress({ kind: 'failed', operation, detail: error instanceof Error ? error.message : String(error) });
+        onProgress({ kind: 'failed', operation, detail: messageOf(error) });
         failure.abort(error);
         throw error;
       }

@@ -1,6 +1,7 @@
 /** Tells when something happened to the project's containers, whatever happens to the connection. */
 import type { Clock } from '../async/clock.ts';
 import { delay } from '../async/delay.ts';
+import { messageOf } from '../text/message-of.ts';
 import type { Docker } from './docker.ts';
 import { labelKeys } from './labels.ts';
 
@@ -40,7 +41,7 @@ export function watchProject(
         });
         for await (const _ of events) changed();
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = messageOf(error);
       }
       if (signal.aborted) return;
       if (!lost) onConnection('lost', reason);

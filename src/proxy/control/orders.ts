@@ -5,6 +5,7 @@ import type { ExplainRequest, Explanation } from '../../snapshot/explanation.ts'
 import { nothingObserved, type Observed } from '../../snapshot/observation.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { messageOf } from '../../text/message-of.ts';
 import type { AppProbe } from '../app-probe.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { ResolvedEndpoints } from '../dns/resolved-endpoints.ts';
@@ -138,7 +139,7 @@ export class Orders {
       log.info('snapshot applied', { version });
       send({ kind: 'ack', version });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const version = versionOf(value);
       log.error('snapshot refused, the last one stays', { version, reason });
       send({ kind: 'nack', version, reason });
@@ -193,7 +194,7 @@ export class Orders {
     try {
       return this.#deps.dataPlane.explain(request);
     } catch (error) {
-      return { listener: 'none', lines: [error instanceof Error ? error.message : String(error)], route: null };
+      return { listener: 'none', lines: [messageOf(error)], route: null };
     }
   }
 
