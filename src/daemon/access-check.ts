@@ -35,7 +35,7 @@ interface RouteOutcome {
 
 /**
  * Follows a call by the caller's own rules to every service that it may reach, and asks the sidecars there whether they would let it in. `from`: a service, gateway
- * or workload; a SPIFFE ID; or `nobody`. Nothing is sent.
+ * or workload; a SPIFFE ID; or `nobody`, who come in at a gateway where the URL is one's. Nothing is sent.
  * @throws MeshError `unknown-workload`, `no-config`
  */
 export async function checkAccess(
@@ -46,13 +46,54 @@ export async function checkAccess(
 ): Promise<AccessCheckDocument> {
   const snapshots = control.snapshots();
   const caller = callerOf(from, snapshots, pods);
-  const { snapshot, principal } = caller;
-  const found = caller.known ? await routed(from, request, snapshot, pods, control) : dialled(request, snapshot, false);
+  const { principal } = caller;
   const answer = { apiVersion, kind: 'AccessCheck', from, principal } as const;
-  if (typeof found === 'string') return { ...answer, note: found, destinations: [] };
-  const asked = await Promise.all(found.map(way => ask(way, principal, request, snapshot, pods, control)));
-  const destinations = asked.filter(each => typeof each !== 'string');
+  const edge = caller.known ? null : edgeOf(request, snapshots);
+  const entry = edge === null ? null : await atEdge(edge, principal, request, control);
+  const first = entry === null ? [] : [entry];
+  if (entry?.verdict === 'denied') return { ...answer, note: '', destinations: first };
+  // What a gateway calls, it calls in its own name.
+  const { snapshot, identity, known } =
+    edge === null
+      ? { snapshot: caller.snapshot, identity: principal, known: caller.known }
+      : { snapshot: edge, identity: edge.identity, known: true };
+  const name = edge?.workload ?? from;
+  const found = known ? await routed(name, request, snapshot, pods, control) : dialled(request, snapshot, false);
+  if (typeof found === 'string') return { ...answer, note: found, destinations: first };
+  const asked = await Promise.all(found.map(way => ask(way, identity, request, snapshot, pods, control)));
+  const destinations = [...first, ...asked.filter(each => typeof each !== 'string')];
   return { ...answer, note: asked.filter(each => typeof each === 'string').join('; '), destinations };
+}
+
+/** The gateway that somebody outside the mesh reaches by a URL. */
+function edgeOf({ url }: ExplainRequest, snapshots: readonly Snapshot[]): Snapshot | null {
+  const { hostname } = new URL(url);
+  if (snapshots.some(({ dns }) => dns.some(({ name }) => name === hostname))) return null;
+  return snapshots.find(({ gateway }) => gateway.some(({ port }) => port === portOf(url))) ?? null;
+}
+
+/** What the gateway's own rules say of its client. */
+async function atEdge(
+  { workload, service }: Snapshot,
+  principal: string | null,
+  { url, method, headers }: ExplainRequest,
+  control: ControlPort,
+): Promise<AccessJudgement> {
+  const { host, pathname, search } = new URL(url);
+  const port = portOf(url);
+  const call = { principal, port, method, authority: host, path: `${pathname}${search}`, headers };
+  const judgement = await control.judge(workload, call);
+  if (judgement === null) throw unconfigured(workload);
+  return { workload, service, port, odds: 1, ...judgement };
+}
+
+function portOf(url: string): number {
+  const { port, protocol } = new URL(url);
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
+function unconfigured(workload: string): MeshError {
+  return new MeshError('no-config', `${workload} has no configuration yet`, '`mesh proxy-status` says why');
 }
 
 /** Somebody without a sidecar of ours is taken to dial what any sidecar knows. */
@@ -96,7 +137,7 @@ async function routed(
 /** What is behind a name and port, without anybody's rules. */
 function dialled({ method, url }: ExplainRequest, { dns, outbound }: Snapshot, raw: boolean): readonly Way[] | string {
   const to = new URL(url);
-  const port = to.port === '' ? (to.protocol === 'https:' ? 443 : 80) : Number(to.port);
+  const port = portOf(url);
   const address = dns.find(record => record.name === to.hostname.toLowerCase())?.address;
   const listener = outbound.find(each => each.address === address && each.port === port);
   if (listener === undefined) return `${to.hostname} has no port ${port} in the mesh`;
@@ -129,7 +170,6 @@ async function ask(
       : `${service} is outside the mesh: nobody judges there`;
   const shown = endpoint?.tls === 'plain' ? null : principal;
   const judgement = await control.judge(workload, { principal: shown, port, ...call, headers });
-  if (judgement === null)
-    throw new MeshError('no-config', `${workload} has no configuration yet`, '`mesh proxy-status` says why');
+  if (judgement === null) throw unconfigured(workload);
   return { workload, service, port, odds, ...judgement };
 }

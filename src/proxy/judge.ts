@@ -1,5 +1,5 @@
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
-import type { InboundListener } from '../snapshot/snapshot.ts';
+import type { GatewayListener, InboundListener } from '../snapshot/snapshot.ts';
 import { HeadRequest } from './access/head-request.ts';
 import { closed, judgeCall } from './access/judge-call.ts';
 import { ExchangeFacts } from './exchange/exchange-facts.ts';
@@ -12,11 +12,15 @@ import { explainToken } from './token/explain-token.ts';
 /** The part of a sidecar's tables that calls are judged by. */
 interface JudgedTables {
   readonly inbound: ReadonlyMap<number, { readonly listener: InboundListener }>;
+  readonly gateway: ReadonlyMap<number, { readonly listener: GatewayListener }>;
 }
 
-/** Says what the running rules of an inbound port make of a call. Sends nothing, counts nothing, asks no authorizer. `nowMs`: since epoch. */
-export function judge({ inbound }: JudgedTables, call: JudgedCall, nowMs: number): Judgement {
-  const listener = inbound.get(call.port)?.listener;
+/** Says what the running rules of a port of the app, or of the gateway itself, make of a call. Sends nothing, counts nothing, asks no authorizer. `nowMs`: since epoch. */
+export function judge({ inbound, gateway }: JudgedTables, call: JudgedCall, nowMs: number): Judgement {
+  const edge = gateway.get(call.port)?.listener;
+  if (edge?.tls?.clients?.mode === 'required' && call.principal === null)
+    return closed('only clients with a certificate come in');
+  const listener = edge === undefined ? inbound.get(call.port)?.listener : asInbound(edge);
   if (listener === undefined) return closed(`no service listens on port ${call.port}`);
   if (call.method === '' || listener.protocol === 'tcp') return judgeCall(listener, call, null);
   try {
@@ -25,6 +29,20 @@ export function judge({ inbound }: JudgedTables, call: JudgedCall, nowMs: number
     if (error instanceof TypeError) return closed(error.message);
     throw error;
   }
+}
+
+/** Clients of a gateway are judged like callers that need no certificate. */
+function asInbound({ port, name, protocol, access, pathNormalization, tokens = [] }: GatewayListener): InboundListener {
+  return {
+    port,
+    protocol: protocol === 'http' ? 'http' : 'tcp',
+    mtls: 'permissive',
+    published: true,
+    cluster: name,
+    access: access ?? null,
+    tokens,
+    ...(pathNormalization === undefined ? {} : { pathNormalization }),
+  };
 }
 
 function judgeRequest(listener: InboundListener, call: JudgedCall, nowMs: number): Judgement {

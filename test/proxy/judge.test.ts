@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { judge } from '../../src/proxy/judge.ts';
 import type { Judgement } from '../../src/snapshot/judgement.ts';
-import type { InboundListener } from '../../src/snapshot/snapshot.ts';
+import type { GatewayListener, InboundListener } from '../../src/snapshot/snapshot.ts';
 import { mintToken, tokenKey } from '../support/token-issuer.ts';
 import { issuerOf } from '../support/token-judge.ts';
 
@@ -34,7 +34,7 @@ function judged(...headers: readonly (readonly [string, string])[]): Judgement {
     path: '/',
     headers,
   };
-  return judge({ inbound: new Map([[80, { listener: shop }]]) }, call, Date.now());
+  return judge({ inbound: new Map([[80, { listener: shop }]]), gateway: new Map() }, call, Date.now());
 }
 
 async function bearer(claims: object): Promise<readonly [string, string]> {
@@ -56,4 +56,27 @@ describe('a call that nobody makes', () => {
     const { verdict, reason, rules } = judged(await bearer({ exp: 1 }));
     assert.deepEqual([verdict, reason, rules], ['denied', 'its token is refused: Jwt is expired', []]);
   });
+});
+
+test('a client of a gateway is judged by the gateway, and let in only with a certificate where one is asked for', () => {
+  const staff: GatewayListener = {
+    name: 'staff',
+    port: 8443,
+    protocol: 'http',
+    routeTable: 'staff:8443',
+    tcp: [],
+    tls: { certificates: ['staff'], minVersion: '1.2', clients: { caPem: '', mode: 'required' } },
+    access: {
+      default: 'allow',
+      rules: [{ name: 'persons', action: 'allow', conditions: [{ on: 'principal', values: ['*alice'] }] }],
+    },
+  };
+  const of = (principal: string | null): readonly [string, string] => {
+    const call = { principal, port: 8443, method: 'GET', authority: 'shop', path: '/', headers: [] };
+    const { verdict, reason } = judge({ inbound: new Map(), gateway: new Map([[8443, { listener: staff }]]) }, call, Date.now());
+    return [verdict, reason];
+  };
+  assert.deepEqual(of('spiffe://shop.local/person/alice'), ['allowed', 'rule "persons" allows it']);
+  assert.deepEqual(of('spiffe://shop.local/person/bob'), ['denied', 'no rule allows it']);
+  assert.deepEqual(of(null), ['denied', 'only clients with a certificate come in']);
 });
