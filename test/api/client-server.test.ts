@@ -52,7 +52,14 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     faults: unexpected,
     addFault: unexpected,
     removeFaults: unexpected,
-    traffic: { traces: unexpected, trace: unexpected, brokenPropagation: unexpected },
+    traffic: {
+      stats: unexpected,
+      graph: unexpected,
+      routes: unexpected,
+      traces: unexpected,
+      trace: unexpected,
+      brokenPropagation: unexpected,
+    },
     metrics: unexpected,
   };
   const server = createApiServer({ ...rest, ...api }, error => bugs.push(error)).listen(socket);
