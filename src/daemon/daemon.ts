@@ -429,6 +429,7 @@ export class Daemon implements RunningDaemon {
     this.#repairs.stop();
     this.#faults.close();
     await this.#issuerKeys.close();
+    await this.#observatory.close();
     for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
       await watch[Symbol.asyncDispose]();
     await this.#parts.control[Symbol.asyncDispose]();
