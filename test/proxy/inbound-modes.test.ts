@@ -173,11 +173,18 @@ for (const protocol of ['http', 'tcp', 'auto'] as const) {
       assert.equal(app.connections, 0);
     });
 
-    test('leaves what begins like TLS and is none to the app, as it lies', async () => {
+    test('takes what begins like TLS and is none for what the port speaks', async () => {
       const app = await recorder();
       const { port } = await start(app.port, listener);
       const odd = Buffer.concat([Buffer.from([22, 3, 1, 0, 4]), Buffer.from('oddly')]);
-      dial(port).write(odd);
+      const client = dial(port);
+      if (listener.protocol === 'http') {
+        // To the app it could be a request that nobody has judged.
+        assert.match(await ask(client, odd.toString('latin1')), /^HTTP\/1\.1 400 /);
+        assert.equal(app.connections, 0);
+        return;
+      }
+      client.write(odd);
       await eventually(() => assert.deepEqual(app.bytes, odd));
     });
   });

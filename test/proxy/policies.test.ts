@@ -71,6 +71,10 @@ test('first bytes tell HTTP from other protocols', () => {
   assert.equal(looksLikeHttp(Buffer.from('GET / HT')), true);
   assert.equal(looksLikeHttp(Buffer.from('PO')), null);
   assert.equal(looksLikeHttp(Buffer.alloc(0)), null);
+  assert.equal(looksLikeHttp(Buffer.from('\r\n')), null);
+  assert.equal(looksLikeHttp(Buffer.from('\n\r\nGET ')), true);
+  assert.equal(looksLikeHttp(Buffer.from('\r\nhello')), false);
+  assert.equal(looksLikeHttp(Buffer.from('\r\n'.repeat(50))), true);
   assert.equal(looksLikeHttp(Buffer.from('*1\r\n$4\r\nPING')), false);
   assert.equal(looksLikeHttp(Buffer.from([0x16, 3, 1])), false);
 });

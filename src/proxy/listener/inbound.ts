@@ -165,12 +165,13 @@ export class InboundAcceptor {
 /** What a client of a port that takes everything speaks. */
 type Speech = 'mesh' | 'tls' | 'plain';
 
-/** `null`: too little was read to say. What begins like TLS and is none is left to the app as well. */
+/** `null`: too little was read to say. What begins like TLS and is none is what the port speaks, and judged as that. */
 function speechOf(seen: Buffer): Speech | null {
   if (seen.length === 0) return null;
   if (!beginsTls(seen)) return 'plain';
   const hello = readClientHello(seen);
   if (hello.kind === 'more') return null;
+  if (hello.kind === 'invalid') return 'plain';
   return isMeshHello(hello) ? 'mesh' : 'tls';
 }
 

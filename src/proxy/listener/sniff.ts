@@ -1,13 +1,17 @@
 import type { Clock } from '../../async/clock.ts';
 import type { Downstream, TcpUpstream } from '../data-plane.ts';
+import { cr, lf } from '../http1/chars.ts';
 import { tell } from './tell.ts';
 
 /** The longest method that is believed, with its space. */
 const enough = 24;
 
-/** Whether the first bytes of a connection can be an HTTP/1 request; `null` when there are too few to say. */
+/** Whether the first bytes of a connection can be an HTTP/1 request; `null` when there are too few to say. Servers overlook line ends before a request. */
 export function looksLikeHttp(bytes: Buffer): boolean | null {
-  const line = bytes.toString('latin1', 0, enough);
+  let start = 0;
+  while (bytes[start] === cr || bytes[start] === lf) start++;
+  if (start >= enough) return true;
+  const line = bytes.toString('latin1', start, start + enough);
   if (/^[A-Z-]{1,23} /.test(line)) return true;
   return /^[A-Z-]*$/.test(line) && line.length < enough ? null : false;
 }
