@@ -4,14 +4,10 @@ import type { HoldOffLimits } from '../async/hold-off.ts';
 import { identityOf } from '../config/identity-of.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import type { Authority } from '../pki/authority.ts';
-import type { Certificate, QueryKind, ToDaemon } from '../snapshot/channel.ts';
-import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
+import type { Certificate, ToDaemon } from '../snapshot/channel.ts';
 import { FrameError } from '../snapshot/frame.ts';
-import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import { nothingObserved, type Observation, type Observed } from '../snapshot/observation.ts';
-import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { type LinkTiming, SidecarLink } from './channel.ts';
 import { compile } from './compile/compile.ts';
 import type { IssuerKeys } from './compile/token.ts';
 import { ControlError } from './control-error.ts';
@@ -23,6 +19,8 @@ import { MtlsChangeover } from './mtls-changeover.ts';
 import { syncState } from './publish-state.ts';
 import { Publisher, type Settlement } from './publisher.ts';
 import { type PodView, type RegisteredWorkload, Registry } from './registry.ts';
+import type { LinkTiming } from './sidecar-link.ts';
+import { SidecarLinks } from './sidecar-links.ts';
 import type { WorkloadStatus } from './workload-status.ts';
 
 /** What happens in the control plane, for logs, status and measurements. */
@@ -58,9 +56,6 @@ export interface ControlPlaneOptions {
   readonly timing?: Partial<LinkTiming>;
 }
 
-/** Long enough for a busy machine; a sidecar answers in milliseconds or hangs. */
-const queryTimeoutMs = 5000;
-
 /** See the file's head. */
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
@@ -69,7 +64,7 @@ export class ControlPlane {
   readonly #changeover: MtlsChangeover;
   readonly #identities: Identities;
   readonly #certificates: GatewayCertificates;
-  readonly #links = new Map<string, SidecarLink>();
+  readonly #links: SidecarLinks;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #facts = new Facts();
   #config: MeshConfig | null = null;
@@ -81,15 +76,34 @@ export class ControlPlane {
   #closed = false;
 
   constructor(options: ControlPlaneOptions) {
-    const { authority, clock, random, svidTtlMs } = options;
+    const { authority, clock, random, svidTtlMs, daemonVersion, readControlKeys, timing } = options;
     this.#options = options;
+    this.#links = new SidecarLinks({
+      daemonVersion,
+      clock,
+      random,
+      readControlKeys,
+      ...(timing === undefined ? {} : { timing }),
+      credentials: refused => this.#identities.issuer.daemon(refused),
+      listener: workload => ({
+        hello: hello => this.#onHello(hello),
+        message: message => this.#onMessage(workload, message),
+        lost: (reason, wasConnected) => {
+          if (wasConnected) {
+            this.#publisher.lost(workload);
+            this.#identities.lost(workload);
+          }
+          this.#emit({ kind: 'lost', workload, reason, wasConnected });
+        },
+      }),
+    });
     this.#identities = new Identities({
       authority,
       clock,
       random,
       ...(svidTtlMs === undefined ? {} : { ttlMs: svidTtlMs }),
       identityOf: workload => this.#identityOf(workload),
-      send: (workload, message) => this.#links.get(workload)?.send(message) ?? false,
+      send: (workload, message) => this.#links.send(workload, message),
       running: () => this.#registry.workloads.filter(each => each.address !== null).map(each => each.name),
       emit: event => {
         // Before anybody is told that the old root is gone.
@@ -128,6 +142,11 @@ export class ControlPlane {
     return this.#options.authority.bundlePem;
   }
 
+  /** Whom questions are put to. */
+  get sidecars(): SidecarLinks {
+    return this.#links;
+  }
+
   /** Certificates and roots. */
   get identities(): Identities {
     return this.#identities;
@@ -164,7 +183,7 @@ export class ControlPlane {
   /** What sidecars are to tell of their traffic, instead of what they told before; it comes to `ControlPlaneOptions.onObserved`. */
   observe(observation: Observation): void {
     this.#observation = observation;
-    for (const link of this.#links.values()) link.send({ kind: 'observe', observation });
+    this.#links.sendAll({ kind: 'observe', observation });
   }
 
   /** All pods of the project, as observed. Channels to new ones are opened, to others closed. */
@@ -173,17 +192,12 @@ export class ControlPlane {
     this.#podsKnown = true;
     const before = this.#registry.pods;
     this.#registry.observe({ kind: 'pods', pods });
-    const ports = new Map(pods.map(pod => [pod.workload, pod.controlPort]));
-    for (const [workload, link] of this.#links) {
-      if (ports.get(workload) !== link.port) this.#closeLink(workload, link);
-    }
-    for (const [workload, port] of ports) {
-      if (port !== null && !this.#links.has(workload)) this.#openLink(workload, port);
-    }
-    for (const { workload } of before) if (!ports.has(workload)) this.#forget(workload);
+    this.#links.follow(pods);
+    const names = new Set(pods.map(pod => pod.workload));
+    for (const { workload } of before) if (!names.has(workload)) this.#forget(workload);
     // What was known of these apps was dropped because they had stopped, or seemed so in a listing older than the sidecar's word.
     for (const { name, listening } of this.#registry.workloads)
-      if (listening === null && this.#registry.appRuns(name)) this.#links.get(name)?.send({ kind: 'probe' });
+      if (listening === null && this.#registry.appRuns(name)) this.#links.send(name, { kind: 'probe' });
     if (before.length === 0) this.#publisher.request();
     this.#identities.rotation.look();
     this.#facts.changed();
@@ -257,32 +271,6 @@ export class ControlPlane {
     return this.#changeover.over.then(() => this.#publisher.settled(signal));
   }
 
-  /** Asks a sidecar. @throws ControlError `unknown-workload`, `not-connected`, `timeout` */
-  async query(workload: string, what: QueryKind, timeoutMs: number = queryTimeoutMs): Promise<unknown> {
-    return this.#link(workload).query(what, timeoutMs);
-  }
-
-  /** Asks what a sidecar would do with a request; `null` before its first snapshot. @throws as `query` */
-  async explain(workload: string, request: ExplainRequest): Promise<Explanation | null> {
-    return (await this.#link(workload).explain(request, queryTimeoutMs)) as Explanation | null;
-  }
-
-  /** Asks whether a sidecar would let a call in; `null` before its first snapshot. @throws as `query` */
-  async judge(workload: string, call: JudgedCall): Promise<Judgement | null> {
-    return (await this.#link(workload).judge(call, queryTimeoutMs)) as Judgement | null;
-  }
-
-  /** Who called the app beside a sidecar since it was first asked. @throws as `query` */
-  async calls(workload: string): Promise<ObservedCalls> {
-    return (await this.query(workload, 'calls')) as ObservedCalls;
-  }
-
-  /** Tells a sidecar to stop accepting, finish what is in flight and exit. @throws ControlError `unknown-workload`, `not-connected` */
-  drain(workload: string, graceMs: number): void {
-    if (!this.#link(workload).send({ kind: 'drain', graceMs }))
-      throw new ControlError('not-connected', `${workload} is not connected`);
-  }
-
   /** Ends all channels; the sidecars go on with what they have. */
   close(): void {
     this.#closed = true;
@@ -290,7 +278,7 @@ export class ControlPlane {
     this.#publisher.close();
     this.#certificates.close();
     this.#identities.close();
-    for (const [workload, link] of this.#links) this.#closeLink(workload, link);
+    this.#links.close();
     this.#facts.close(new ControlError('closed', 'the control plane was closed'));
   }
 
@@ -311,7 +299,7 @@ export class ControlPlane {
 
   #send(workload: string, snapshot: Snapshot): boolean {
     try {
-      return this.#links.get(workload)?.send({ kind: 'snapshot', snapshot }) ?? false;
+      return this.#links.send(workload, { kind: 'snapshot', snapshot });
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.#emit({ kind: 'nack', workload, version: snapshot.version, reason: error.message });
@@ -321,33 +309,7 @@ export class ControlPlane {
 
   #sendToGateway(certificate: Certificate): void {
     for (const { name, kind, service } of this.#registry.workloads)
-      if (kind === 'gateway' && service === certificate.name) this.#links.get(name)?.send(certificate);
-  }
-
-  #openLink(workload: string, port: number): void {
-    const { daemonVersion, clock, random, readControlKeys, timing } = this.#options;
-    const link = new SidecarLink({
-      workload,
-      port,
-      daemonVersion,
-      clock,
-      random,
-      readControlKeys,
-      ...(timing === undefined ? {} : { timing }),
-      credentials: refused => this.#identities.issuer.daemon(refused),
-      listener: {
-        hello: hello => this.#onHello(hello),
-        message: message => this.#onMessage(workload, message),
-        lost: (reason, wasConnected) => {
-          if (wasConnected) {
-            this.#publisher.lost(workload);
-            this.#identities.lost(workload);
-          }
-          this.#emit({ kind: 'lost', workload, reason, wasConnected });
-        },
-      },
-    });
-    this.#links.set(workload, link);
+      if (kind === 'gateway' && service === certificate.name) this.#links.send(name, certificate);
   }
 
   #onHello(hello: Extract<ToDaemon, { kind: 'hello' }>): void {
@@ -357,9 +319,8 @@ export class ControlPlane {
     // Before any snapshot: a sidecar that was started anew has none.
     const service = this.#registry.workloads.find(item => item.name === workload && item.kind === 'gateway')?.service;
     const certificate = service === undefined ? null : this.#certificates.of(service);
-    if (certificate !== null) this.#links.get(workload)?.send(certificate);
-    if (this.#observation !== nothingObserved)
-      this.#links.get(workload)?.send({ kind: 'observe', observation: this.#observation });
+    if (certificate !== null) this.#links.send(workload, certificate);
+    if (this.#observation !== nothingObserved) this.#links.send(workload, { kind: 'observe', observation: this.#observation });
     this.#publisher.connected(workload, version);
     this.#emit({ kind: 'connect', workload, version });
   }
@@ -406,20 +367,6 @@ export class ControlPlane {
   #hasNoPorts(workload: RegisteredWorkload): boolean {
     const service = this.#config?.services.find(one => one.name === workload.service);
     return service?.ports.every(port => port.exposed === true) === true;
-  }
-
-  #link(workload: string): SidecarLink {
-    const link = this.#links.get(workload);
-    if (link !== undefined) return link;
-    const known = this.#registry.workloads.some(item => item.name === workload);
-    throw known
-      ? new ControlError('not-connected', `${workload} is not connected`)
-      : new ControlError('unknown-workload', `there is no workload ${workload}`);
-  }
-
-  #closeLink(workload: string, link: SidecarLink): void {
-    this.#links.delete(workload);
-    link.close();
   }
 
   #forget(workload: string): void {

@@ -35,7 +35,7 @@ export interface RegisteredWorkload {
 }
 
 /** Something observed. */
-export type Observation =
+export type RegistryChange =
   /** All pods of the project. */
   | { readonly kind: 'pods'; readonly pods: readonly PodView[] }
   /** A sidecar said hello: all that it knows of its app. */
@@ -53,10 +53,10 @@ export interface RegistryState {
 export const emptyRegistry: RegistryState = { pods: new Map(), listening: new Map() };
 
 /** The next state. What sidecars said is kept while their channel is away: a daemon that restarts or a channel that breaks moves no traffic. */
-export function observe(state: RegistryState, observation: Observation): RegistryState {
-  switch (observation.kind) {
+export function observe(state: RegistryState, change: RegistryChange): RegistryState {
+  switch (change.kind) {
     case 'pods': {
-      const pods = new Map(observation.pods.map(pod => [pod.workload, pod]));
+      const pods = new Map(change.pods.map(pod => [pod.workload, pod]));
       // A pod whose app stopped, or that has another address, begins anew; what was known of its ports is no longer true.
       const listening = new Map(
         [...state.listening].filter(([name]) => {
@@ -67,14 +67,14 @@ export function observe(state: RegistryState, observation: Observation): Registr
       return { pods, listening };
     }
     case 'apps': {
-      const ports = observation.apps.filter(app => app.listening).map(app => app.port);
-      return { ...state, listening: new Map(state.listening).set(observation.workload, new Set(ports)) };
+      const ports = change.apps.filter(app => app.listening).map(app => app.port);
+      return { ...state, listening: new Map(state.listening).set(change.workload, new Set(ports)) };
     }
     case 'app': {
-      const ports = new Set(state.listening.get(observation.workload));
-      if (observation.app.listening) ports.add(observation.app.port);
-      else ports.delete(observation.app.port);
-      return { ...state, listening: new Map(state.listening).set(observation.workload, ports) };
+      const ports = new Set(state.listening.get(change.workload));
+      if (change.app.listening) ports.add(change.app.port);
+      else ports.delete(change.app.port);
+      return { ...state, listening: new Map(state.listening).set(change.workload, ports) };
     }
   }
 }
@@ -119,7 +119,7 @@ export class Registry {
   #workloads: readonly RegisteredWorkload[] = [];
   readonly #onChange: () => void;
 
-  /** `onChange` is called after each observation that changed something visible in `workloads`. */
+  /** `onChange` is called after each change of something visible in `workloads`. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -139,9 +139,9 @@ export class Registry {
     return this.#state.pods.get(workload)?.app === 'running';
   }
 
-  /** Takes an observation in. */
-  observe(observation: Observation): void {
-    this.#state = observe(this.#state, observation);
+  /** Takes it in. */
+  observe(change: RegistryChange): void {
+    this.#state = observe(this.#state, change);
     const next = workloadsOf(this.#state);
     if (JSON.stringify(next) === JSON.stringify(this.#workloads)) return;
     this.#workloads = next;

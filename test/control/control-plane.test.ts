@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { systemClock } from '../../src/async/clock.ts';
-import type { LinkTiming } from '../../src/control/channel.ts';
 import { ControlError } from '../../src/control/control-error.ts';
 import { controlKeysIn } from '../../src/control/control-key.ts';
 import { type ControlEvent, ControlPlane } from '../../src/control/control-plane.ts';
+import type { LinkTiming } from '../../src/control/sidecar-link.ts';
 import { createCsr } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
 import { serviceId } from '../../src/identity/spiffe-id.ts';
@@ -310,14 +310,14 @@ test('queries are answered, and fail by name', async () => {
   const a = await standIn('a-1', { askFor: 'a' });
   const { control } = plane(new Map([['a-1', a.log]]));
   const failsWith = (code: ControlError['code']) => (error: unknown) => error instanceof ControlError && error.code === code;
-  await assert.rejects(control.query('a-1', 'stats'), failsWith('unknown-workload'));
+  await assert.rejects(control.sidecars.query('a-1', 'stats'), failsWith('unknown-workload'));
   control.setConfig(mesh(two));
   control.setPods([pod('a', '', 2, { controlPort: a.port }), pod('b', '', 3)]);
-  await assert.rejects(control.query('b-1', 'stats'), failsWith('not-connected'));
+  await assert.rejects(control.sidecars.query('b-1', 'stats'), failsWith('not-connected'));
   await control.whenReady('a-1', soon());
   // What it said of its app in its hello is another snapshot.
   await control.settled();
-  assert.deepEqual(await control.query('a-1', 'config'), { what: 'config', version: a.running });
+  assert.deepEqual(await control.sidecars.query('a-1', 'config'), { what: 'config', version: a.running });
 });
 
 test('a hung sidecar fails its queries and is dialled again', async () => {
@@ -326,7 +326,7 @@ test('a hung sidecar fails its queries and is dialled again', async () => {
   control.setConfig(mesh(two));
   control.setPods([pod('a', '', 2, { controlPort: a.port })]);
   await eventually(() => assert.ok(events.some(event => event.kind === 'connect')));
-  await assert.rejects(control.query('a-1', 'state', 20_000), ControlError);
+  await assert.rejects(control.sidecars.query('a-1', 'state', 20_000), ControlError);
   await eventually(() => assert.ok(events.some(event => event.kind === 'lost' && /ping/.test(event.reason))));
   await eventually(() => assert.ok(a.connections >= 2));
 });

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyRegistry, type Observation, observe, type PodView, Registry, workloadsOf } from '../../src/control/registry.ts';
+import { emptyRegistry, observe, type PodView, Registry, type RegistryChange, workloadsOf } from '../../src/control/registry.ts';
 import { pod } from './mesh-builder.ts';
 
-const pods = (rest: Partial<PodView>): Observation => ({ kind: 'pods', pods: [pod('a', '', 2, rest)] });
-const apps = (...listening: number[]): Observation => ({
+const pods = (rest: Partial<PodView>): RegistryChange => ({ kind: 'pods', pods: [pod('a', '', 2, rest)] });
+const apps = (...listening: number[]): RegistryChange => ({
   kind: 'apps',
   workload: 'a-1',
   apps: listening.map(port => ({ port, listening: true })),
 });
-const app = (port: number, listening: boolean): Observation => ({ kind: 'app', workload: 'a-1', app: { port, listening } });
+const app = (port: number, listening: boolean): RegistryChange => ({ kind: 'app', workload: 'a-1', app: { port, listening } });
 
-const cases: readonly [string, readonly Observation[], string][] = [
+const cases: readonly [string, readonly RegistryChange[], string][] = [
   ['a pod without an address is gone', [pods({ address: null })], 'gone'],
   ['an app container that is not there yet', [pods({ app: 'absent' })], 'starting'],
   ['an app that runs beside a sidecar not heard yet (the daemon came back)', [pods({})], 'ready'],
