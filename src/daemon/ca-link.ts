@@ -77,9 +77,13 @@ async function* follow(plane: ControlPlane, clock: Clock, signal: AbortSignal): 
     steps.push(step);
     news.resolve();
   };
-  let told = '';
+  let before: ReadonlySet<string> = new Set();
+  let told = '[]';
   const look = (): void => {
-    const waitingFor: readonly RotationBlocker[] = rotation.blockers;
+    const blockers: readonly RotationBlocker[] = rotation.blockers;
+    // Every sidecar is away for a moment while it changes: only what lasts is told.
+    const waitingFor = blockers.filter(one => before.has(JSON.stringify(one)));
+    before = new Set(blockers.map(one => JSON.stringify(one)));
     const text = JSON.stringify(waitingFor);
     if (rotation.underWay && waitingFor.length > 0 && text !== told) tell({ text: '', waitingFor });
     told = text;
