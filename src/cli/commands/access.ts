@@ -4,6 +4,7 @@ import { readExplainRequest } from '../../api/explain-request.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { apiVersion, type MeshApi } from '../../api/types.ts';
 import { isProblem, parseDuration } from '../../config/units.ts';
+import { escapeLine } from '../../text/escape.ts';
 import { checkText, matrixText, nobody } from '../access-text.ts';
 import { readHeader } from '../header-option.ts';
 import type { Invocation } from '../invocation.ts';
@@ -107,8 +108,12 @@ function remarks(calls: readonly SeenCall[], { denied }: AccessOptions): readonl
   const lines: string[] = [];
   for (const { to, port } of unique(calls.filter(call => call.from === null && call.allowed)))
     lines.push(`calls to ${to}:${port} came without an identity (from the host, or plaintext): no rule below allows them`);
-  for (const { from, to, port } of unique(calls.filter(call => !call.allowed && call.from !== null && denied !== true)))
-    lines.push(`refused, and left out: ${from ?? nobody} → ${to}:${port} (--denied allows it too)`);
+  const refused = calls.filter(call => !call.allowed && call.from !== null && denied !== true);
+  for (const { from, to, port, method, path } of unique(refused)) {
+    const more = refused.filter(call => call.from === from && call.to === to && call.port === port).length - 1;
+    const what = method === '' ? '' : ` ${escapeLine(`${method} ${path}`)}${more === 0 ? '' : ` and ${more} more`}`;
+    lines.push(`refused, and left out: ${from ?? nobody} → ${to}:${port}${what} (with --denied it gets a rule too)`);
+  }
   return lines;
 }
 
