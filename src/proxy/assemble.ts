@@ -6,7 +6,7 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
-import type { Cluster, Endpoint, InboundListener, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
+import type { Cluster, Endpoint, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
 import { poolText } from '../telemetry/cluster-metrics.ts';
 import { gaugeText, labels } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -14,6 +14,7 @@ import { type EdgeConnections, MeshMetrics } from '../telemetry/mesh-metrics.ts'
 import { AdmittedConnections } from './access/admitted-connections.ts';
 import { AccessLogWriter } from './access-log-writer.ts';
 import { CallRecord } from './call-record.ts';
+import { appCluster, appKey } from './cluster/app-cluster.ts';
 import { type ClusterParts, ClusterRuntime } from './cluster/cluster-runtime.ts';
 import { createProbe } from './cluster/health-probe.ts';
 import type { Connector, DataPlane, Downstream, PeerIdentity, TcpProxy, TcpUpstream } from './data-plane.ts';
@@ -53,11 +54,6 @@ export interface DataPlaneDeps {
   /** Where the app listens. @default '127.0.0.1' */
   readonly appAddress?: string;
 }
-
-/** An app on the same machine answers a connect at once or not at all. */
-const appConnectTimeoutMs = 1_000;
-/** Idle connections to the app: shorter than the keep-alive of common servers is not possible (Node's is 5 s), so a stale one is retried. */
-const appIdleTimeoutMs = 60_000;
 
 /** Makes the data plane of one sidecar. It serves nothing until a snapshot is applied. */
 export function createDataPlane(deps: DataPlaneDeps): DataPlane {
@@ -367,26 +363,6 @@ class RunningDataPlane implements DataPlane {
 
 function refuse(downstream: Downstream): void {
   downstream.stream.destroy();
-}
-
-function appKey(listener: InboundListener): string {
-  return `app ${listener.port}`;
-}
-
-/** The app beside the sidecar as a cluster of one. */
-function appCluster(snapshot: Snapshot, { port, cluster, appProtocol }: InboundListener, address: string): Cluster {
-  return {
-    name: cluster,
-    service: snapshot.service,
-    subset: snapshot.serviceVersion,
-    port,
-    endpoints: [{ workload: snapshot.workload, address, port, tls: 'plain' }],
-    balancer: 'round-robin',
-    connectTimeoutMs: appConnectTimeoutMs,
-    identities: [],
-    idleTimeoutMs: appIdleTimeoutMs,
-    ...(appProtocol === undefined ? {} : { protocol: appProtocol }),
-  };
 }
 
 /** Names of all access rules. */

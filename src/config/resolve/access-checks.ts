@@ -11,7 +11,7 @@ import { destinationsOf } from '../rule-destinations.ts';
 import { accessLists, negative } from '../schema/access.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { accessPath } from './access.ts';
-import { refusal } from './access-verdict.ts';
+import { refusal } from './access-refusal.ts';
 import type { Report } from './report.ts';
 
 /** What is looked at. */

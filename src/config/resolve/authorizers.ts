@@ -6,7 +6,7 @@ import { speaksOnlyTcp } from '../protocol.ts';
 import type { AuthorizerSpec } from '../schema/authorizer.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { accessPath } from './access.ts';
-import { refusal } from './access-verdict.ts';
+import { refusal } from './access-refusal.ts';
 import type { Destinations } from './destinations.ts';
 import type { Report } from './report.ts';
 

@@ -22,6 +22,3 @@ export const identity = fields(
   },
   '`{ttl: 24h}`',
 );
-
-/** `identity` as written. */
-export type IdentitySpec = z.output<typeof identity>;

@@ -121,6 +121,3 @@ export const respond = checked(
     return { kind: 'respond', status, body, contentType };
   },
 );
-
-/** `rewrite` as read. */
-export type RewriteSpec = z.output<typeof rewrite>;

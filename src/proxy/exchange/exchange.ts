@@ -29,11 +29,6 @@ export class Exchange {
   readonly facts: ExchangeFacts = new ExchangeFacts();
   /** The request is gRPC, and so are the sidecar's own answers. */
   grpc = false;
-
-  /** Whether a server of which nobody said the version is spoken HTTP/2 to. */
-  get keepsHttp2(): boolean {
-    return this.client.protocol === 'HTTP/2' && (this.grpc || this.client.role.atEdge !== true);
-  }
   readonly #attempts = new Attempts(this);
   readonly #timeouts = new Timeouts(this);
   #phase: number = phase.none;
@@ -49,6 +44,11 @@ export class Exchange {
   constructor(client: ExchangeClient, parts: ExchangeParts) {
     this.client = client;
     this.parts = parts;
+  }
+
+  /** Whether a server of which nobody said the version is spoken HTTP/2 to. */
+  get keepsHttp2(): boolean {
+    return this.client.protocol === 'HTTP/2' && (this.grpc || this.client.role.atEdge !== true);
   }
 
   get active(): boolean {
