@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { parseDuration } from '../units.ts';
 import { field, fields, oneOrMany } from './field.ts';
 import { trustDomain } from './leaves.ts';

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import type { PathRewrite, RedirectAction, RespondAction, Rewrite } from '../../snapshot/route-rule.ts';
 import { shown } from '../shown.ts';
 import { isProblem, type Problem } from '../units.ts';
