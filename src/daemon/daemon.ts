@@ -110,6 +110,7 @@ export class Daemon implements RunningDaemon {
     this.#observatory = new Observatory({
       ...parts,
       stateDir: parts.project.stateDir,
+      env: parts.project.env,
       names: () => this.#config,
       warn: (message, hint) => this.#events.emit({ kind: 'warning', message, hint }),
     });

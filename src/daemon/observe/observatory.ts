@@ -3,21 +3,28 @@ import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocum
 import type { TrafficApi } from '../../api/traffic.ts';
 import { nothingObserved } from '../../snapshot/observation.ts';
 import type { ControlPort } from '../control-port.ts';
+import { openExport } from './open-export.ts';
 import { Statistics, type StatisticsOptions } from './statistics.ts';
+import type { TraceExport } from './trace-export.ts';
 import { Traces } from './traces.ts';
 
 /** What the observatory is made with. */
 export interface ObservatoryOptions extends StatisticsOptions {
   readonly control: StatisticsOptions['control'] & Pick<ControlPort, 'observe'>;
+  /** For its OTEL_* variables. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** What the daemon sees of the traffic: asks the sidecars to tell, hands what they say to who keeps it, and answers what people ask. */
 export class Observatory implements TrafficApi {
   readonly #traces: Traces;
+  readonly #export: TraceExport | null;
   readonly #statistics: Statistics;
 
-  constructor({ clock, control, ...rest }: ObservatoryOptions) {
-    this.#traces = new Traces(clock);
+  constructor({ clock, control, env, ...rest }: ObservatoryOptions) {
+    const warn = (message: string, hint: string): void => rest.emit({ kind: 'warning', message, hint });
+    this.#export = openExport({ env, clock, warn });
+    this.#traces = new Traces(clock, span => this.#export?.add(span));
     this.#statistics = new Statistics({ clock, control, ...rest });
     control.observe({ ...nothingObserved, signals: true, spans: true }, (from, message) => {
       switch (message.kind) {
@@ -42,9 +49,9 @@ export class Observatory implements TrafficApi {
     return this.#statistics.routes(request);
   }
 
-  /** Writes what is to outlive the daemon. */
-  close(): Promise<void> {
-    return this.#statistics.close();
+  /** Writes what is to outlive the daemon, and sends what others keep. */
+  async close(): Promise<void> {
+    await Promise.all([this.#statistics.close(), this.#export?.close()]);
   }
 
   async traces(filter: TraceFilter): Promise<TracesDocument> {
