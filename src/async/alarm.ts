@@ -13,3 +13,24 @@ export function at(clock: Clock, whenMs: number, then: () => void): () => void {
   wait();
   return () => cancel();
 }
+
+/** As `at`, once at the end of each of these parts of the time from `sinceMs` to `untilMs`; parts are in (0, 1], ascending. */
+export function atParts(
+  clock: Clock,
+  sinceMs: number,
+  untilMs: number,
+  parts: readonly number[],
+  then: (part: number) => void,
+): () => void {
+  let cancel = (): void => {};
+  const next = ([part, ...later]: readonly number[]): void => {
+    if (part === undefined) return;
+    cancel = at(clock, sinceMs + (untilMs - sinceMs) * part, () => {
+      // First: whoever hears of it may cancel.
+      next(later);
+      then(part);
+    });
+  };
+  next(parts);
+  return () => cancel();
+}

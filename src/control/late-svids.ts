@@ -1,4 +1,4 @@
-import { at } from '../async/alarm.ts';
+import { atParts } from '../async/alarm.ts';
 import type { Clock } from '../async/clock.ts';
 import { lateParts } from '../identity/svid.ts';
 import type { SvidReport } from '../snapshot/channel.ts';
@@ -26,16 +26,11 @@ export class LateSvids {
     if (before?.serialNumber === serialNumber) return;
     before?.cancel();
     const entry = { serialNumber, part: 0, cancel: () => {} };
-    const next = ([part, ...later]: readonly number[]): void => {
-      if (part === undefined) return;
-      entry.cancel = at(this.#clock, sinceMs + (expiresAtMs - sinceMs) * part, () => {
-        entry.part = part;
-        this.#onLate(workload, part);
-        next(later);
-      });
-    };
     this.#watched.set(workload, entry);
-    next([...lateParts, 1]);
+    entry.cancel = atParts(this.#clock, sinceMs, expiresAtMs, lateParts, part => {
+      entry.part = part;
+      this.#onLate(workload, part);
+    });
   }
 
   forget(workload: string): void {

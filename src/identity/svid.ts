@@ -80,8 +80,8 @@ function text(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+/, '');
 }
 
-/** Part of its life after which a certificate should have been renewed, and that after which it is high time. */
-export const lateParts = [0.5, 0.8] as const;
+/** Parts of its life after which a certificate should have been renewed, after which it is high time, and after which it is too late. */
+export const lateParts = [0.5, 0.8, 1] as const;
 
 /**
  * When to ask for the next certificate: shortly before half of the life is over, up to a tenth of it earlier, so that a mesh started at once does not

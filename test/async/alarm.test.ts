@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { at } from '../../src/async/alarm.ts';
+import { at, atParts } from '../../src/async/alarm.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 test('rings at its time, however far away, and not within the call', () => {
@@ -37,4 +37,18 @@ test('does not ring once cancelled', () => {
   clock.advance(30_000);
   cancel();
   clock.advance(60_000);
+});
+
+test('rings at the end of each part; whoever hears it may cancel the rest', () => {
+  const clock = manualClock();
+  const rung: number[] = [];
+  atParts(clock, clock.now(), clock.now() + 100_000, [0.5, 0.8, 1], part => rung.push(part));
+  const cancel = atParts(clock, clock.now(), clock.now() + 100_000, [0.6, 1], part => {
+    rung.push(part);
+    cancel();
+  });
+  clock.advance(70_000);
+  assert.deepEqual(rung, [0.5, 0.6]);
+  clock.advance(30_000);
+  assert.deepEqual(rung, [0.5, 0.6, 0.8, 1]);
 });

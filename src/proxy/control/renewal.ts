@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { at } from '../../async/alarm.ts';
+import { at, atParts } from '../../async/alarm.ts';
 import type { Clock } from '../../async/clock.ts';
 import { createCsr } from '../../identity/certificate-request.ts';
 import { SvidError } from '../../identity/leaf-certificate.ts';
@@ -73,7 +73,7 @@ export class Renewal {
     this.#trusts(bundlePem);
     this.#dueAtMs = identity.svid === null ? Number.NEGATIVE_INFINITY : renewAtMs(identity.svid, random());
     this.#askWhenDue();
-    this.#watch(0);
+    this.#watch();
   }
 
   /** Trusts these roots and no others. @throws SvidError when the own SVID comes from none of them; then all stays as it was */
@@ -129,16 +129,12 @@ export class Renewal {
   }
 
   /** Tells of every part of the present SVID's life that ends without another one. */
-  #watch(next: number): void {
+  #watch(): void {
     const { identity, clock, onLate } = this.#options;
     this.#cancelLate();
-    const part = [...lateParts, 1][next];
     const { svid } = identity;
-    if (svid === null || part === undefined || onLate === undefined) return;
+    if (svid === null || onLate === undefined) return;
     const { sinceMs, expiresAtMs } = svid;
-    this.#cancelLate = at(clock, sinceMs + (expiresAtMs - sinceMs) * part, () => {
-      onLate(part, expiresAtMs);
-      this.#watch(next + 1);
-    });
+    this.#cancelLate = atParts(clock, sinceMs, expiresAtMs, lateParts, part => onLate(part, expiresAtMs));
   }
 }
