@@ -1,6 +1,7 @@
 /** What access rules are asked about: a connection, and a request on it. */
 import { identityFacts, isOfIdentity } from '../../access/access-facts.ts';
 import type { AccessFact } from '../../snapshot/access-policy.ts';
+import { joined as joinedPath, withoutDots } from '../route/normal-path.ts';
 import { claimValues, type VerifiedToken } from '../token/verified-token.ts';
 
 /** Who is at the other end of a connection. Known before a byte of a request is. */
@@ -66,7 +67,7 @@ export function requestFact(fact: AccessFact, name: readonly string[] = []): Fac
     case 'method':
       return request => request.method;
     case 'path':
-      return request => request.path;
+      return request => pathsOf(request.path);
     case 'host':
       return request => hostsOf(request.authority);
     case 'remote-ip':
@@ -91,6 +92,17 @@ export function requestFact(fact: AccessFact, name: readonly string[] = []): Fac
 /** Each value by itself and all of them as one line: servers read fields of one name both ways. */
 function joined(values: readonly string[]): FactValues {
   return values.length < 2 ? values : [...values, values.join(',')];
+}
+
+/** As it is, and as servers read it that know parameters of segments (`/admin;v=1` is `/admin`). @see RFC 3986 §3.3 */
+function pathsOf(path: string): FactValues {
+  if (!path.includes(';')) return path;
+  const segments = path
+    .split('/')
+    .slice(1)
+    .map(segment => segment.split(';', 1)[0] ?? '');
+  const named = segments.filter((segment, index) => segment !== '' || index === segments.length - 1);
+  return [path, joinedPath(withoutDots(named), false)];
 }
 
 /** With and without port, lower case, without trailing dot. */

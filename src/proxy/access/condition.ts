@@ -35,8 +35,8 @@ export interface RequestTest {
 }
 
 /**
- * Compiles a condition on requests. Fields and parameters that come twice are read in several ways, and nobody knows which is the app's: what lets through
- * has to match in every one, what refuses in one.
+ * Compiles a condition on requests. Fields and parameters that come twice, and paths with `;`, are read in several ways, and nobody knows which is the app's:
+ * what lets through has to match in every one, what refuses in one.
  */
 export function compileRequestTest({ on, name, values, not }: AccessCondition, action: AccessRule['action']): RequestTest {
   const read = requestFact(on, name);
@@ -48,7 +48,8 @@ export function compileRequestTest({ on, name, values, not }: AccessCondition, a
   }
   const patterns = values.map(value => compileValue(on, value));
   const matches = anyOf(patterns);
-  const every = (on === 'header' || on === 'query') && negated !== (action === 'allow');
+  const several = on === 'header' || on === 'query' || on === 'path';
+  const every = several && negated !== (action === 'allow');
   if (!every)
     return { fact, read, patterns: negated ? null : patterns, every, holds: request => some(read(request), matches) !== negated };
   const exact = new Set(patterns.filter(({ kind }) => kind === 'exact').map(({ text }) => text));
@@ -57,14 +58,14 @@ export function compileRequestTest({ on, name, values, not }: AccessCondition, a
     read,
     patterns: negated ? null : patterns,
     every,
-    holds: request => all(read(request), matches, exact) !== negated,
+    holds: request => all(read(request), matches, exact, on === 'path' ? 0 : -1) !== negated,
   };
 }
 
-/** Whether all values match, or the line that they make is named as it is. */
-function all(values: FactValues, matches: (value: string) => boolean, exact: ReadonlySet<string>): boolean {
+/** Whether all values match, or the one at `whole`, which is what was sent, is named as it is. */
+function all(values: FactValues, matches: (value: string) => boolean, exact: ReadonlySet<string>, whole: 0 | -1): boolean {
   if (typeof values === 'string' || values.length < 2) return some(values, matches);
-  return exact.has(values.at(-1) as string) || values.every(matches);
+  return exact.has(values.at(whole) as string) || values.every(matches);
 }
 
 function some(values: FactValues, matches: (value: string) => boolean): boolean {

@@ -104,6 +104,29 @@ describe('paths and methods', () => {
     assert.ok(matches(path('/über/*'), 'GET /%C3%BCber/a'));
     assert.ok(!matches(path('/a?*'), 'GET /a?b'));
   });
+  test('parameters of segments hide nothing, and make nothing of what is let in', () => {
+    const held = (action: 'allow' | 'deny', line: string, ...values: string[]) =>
+      matches(path(...values), line, [], null, action);
+    for (const [line, value] of [
+      ['GET /admin;v=1', '/admin'],
+      ['GET /admin;x/secret', '/admin/*'],
+      ['GET /a;b/admin/secret', '/a/admin/secret'],
+      ['GET /x/;/admin', '/x/admin'],
+      ['GET /users;a/7;b/cart;c', '/users/{*}/cart'],
+      ['GET /admin;v=1', '/admin;v=1'],
+      ['GET /public/..;/admin', '/admin'],
+    ] as const)
+      assert.ok(held('deny', line, value), line);
+    for (const [line, ...values] of [
+      ['GET /a;v=1', '/a;v=1'],
+      ['GET /a;v=1', '/a*'],
+      ['GET /a;v=1/b', '/a*', '/x'],
+    ] as const)
+      assert.ok(held('allow', line, ...values), line);
+    assert.ok(!held('allow', 'GET /a;/../../public', '/a*'));
+    assert.ok(!held('allow', 'GET /x;.css', '*.css'));
+    assert.ok(!held('deny', 'GET /x;.css', '*.html'));
+  });
   test('methods are compared as they are sent', () => {
     assert.ok(matches({ on: 'method', values: ['GET'] }, 'GET /'));
     assert.ok(!matches({ on: 'method', values: ['GET'] }, 'HEAD /'));
