@@ -42,7 +42,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     async stop(options) {
       await post('/v1/stop', options);
     },
-    events: (after, signal) => stream<MeshEvent>(call, `/v1/events?after=${after}`, signal),
+    events: (after, signal, follow = true) => stream<MeshEvent>(call, `/v1/events?after=${after}&follow=${follow}`, signal),
     async down(options, onLine) {
       const response = await call('POST', '/v1/down', options);
       let ended = false;
@@ -58,7 +58,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     accessMatrix: () => get<AccessMatrixDocument>('/v1/access'),
     seenCalls: (forMs, signal) => stream<SeenCallsDocument>(call, `/v1/access/calls?forMs=${forMs}`, signal),
     checkAccess: (from, request) => post<AccessCheckDocument>('/v1/access/check', { from, ...request }),
-    traffic: trafficClient(get),
+    traffic: trafficClient(get, (path, signal) => stream(call, path, signal)),
     ca: () => get<CaDocument>('/v1/ca'),
     rotateCa: signal => stream<RotationStep>(call, '/v1/ca/rotate', signal, 'POST'),
     issuePerson: request => post<PersonCertificate>('/v1/ca/issue', request),

@@ -46,6 +46,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     async (api, e) => json(e, await api.checkAccess(...readExplainRequest(known(e.body, ['from', 'method', 'url', 'headers'])))),
   ],
   ['GET', '/v1/stats', async (api, e) => json(e, await api.traffic.stats(readStatsRequest(e.url.searchParams)))],
+  ['GET', '/v1/stats/live', streamStats],
   ['GET', '/v1/graph', async (api, e) => json(e, await api.traffic.graph(readStatsRequest(e.url.searchParams)))],
   ['GET', '/v1/routes', async (api, e) => json(e, await api.traffic.routes(readStatsRequest(e.url.searchParams)))],
   ['GET', '/v1/traces', async (api, e) => json(e, await api.traffic.traces(readTraceFilter(e.url.searchParams)))],
@@ -136,7 +137,17 @@ function lastPart({ pathname }: URL): string {
 async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
   const after = Number(url.searchParams.get('after') ?? 0);
   startStream(response);
-  for await (const event of api.events(Number.isFinite(after) ? after : 0, signal)) await line(response, event);
+  const follow = url.searchParams.get('follow') !== 'false';
+  for await (const event of api.events(Number.isFinite(after) ? after : 0, signal, follow)) await line(response, event);
+  response.end();
+}
+
+async function streamStats(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
+  const documents = api.traffic.watchStats(readStatsRequest(url.searchParams), signal)[Symbol.asyncIterator]();
+  // A bad question is answered by its error.
+  let next = await documents.next();
+  startStream(response);
+  for (; next.done !== true; next = await documents.next()) await line(response, next.value);
   response.end();
 }
 

@@ -5,6 +5,8 @@ import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocum
 export interface TrafficApi {
   /** Golden signals of services and edges. @throws MeshError `bad-stats-query` */
   stats(request: StatsRequest): Promise<StatsDocument>;
+  /** The same every second, until `signal` or the end of the daemon; the next one is made when this one was taken. @throws MeshError `bad-stats-query` */
+  watchStats(request: StatsRequest, signal: AbortSignal): AsyncIterable<StatsDocument>;
   /** Who calls whom. @throws MeshError `bad-stats-query` */
   graph(request: StatsRequest): Promise<GraphDocument>;
   /** What each rule took. @throws MeshError `bad-stats-query` */

@@ -202,6 +202,8 @@ export type MeshEventBody =
   | { readonly kind: 'keys'; readonly change: 'refreshed' | 'unreachable'; readonly text: string }
   /** A step of a change of the root. */
   | { readonly kind: 'roots'; readonly text: string }
+  /** Calls that access rules refused: at once, then once a minute while it goes on. */
+  | { readonly kind: 'denied'; readonly from: string; readonly to: string; readonly calls: number }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
   | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
 
@@ -223,8 +225,8 @@ export interface MeshApi {
   status(): Promise<StatusDocument>;
   /** What would be done now; empty when desired equals observed. */
   plan(): Promise<PlanDocument>;
-  /** Everything kept with a number above `after`, then what happens; ends with `signal` or with the daemon. */
-  events(after: number, signal: AbortSignal): AsyncIterable<MeshEvent>;
+  /** Everything kept with a number above `after`, then, unless `follow` is `false`, what happens; ends with `signal` or with the daemon. */
+  events(after: number, signal: AbortSignal, follow?: boolean): AsyncIterable<MeshEvent>;
   config(): Promise<ConfigDocument>;
   query(workload: string, what: ProxyQuery): Promise<unknown>;
   /** Reads the files again now. */

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Backend } from '../api/backend.ts';
 import { asMeshError, exitCodes } from '../api/mesh-error.ts';
 import { version } from '../api/version.ts';
+import { graphFormats } from './graph-text.ts';
 import type { GlobalOptions, Invocation, Command as MeshCommand } from './invocation.ts';
 import { Output, wantsColour } from './output.ts';
 import { commandFor, locateProject } from './project.ts';
@@ -104,6 +105,32 @@ export function build(): Command {
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/ca.ts')));
   add('metrics', 'metrics of the daemon and all sidecars as text exposition').action(does(() => import('./commands/metrics.ts')));
+  add('stat [services...]', 'success, rate and latency of calls to each service')
+    .addOption(new Option('--by <what>', 'one line for each').choices(['service', 'edge']).default('service'))
+    .option('--window <duration>', 'over the last so long; default `1m`')
+    .option('-w, --watch', 'again every second; Ctrl-C or q ends it')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/stat.ts')));
+  add('edges [services...]', 'who talks to whom: secured or not, identities, success and rate')
+    .option('--window <duration>', 'over the last so long; default `1m`')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/edges.ts')));
+  add('routes [services...]', 'what each rule took, and the shares of versions against those asked for')
+    .option('--window <duration>', 'over the last so long; default `1m`')
+    .option('-a, --all', 'default rules that took nothing, too')
+    .option('--json', 'as JSON')
+    .action(does(() => import('./commands/routes.ts')));
+  add('top [services...]', 'the busiest edges, live; q ends it')
+    .option('--window <duration>', 'over the last so long; default `10s`')
+    .action(does(() => import('./commands/top.ts')));
+  add('graph', 'the map of calls as text, for Graphviz or for Mermaid')
+    .addOption(new Option('--format <format>', 'text, dot, mermaid or json').choices(graphFormats).default('text'))
+    .option('--window <duration>', 'over the last so long; default `1m`')
+    .action(does(() => import('./commands/graph.ts')));
+  add('events', 'what happened: reloads, restarts, certificates, faults, refused calls')
+    .option('-f, --follow', 'keep following')
+    .option('--json', 'one JSON object a line')
+    .action(does(() => import('./commands/events.ts')));
   add('traces', 'the last requests, each with all its hops; --broken: which services lose trace context')
     .option('--service <name>', 'those that it takes part in')
     .option('--status <code>', 'those answered so: `503`, `5xx`, `error` for any hop that failed')
@@ -196,7 +223,7 @@ function invocation(command: Command): Invocation {
 
 /** Options that every command takes, before or after its name; `-f` gives way where a command has its own. */
 function globals(command: Command, usage: string): Command {
-  const takesF = usage.startsWith('logs');
+  const takesF = usage.startsWith('logs') || usage === 'events';
   return command
     .option(`${takesF ? '' : '-f, '}--file <mesh.yaml>`, 'mesh file', collect)
     .option('-p, --project-name <name>', 'name of this copy of the project')

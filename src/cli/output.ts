@@ -8,6 +8,7 @@ export interface TextStream {
   write(text: string): boolean;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** Where a command writes: data on stdout, everything about the work on stderr. */
@@ -43,6 +44,13 @@ export class Output {
   /** Writes data as it is, without a newline. */
   raw(text: string): void {
     this.#stdout.write(text);
+  }
+
+  /** Shows lines in place of what is on the terminal, as many as there is room for. */
+  redraw(lines: readonly string[]): void {
+    const room = this.#stdout.rows || 24;
+    const shownLines = lines.slice(0, room).map(line => `${shown(line, this.#colour.stdout)}\u001b[K`);
+    this.#stdout.write(`\u001b[H${shownLines.join('\n')}\u001b[J`);
   }
 
   /** Commands between backticks get this project's -f and -p: without them they would mean another copy. */

@@ -77,7 +77,7 @@ function isFailure(event: MeshEvent): boolean {
 }
 
 /** One event as lines for people; `null` for what only machines care about. */
-export function describe(event: MeshEvent, output: Output): string | null {
+export function describe(event: MeshEvent, output: Pick<Output, 'tint' | 'addressed'>): string | null {
   const good = output.tint('green', '✔');
   const bad = output.tint('red', '✘');
   switch (event.kind) {
@@ -105,6 +105,8 @@ export function describe(event: MeshEvent, output: Output): string | null {
       return `${good} ca: ${escapeLines(event.text)}`;
     case 'keys':
       return `${event.change === 'refreshed' ? good : output.tint('yellow', '!')} ${escapeLines(event.text)}`;
+    case 'denied':
+      return `${output.tint('yellow', '!')} ${escapeLines(event.to)} refused ${event.calls} calls of ${escapeLines(event.from)} by its access rules`;
     case 'workload':
       return `${output.tint('yellow', '!')} ${event.workload}: ${escapeLines(event.text)}`;
     case 'warning':

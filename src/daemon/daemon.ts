@@ -112,7 +112,7 @@ export class Daemon implements RunningDaemon {
       stateDir: parts.project.stateDir,
       env: parts.project.env,
       names: () => this.#config,
-      warn: (message, hint) => this.#events.emit({ kind: 'warning', message, hint }),
+      emit: event => this.#events.emit(event),
     });
     this.#faults = new LiveFaults({
       clock: parts.clock,
@@ -220,8 +220,8 @@ export class Daemon implements RunningDaemon {
     return { apiVersion, kind: 'Plan', project, operations };
   }
 
-  events(after: number, signal: AbortSignal): AsyncIterable<MeshEvent> {
-    return this.#events.read(after, signal);
+  events(after: number, signal: AbortSignal, follow = true): AsyncIterable<MeshEvent> {
+    return this.#events.read(after, signal, follow);
   }
 
   async config(): Promise<ConfigDocument> {

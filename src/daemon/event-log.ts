@@ -35,8 +35,8 @@ export class EventLog {
     this.#wake();
   }
 
-  /** Events numbered above `after`, then new ones until `signal` or `close`. */
-  async *read(after: number, signal: AbortSignal): AsyncGenerator<MeshEvent, void, void> {
+  /** Events numbered above `after`, then, unless `follow` is `false`, new ones until `signal` or `close`. */
+  async *read(after: number, signal: AbortSignal, follow = true): AsyncGenerator<MeshEvent, void, void> {
     let seen = after;
     while (!signal.aborted) {
       // Numbers are consecutive, so the place of the next one is known.
@@ -47,7 +47,7 @@ export class EventLog {
         yield next;
         continue;
       }
-      if (this.#closed) return;
+      if (this.#closed || !follow) return;
       await this.#news(signal);
     }
   }

@@ -53,6 +53,7 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     addFault: unexpected,
     removeFaults: unexpected,
     traffic: {
+      watchStats: unexpected,
       stats: unexpected,
       graph: unexpected,
       routes: unexpected,

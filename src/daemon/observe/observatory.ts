@@ -41,6 +41,10 @@ export class Observatory implements TrafficApi {
     return this.#statistics.stats(request);
   }
 
+  watchStats(request: StatsRequest, signal: AbortSignal): AsyncIterable<StatsDocument> {
+    return this.#statistics.watch(request, signal);
+  }
+
   graph(request: StatsRequest): Promise<GraphDocument> {
     return this.#statistics.graph(request);
   }

@@ -1,8 +1,10 @@
 import type { GraphDocument, RoutesDocument, StatsDocument, StatsQuery, StatsRequest } from '../../api/stats.ts';
 import { resolveStatsRequest } from '../../api/stats-query.ts';
+import type { MeshEventBody } from '../../api/types.ts';
 import type { ObservedWorkload } from '../../control/control-plane.ts';
 import type { EdgeSignal } from '../../snapshot/edge-signal.ts';
 import type { ControlPort } from '../control-port.ts';
+import { Denials } from './denials.ts';
 import { History, type HistoryOptions } from './history.ts';
 import { routesDocument } from './route-shares.ts';
 import type { Moment } from './segment.ts';
@@ -12,7 +14,9 @@ import { graphDocument, type Names, statsDocument } from './stats.ts';
 const secondMs = 1_000;
 
 /** What the statistics need. */
-export interface StatisticsOptions extends HistoryOptions {
+export interface StatisticsOptions extends Omit<HistoryOptions, 'warn'> {
+  /** Tells the user. */
+  readonly emit: (event: MeshEventBody) => void;
   readonly control: Pick<ControlPort, 'status' | 'snapshots'>;
   /** The configuration in force. */
   readonly names: () => Names;
@@ -22,15 +26,19 @@ export interface StatisticsOptions extends HistoryOptions {
 export class Statistics {
   readonly #options: StatisticsOptions;
   readonly #history: History;
+  readonly #denials: Denials;
   readonly #recorder = new SignalRecorder();
   readonly #loaded: Promise<void>;
   #cancel = (): void => {};
   #closed = false;
+  readonly #watchers = new Set<() => void>();
 
   /** Reads what is on disk and begins to count. */
   constructor(options: StatisticsOptions) {
     this.#options = options;
-    this.#history = new History(options);
+    this.#denials = new Denials(options.emit);
+    const warn = (message: string, hint: string): void => options.emit({ kind: 'warning', message, hint });
+    this.#history = new History({ ...options, warn });
     this.#loaded = this.#history.load();
     void this.#loaded.then(() => this.#wait());
   }
@@ -43,6 +51,22 @@ export class Statistics {
   async stats(request: StatsRequest): Promise<StatsDocument> {
     const { query, moments } = await this.#ask(request);
     return statsDocument(moments, query, this.#options.names());
+  }
+
+  /** The same again at every second, for as long as somebody listens: who is slow misses some. */
+  async *watch(request: StatsRequest, signal: AbortSignal): AsyncGenerator<StatsDocument, void, void> {
+    while (!signal.aborted && !this.#closed) {
+      yield await this.stats(request);
+      await new Promise<void>(resolve => {
+        const done = (): void => {
+          this.#watchers.delete(done);
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        this.#watchers.add(done);
+        signal.addEventListener('abort', done);
+      });
+    }
   }
 
   async graph(request: StatsRequest): Promise<GraphDocument> {
@@ -59,6 +83,7 @@ export class Statistics {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+    this.#wake();
     await this.#loaded;
     await this.#history.close();
   }
@@ -69,6 +94,10 @@ export class Statistics {
     return { query, moments: this.#history.moments(query.fromMs, query.toMs) };
   }
 
+  #wake(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
   /** On the second, so that the moments of one daemon and the next lie side by side. */
   #wait(): void {
     if (this.#closed) return;
@@ -76,7 +105,10 @@ export class Statistics {
     this.#cancel = clock.after(secondMs - (clock.now() % secondMs), () => {
       const atMs = Math.round(clock.now() / secondMs) * secondMs;
       const status = control.status();
-      this.#history.add(this.#recorder.end(atMs, secondMs, workload => status.get(workload)?.connected === true));
+      const moment = this.#recorder.end(atMs, secondMs, workload => status.get(workload)?.connected === true);
+      this.#history.add(moment);
+      this.#denials.look(moment);
+      this.#wake();
       this.#wait();
     });
   }
