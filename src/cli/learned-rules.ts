@@ -22,9 +22,7 @@ type Relation = ReadonlyMap<string, ReadonlySet<string>>;
  */
 export function learnRules(calls: readonly SeenCall[], { requests }: { readonly requests: boolean }): readonly LearnedRule[] {
   const named = calls.filter((call): call is NamedCall => call.from !== null);
-  // A rule names services or identities: with both, both would have to hold.
-  const kinds = Map.groupBy(named, call => isId(call.from));
-  const rules = [...kinds.values()].flatMap(requests ? requestRules : serviceRules);
+  const rules = requests ? requestRules(named) : serviceRules(named);
   return rules.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
@@ -136,11 +134,8 @@ function pair(caller: string, called: string): string {
 
 /** Services and gateways by name, everybody else by identity. */
 function who(callers: readonly string[]): Pick<LearnedRule, 'from' | 'principals'> {
-  return callers.some(isId) ? { principals: callers } : { from: callers };
-}
-
-function isId(caller: string): boolean {
-  return caller.startsWith('spiffe://');
+  const { ids = [], names = [] } = Object.groupBy(callers, caller => (caller.startsWith('spiffe://') ? 'ids' : 'names'));
+  return { ...(names.length === 0 ? {} : { from: names }), ...(ids.length === 0 ? {} : { principals: ids }) };
 }
 
 function sorted(texts: Iterable<string>): string[] {

@@ -80,12 +80,12 @@ describe('rules learned from calls', () => {
     assert.deepEqual(rules.at(-1), { from: ['web'], to: ['redis'], ports: [6379] });
   });
 
-  test('identities that are no service stand by themselves, and nobody stands for those without', () => {
+  test('identities that are no service stand beside names, and nobody stands for those without', () => {
     const alice = 'spiffe://shop.local/person/alice';
-    const rules = learnRules([seen(alice, 'x'), seen('a', 'x'), seen(null, 'x')], { requests: false });
-    assert.deepEqual(rules, [
-      { from: ['a'], to: ['x'] },
-      { principals: [alice], to: ['x'] },
+    const calls = [seen(alice, 'x'), seen('a', 'x'), seen(null, 'x'), seen(alice, 'y')];
+    assert.deepEqual(learnRules(calls, { requests: false }), [
+      { from: ['a'], principals: [alice], to: ['x'] },
+      { principals: [alice], to: ['y'] },
     ]);
   });
 
