@@ -42,15 +42,15 @@ describe('where the engine is looked for', () => {
     await rm(join(home, '.docker'), { recursive: true });
   });
 
-  it('then sockets that exist, and notes those that do not', async () => {
+  it('then sockets that exist, and notes those that do not', async t => {
     const server = createServer();
+    t.after(() => server.close());
     await mkdir(join(home, '.docker/run'), { recursive: true });
     const path = join(home, '.docker/run/docker.sock');
     await new Promise<void>(resolve => server.listen(path, resolve));
     const { candidates, notes } = await findEndpoints(inputs({}));
     assert.ok(candidates.some(one => one.url === `unix://${path}`));
     assert.ok(notes.includes(`unix://${join(home, 'run/docker.sock')}: no such socket`));
-    server.close();
   });
 
   it('no engine: the error lists what was tried, and why it failed', async () => {
@@ -62,17 +62,19 @@ describe('where the engine is looked for', () => {
     await assert.rejects(connectDocker(inputs({ DOCKER_HOST: 'tcp://127.0.0.1:1' })), /127\.0\.0\.1:1: connection refused/);
   });
 
-  it('an engine that is too old is refused by its version', async () => {
+  it('an engine that is too old is refused by its version', async t => {
     const server = createServer((_, response) =>
       response.end(JSON.stringify({ Version: '19.03', ApiVersion: '1.40', Arch: 'amd64', Os: 'linux' })),
     );
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
     const path = join(home, 'old.sock');
     await new Promise<void>(resolve => server.listen(path, resolve));
     await assert.rejects(
       connectDocker(inputs({ DOCKER_HOST: `unix://${path}` })),
       error => error instanceof EngineTooOld && error.message.includes('1.40'),
     );
-    server.closeAllConnections();
-    server.close();
   });
 });
