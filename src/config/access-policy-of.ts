@@ -1,8 +1,8 @@
 /** The access rules of a service or gateway as its sidecars get them. */
 import type { AccessCondition, AccessPolicy, AccessRule } from '../snapshot/access-policy.ts';
-import { compareText } from './diagnostic.ts';
 import { identityOf } from './identity-of.ts';
 import type { AccessRuleConfig, MeshConfig } from './mesh-config.ts';
+import { uniqueTexts } from './unique-texts.ts';
 
 /** What of a configuration says who may call whom. */
 export type AccessParts = Pick<MeshConfig, 'access' | 'authorizers' | 'trustDomain' | 'identity' | 'namespace' | 'services'>;
@@ -55,7 +55,7 @@ function compileRule({ to: _, from, notFrom, conditions, ...rule }: AccessRuleCo
 }
 
 function condition(written: AccessCondition, config: AccessParts): readonly AccessCondition[] {
-  const values = [...new Set(written.values.flatMap(value => inEveryDomain(written.on, value, config)))].sort(compareText);
+  const values = uniqueTexts(written.values.flatMap(value => inEveryDomain(written.on, value, config)));
   return values.length === 0 ? [] : [{ ...written, values }];
 }
 

@@ -5,6 +5,7 @@ import type { AccessConfig, AccessRuleConfig } from '../mesh-config.ts';
 import { suggest } from '../nearest.ts';
 import { type AccessRuleSpec, type AccessSpec, accessLists, negative } from '../schema/access.ts';
 import { shown } from '../shown.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import { isProblem } from '../units.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
@@ -113,7 +114,7 @@ function conditionsOf(rule: AccessRuleSpec, at: YamlPath, names: AccessNames, re
   const found: AccessCondition[] = [];
   const add = (on: AccessFact, values: readonly string[] | undefined, not: boolean, name?: readonly string[]): void => {
     if (values === undefined) return;
-    const sorted = [...new Set(values)].sort(compareText);
+    const sorted = uniqueTexts(values);
     found.push({ on, ...(name === undefined ? {} : { name }), values: sorted, ...(not ? { not } : {}) });
   };
   const both = <K extends Negatable>(key: K, use: (values: AccessRuleSpec[K], not: boolean, part: string) => void): void => {

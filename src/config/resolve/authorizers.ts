@@ -4,6 +4,7 @@ import { identityOf } from '../identity-of.ts';
 import type { AuthorizerConfig, MeshConfig, ServiceConfig } from '../mesh-config.ts';
 import { speaksOnlyTcp } from '../protocol.ts';
 import type { AuthorizerSpec } from '../schema/authorizer.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { accessPath } from './access.ts';
 import { refusal } from './access-refusal.ts';
@@ -34,9 +35,9 @@ export function resolveAuthorizers(
           timeoutMs: spec.timeout ?? defaultTimeoutMs,
           failOpen: spec.failOpen ?? false,
           statusOnError: spec.statusOnError ?? 403,
-          sends: unique(spec.headers),
-          addsToRequest: unique(spec.addsToRequest),
-          addsToAnswer: unique(spec.addsToAnswer),
+          sends: uniqueTexts(spec.headers),
+          addsToRequest: uniqueTexts(spec.addsToRequest),
+          addsToAnswer: uniqueTexts(spec.addsToAnswer),
         },
       ];
     })
@@ -148,8 +149,4 @@ function warnOfRefusal(
 /** Whether rules ask the service about requests to others. */
 function isAuthorizer({ authorizers = [] }: MeshConfig, name: string): boolean {
   return authorizers.some(({ service }) => service === name);
-}
-
-function unique(values: readonly string[] = []): readonly string[] {
-  return [...new Set(values)].sort(compareText);
 }

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net';
-import { compareText } from '../diagnostic.ts';
 import type { ExternalConfig, ServiceConfig } from '../mesh-config.ts';
 import type { ExternalSpec } from '../schema/external.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { checkPolicy, policyOf } from './policy.ts';
 import type { Report } from './report.ts';
@@ -163,9 +163,9 @@ function build(
     ...policyOf(external),
     routes: [],
     hosts: [...new Set(hosts.filter(host => !host.startsWith('*')))],
-    wildcards: [...new Set(hosts.filter(host => host.startsWith('*.')))].sort(compareText),
+    wildcards: uniqueTexts(hosts.filter(host => host.startsWith('*.'))),
     speaks,
-    addresses: [...new Set(external.addresses ?? [])].sort(compareText),
+    addresses: uniqueTexts(external.addresses),
     ...(tls === undefined
       ? {}
       : {

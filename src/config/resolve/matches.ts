@@ -4,6 +4,7 @@ import { claimPath } from '../claim-path.ts';
 import { compareText } from '../diagnostic.ts';
 import type { RouteMatchConfig, ServiceConfig } from '../mesh-config.ts';
 import type { MatchSpec } from '../schema/match.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import { isProblem } from '../units.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
@@ -27,10 +28,10 @@ export function resolveMatch(
   const hosts = match.hosts ?? [];
   return {
     path: match.path ?? null,
-    methods: unique(match.methods),
+    methods: uniqueTexts(match.methods),
     headers: named(match, 'headers', path, report),
     query: named(match, 'query', path, report),
-    hosts: hosts.includes('*') ? [] : unique(hosts),
+    hosts: hosts.includes('*') ? [] : uniqueTexts(hosts),
     ports: portsOf(match, home, path, report),
     from: callersOf(match, home, path, destinations, report),
     ...(match.claims === undefined ? {} : { claims: claimsOf(match.claims, home, path, report) }),
@@ -103,7 +104,7 @@ function callersOf(
     return [];
   }
   for (const [place, name] of (match.from ?? []).entries()) destinations.service(name, report.entry([...path, 'from'], place));
-  return unique(match.from);
+  return uniqueTexts(match.from);
 }
 
 /** What a rule takes, as far as it can be told before a request comes. */
@@ -150,8 +151,4 @@ function coversHosts(all: readonly string[], some: readonly string[]): boolean {
 /** Whether one list, where empty is everything, holds all of the other. */
 function covers<T>(all: readonly T[], some: readonly T[]): boolean {
   return all.length === 0 || (some.length > 0 && some.every(item => all.includes(item)));
-}
-
-function unique(values: readonly string[] = []): string[] {
-  return [...new Set(values)].sort(compareText);
 }

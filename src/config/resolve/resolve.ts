@@ -4,6 +4,7 @@ import type { MeshConfig, ServiceConfig } from '../mesh-config.ts';
 import { speaksOnlyTcp } from '../protocol.ts';
 import type { MeshSpec } from '../schema/mesh.ts';
 import type { ComposeLoad, SourcePort, SourceService } from '../service-source.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import { dotted, type YamlNode } from '../yaml-node.ts';
 import { resolveAccess } from './access.ts';
 import { checkAccess } from './access-checks.ts';
@@ -105,10 +106,10 @@ export function resolve(input: ResolveInput): Resolved {
     namespace,
     identity: {
       ttlMs: spec.identity?.ttl ?? defaultSvidTtlMs,
-      trustDomainAliases: [...new Set(spec.identity?.trustDomainAliases ?? [])].sort(compareText),
+      trustDomainAliases: uniqueTexts(spec.identity?.trustDomainAliases),
     },
     baseDir: input.baseDir,
-    files: [...new Set([...input.files, ...tlsFiles.looked, ...looked])].sort(compareText),
+    files: uniqueTexts([...input.files, ...tlsFiles.looked, ...looked]),
     services,
     gateways: gateways.toSorted((a, b) => compareText(a.name, b.name)),
     ...(external.length === 0 ? {} : { external: external.toSorted((a, b) => compareText(a.name, b.name)) }),

@@ -1,7 +1,7 @@
 import type { RetryCondition, RetryPolicy } from '../../snapshot/route-rule.ts';
 import { defaultBackoffMs } from '../default-retry.ts';
-import { compareText } from '../diagnostic.ts';
 import type { RetriesSpec } from '../schema/retries.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Report } from './report.ts';
 
@@ -21,10 +21,10 @@ export function resolveRetries(spec: RetriesSpec, timeoutMs: number | undefined,
   const methods = spec.methods ?? (on.some(condition => ofGrpc.has(condition)) ? [...idempotent, 'POST'] : idempotent);
   return {
     attempts,
-    on: [...new Set(on)].sort(compareText),
+    on: uniqueTexts(on),
     statusCodes: [...new Set(codes ?? [])].sort((a, b) => a - b),
     perTryTimeoutMs: perTry ?? null,
-    methods: [...new Set(methods)].sort(compareText),
+    methods: uniqueTexts(methods),
     backoffBaseMs: backoff,
     ...(maxBackoff === undefined ? {} : { backoffMaxMs: maxBackoff }),
   };

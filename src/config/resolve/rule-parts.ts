@@ -1,5 +1,4 @@
 import type { CorsPolicy, HeaderEdits, HeaderField, RateLimit } from '../../snapshot/route-rule.ts';
-import { compareText } from '../diagnostic.ts';
 import type { MirrorConfig, ServiceConfig } from '../mesh-config.ts';
 import type { CorsSpec } from '../schema/cors.ts';
 import type { HeaderEditsSpec, HeadersSpec } from '../schema/headers.ts';
@@ -7,6 +6,7 @@ import { authority, headerProblem } from '../schema/http-leaves.ts';
 import { type RateLimitSpec, rateLimitOf } from '../schema/rate-limit.ts';
 import type { RouteRuleSpec } from '../schema/route.ts';
 import { shown } from '../shown.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import type { Destinations } from './destinations.ts';
 import { checkRegex } from './regex.ts';
@@ -49,7 +49,7 @@ function edits(spec: HeaderEditsSpec | undefined, request: boolean, path: YamlPa
     });
   };
   const result = {
-    remove: [...new Set(remove.map(name => name.toLowerCase()))].sort(compareText),
+    remove: uniqueTexts(remove.map(name => name.toLowerCase())),
     set: fields('set', set),
     add: fields('add', add),
   };

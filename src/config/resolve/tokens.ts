@@ -10,6 +10,7 @@ import { readRegularFile } from '../read-file.ts';
 import { type TokenIssuerSpec, toldHeaderProblem } from '../schema/token.ts';
 import { shown } from '../shown.ts';
 import { behindGateway, looksForTokens } from '../token-way.ts';
+import { uniqueTexts } from '../unique-texts.ts';
 import type { YamlPath } from '../yaml-node.ts';
 import { accessPath } from './access.ts';
 import type { Report } from './report.ts';
@@ -51,13 +52,13 @@ export function resolveTokens(
     return {
       issuer: spec.issuer,
       keys: keysOf(spec.jwks, [...path, 'jwks'], around, report),
-      audiences: unique(spec.audiences),
+      audiences: uniqueTexts(spec.audiences),
       from,
       to: targetsOf(spec, path, around, report),
       forward: spec.forward ?? false,
       ...(spec.payloadHeader === undefined ? {} : { payloadHeader: spec.payloadHeader }),
       claimHeaders,
-      spaceDelimited: unique([...wordLists, ...(spec.spaceDelimited ?? [])]),
+      spaceDelimited: uniqueTexts([...wordLists, ...(spec.spaceDelimited ?? [])]),
     };
   });
 }
@@ -188,8 +189,8 @@ function placesOf(from: NonNullable<TokenIssuerSpec['from']>, path: YamlPath, re
   const { headers = [], query = [], cookies = [] } = from;
   const places: TokenPlace[] = [
     ...headers.map(({ name, prefix = '' }): TokenPlace => ({ kind: 'header', name, prefix })),
-    ...unique(query).map((name): TokenPlace => ({ kind: 'query', name })),
-    ...unique(cookies).map((name): TokenPlace => ({ kind: 'cookie', name })),
+    ...uniqueTexts(query).map((name): TokenPlace => ({ kind: 'query', name })),
+    ...uniqueTexts(cookies).map((name): TokenPlace => ({ kind: 'cookie', name })),
   ];
   if (places.length === 0)
     report.error(path, {
@@ -252,9 +253,5 @@ function targetsOf(
       report.error(at, { code: 'http-on-tcp', message, hint: 'remove it, or write `protocol: http` for it' });
     }
   }
-  return unique(spec.to);
-}
-
-function unique(values: readonly string[] = []): string[] {
-  return [...new Set(values)].sort(compareText);
+  return uniqueTexts(spec.to);
 }
