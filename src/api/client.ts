@@ -4,6 +4,7 @@ import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } fro
 import type { CaDocument, PersonCertificate, RotationStep } from './ca.ts';
 import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
+import { type TapLine, tapQuery } from './tap.ts';
 import { trafficClient } from './traffic-client.ts';
 import type {
   ConfigDocument,
@@ -59,6 +60,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     seenCalls: (forMs, signal) => stream<SeenCallsDocument>(call, `/v1/access/calls?forMs=${forMs}`, signal),
     checkAccess: (from, request) => post<AccessCheckDocument>('/v1/access/check', { from, ...request }),
     traffic: trafficClient(get, (path, signal) => stream(call, path, signal)),
+    tap: (request, signal) => stream<TapLine>(call, `/v1/tap?${tapQuery(request)}`, signal),
     ca: () => get<CaDocument>('/v1/ca'),
     rotateCa: signal => stream<RotationStep>(call, '/v1/ca/rotate', signal, 'POST'),
     issuePerson: request => post<PersonCertificate>('/v1/ca/issue', request),

@@ -6,6 +6,7 @@ import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { readStatsRequest } from './stats-query.ts';
+import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
 import { apiVersion, type MeshApi, type ProxyQuery } from './types.ts';
 
@@ -52,6 +53,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['GET', '/v1/traces', async (api, e) => json(e, await api.traffic.traces(readTraceFilter(e.url.searchParams)))],
   ['GET', '/v1/traces/broken', async (api, e) => json(e, await api.traffic.brokenPropagation())],
   ['GET', '/v1/traces/*', async (api, e) => json(e, await api.traffic.trace(lastPart(e.url)))],
+  ['GET', '/v1/tap', streamTap],
   ['GET', '/v1/ca', async (api, e) => json(e, await api.ca())],
   ['POST', '/v1/ca/rotate', streamRotation],
   [
@@ -155,6 +157,14 @@ async function streamCalls(api: MeshApi, { url, response, signal }: Exchange): P
   const forMs = Number(url.searchParams.get('forMs') ?? 0);
   startStream(response);
   for await (const document of api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal)) await line(response, document);
+  response.end();
+}
+
+async function streamTap(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
+  // What is wrong with the request is an answer of its own.
+  const lines = api.tap(readTapRequest(url.searchParams), signal);
+  startStream(response);
+  for await (const each of lines) await line(response, each);
   response.end();
 }
 

@@ -10,6 +10,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from './ca.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
+import type { TapLine, TapRequest } from './tap.ts';
 import type { TrafficApi } from './traffic.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
@@ -245,6 +246,8 @@ export interface MeshApi {
   checkAccess(from: string, request: ExplainRequest): Promise<AccessCheckDocument>;
   /** What passed the mesh. */
   readonly traffic: TrafficApi;
+  /** Live requests. @throws MeshError `unknown-service`, `too-many-taps`, `bad-tap` */
+  tap(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine>;
   /** Roots, and who has which certificate. */
   ca(): Promise<CaDocument>;
   /** Changes the root, or joins a change under way; ends with it. The signal ends the watching only. @throws MeshError `pki` */

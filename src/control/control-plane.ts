@@ -8,6 +8,7 @@ import type { Certificate, ToDaemon } from '../snapshot/channel.ts';
 import { FrameError } from '../snapshot/frame.ts';
 import { nothingObserved, type Observation, type Observed } from '../snapshot/observation.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { TapOrder, Tapped } from '../snapshot/tap.ts';
 import { compile } from './compile/compile.ts';
 import type { IssuerKeys } from './compile/token.ts';
 import { ControlError } from './control-error.ts';
@@ -52,6 +53,8 @@ export interface ControlPlaneOptions {
   readonly svidTtlMs?: number;
   /** Hears what sidecars tell of their traffic. @see ControlPlane.observe */
   readonly onObserved?: (from: ObservedWorkload, message: Observed) => void;
+  /** Hears of live requests. @see ControlPlane.tap */
+  readonly onTapped?: (from: ObservedWorkload, message: Tapped) => void;
   readonly holdOff?: HoldOffLimits;
   readonly timing?: Partial<LinkTiming>;
 }
@@ -71,6 +74,7 @@ export class ControlPlane {
   #faults: readonly LiveFault[] = [];
   #issuerKeys: IssuerKeys = new Map();
   #observation: Observation = nothingObserved;
+  #taps: readonly TapOrder[] = [];
   #podsKnown = false;
   #addresses: ReadonlyMap<string, string> = new Map();
   #closed = false;
@@ -184,6 +188,12 @@ export class ControlPlane {
   observe(observation: Observation): void {
     this.#observation = observation;
     this.#links.sendAll({ kind: 'observe', observation });
+  }
+
+  /** Whom sidecars tell of live requests, for `tapLifeMs`, instead of those before; it comes to `ControlPlaneOptions.onTapped`. */
+  tap(orders: readonly TapOrder[]): void {
+    this.#taps = orders;
+    this.#links.sendAll({ kind: 'tap', orders });
   }
 
   /** All pods of the project, as observed. Channels to new ones are opened, to others closed. */
@@ -321,6 +331,7 @@ export class ControlPlane {
     const certificate = service === undefined ? null : this.#certificates.of(service);
     if (certificate !== null) this.#links.send(workload, certificate);
     if (this.#observation !== nothingObserved) this.#links.send(workload, { kind: 'observe', observation: this.#observation });
+    if (this.#taps.length > 0) this.#links.send(workload, { kind: 'tap', orders: this.#taps });
     this.#publisher.connected(workload, version);
     this.#emit({ kind: 'connect', workload, version });
   }
@@ -347,7 +358,9 @@ export class ControlPlane {
         return;
       default: {
         const registered = this.#registry.workloads.find(item => item.name === workload);
-        if (registered !== undefined) this.#options.onObserved?.(registered, message);
+        if (registered === undefined) return;
+        if (message.kind === 'tapped') this.#options.onTapped?.(registered, message);
+        else this.#options.onObserved?.(registered, message);
       }
     }
   }

@@ -4,6 +4,7 @@ import type { EdgeSignal, Party, RuleSignal } from '../snapshot/edge-signal.ts';
 import { type LostContext, maxSpanText, type RetriedTry, type SpanFacts } from '../snapshot/observation.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
+import { tappedFields } from './tapped-shape.ts';
 
 const appFields = { port: whole(1, 65535), listening: flag };
 /** Of a root: SHA-256. */
@@ -91,6 +92,7 @@ const message = tagged<ToDaemon>({
   app: { ...appFields },
   signals: { edges: list(edgeSignal) },
   spans: { dropped: whole(0), spans: list(span) },
+  tapped: tappedFields,
 });
 
 /** Reads a message. @throws ControlError `protocol` */

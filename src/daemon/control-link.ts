@@ -12,6 +12,7 @@ import type { Authority } from '../pki/authority.ts';
 import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
 import { sidecarEnv } from '../snapshot/channel.ts';
 import type { Observed } from '../snapshot/observation.ts';
+import type { Tapped } from '../snapshot/tap.ts';
 import { createCaLink } from './ca-link.ts';
 import type { ControlPort } from './control-port.ts';
 import { noticeOf } from './identity-notices.ts';
@@ -32,12 +33,14 @@ export function createControlLink({ authority, clock, random, runtime, version, 
   let sidecars: ReadonlyMap<string, { readonly id: string; readonly startedAt: string }> = new Map();
   const lost = new Map<string, string>();
   let onObserved: (from: ObservedWorkload, message: Observed) => void = () => {};
+  let onTapped: (from: ObservedWorkload, message: Tapped) => void = () => {};
   const plane = new ControlPlane({
     authority,
     clock,
     random: () => random.next(),
     daemonVersion: version,
     onObserved: (from, message) => onObserved(from, message),
+    onTapped: (from, message) => onTapped(from, message),
     readControlKeys: async workload => {
       const sidecar = sidecars.get(workload);
       return sidecar === undefined ? [] : controlKeysIn(await runtime.readSidecarLog(sidecar.id, sidecar.startedAt));
@@ -60,6 +63,10 @@ export function createControlLink({ authority, clock, random, runtime, version, 
     observe(observation, listener) {
       onObserved = listener;
       plane.observe(observation);
+    },
+    tap: orders => plane.tap(orders),
+    onTapped(listener) {
+      onTapped = listener;
     },
     setConfig: config => plane.setConfig(config),
     setLiveFaults: faults => plane.setLiveFaults(faults),

@@ -9,6 +9,7 @@ import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { TapOrder, Tapped } from '../snapshot/tap.ts';
 import type { CaPort } from './ca-link.ts';
 
 /** What the daemon needs of the control plane; `control-link.ts` makes it from the real one. */
@@ -19,6 +20,10 @@ export interface ControlPort extends AsyncDisposable {
   onNotice(listener: (notice: MeshEventBody) => void): void;
   /** What sidecars are to tell of their traffic from now on, and who hears it. */
   observe(observation: Observation, listener: (from: ObservedWorkload, message: Observed) => void): void;
+  /** Whom sidecars tell of live requests; to be said again within `tapLifeMs`. */
+  tap(orders: readonly TapOrder[]): void;
+  /** `listener` hears of them. */
+  onTapped(listener: (from: ObservedWorkload, message: Tapped) => void): void;
   /** The configuration that sidecars are compiled from. */
   setConfig(config: MeshConfig): void;
   /** The faults put on the running mesh, instead of those before. */

@@ -3,6 +3,7 @@ import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from '../api/ca.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
 import { asMeshError } from '../api/mesh-error.ts';
+import type { TapLine, TapRequest } from '../api/tap.ts';
 import type { TrafficApi } from '../api/traffic.ts';
 import {
   apiVersion,
@@ -35,6 +36,7 @@ import { ExposedPorts } from './exposed-ports.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { LiveFaults } from './live-faults.ts';
 import { Observatory } from './observe/observatory.ts';
+import { TapHub } from './observe/tap-hub.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { Reloads } from './reloads.ts';
 import { RepairSchedule } from './repair-schedule.ts';
@@ -87,6 +89,7 @@ export class Daemon implements RunningDaemon {
   readonly #repairs: RepairSchedule;
   readonly #faults: LiveFaults;
   readonly #issuerKeys: IssuerKeys;
+  readonly #taps: TapHub;
   readonly #observatory: Observatory;
 
   constructor(parts: DaemonParts, options: StartOptions) {
@@ -114,6 +117,7 @@ export class Daemon implements RunningDaemon {
       names: () => this.#config,
       emit: event => this.#events.emit(event),
     });
+    this.#taps = new TapHub({ ...parts, config: () => this.#config });
     this.#faults = new LiveFaults({
       clock: parts.clock,
       config: () => this.#config,
@@ -284,6 +288,10 @@ export class Daemon implements RunningDaemon {
 
   get traffic(): TrafficApi {
     return this.#observatory;
+  }
+
+  tap(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
+    return this.#taps.watch(request, AbortSignal.any([signal, this.#ending.signal]));
   }
 
   async ca(): Promise<CaDocument> {

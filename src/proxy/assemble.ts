@@ -7,6 +7,7 @@ import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, ListenerProtocol, Snapshot } from '../snapshot/snapshot.ts';
+import type { TapOrder, Tapped } from '../snapshot/tap.ts';
 import { poolText } from '../telemetry/cluster-metrics.ts';
 import { gaugeText, labels } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -35,6 +36,7 @@ import { egressCluster } from './route/egress-tables.ts';
 import { RuleParts } from './route/rule-parts.ts';
 import type { Split } from './route/split.ts';
 import { buildTables, outboundKey, type Tables } from './tables.ts';
+import { Taps } from './tap/taps.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { TcpFaults } from './tcp/tcp-faults.ts';
 import { createTcpUpstream, type TcpParts } from './tcp/tcp-upstream.ts';
@@ -66,6 +68,7 @@ class RunningDataPlane implements DataPlane {
   readonly #deadlines: Deadlines;
   readonly #overload: Overload;
   readonly #accessLog: AccessLogWriter;
+  readonly #taps: Taps;
   readonly #roles: RoleParts;
   readonly #tracer: Tracer;
   readonly #served: ServedConnections;
@@ -80,6 +83,7 @@ class RunningDataPlane implements DataPlane {
     this.#deps = deps;
     this.#deadlines = new Deadlines(deps.clock);
     this.#accessLog = new AccessLogWriter(deps.accessLog);
+    this.#taps = new Taps(deps.clock);
     this.#overload = deps.overload ?? new Overload(deps.clock, deps.log);
     this.#tracer = new Tracer(deps);
     this.#roles = { tables: () => this.#tables, random: deps.random, calls: new CallRecord(deps.clock), tracer: this.#tracer };
@@ -92,6 +96,7 @@ class RunningDataPlane implements DataPlane {
       log: deps.log,
       overload: this.#overload,
       tracer: this.#tracer,
+      taps: this.#taps,
       accessLog: this.#accessLog,
       guard: (client, act) => this.#guard(client, act),
     });
@@ -283,6 +288,10 @@ class RunningDataPlane implements DataPlane {
     this.#signals.use(observation.signals ? edges => tell({ kind: 'signals', edges }) : null);
   }
 
+  tap(orders: readonly TapOrder[], tell: (message: Tapped) => boolean): void {
+    this.#taps.use(orders, tell);
+  }
+
   explain(request: ExplainRequest): Explanation | null {
     return this.#tables === null ? null : explain(this.#tables, request, this.#deps.clock.now());
   }
@@ -328,7 +337,7 @@ class RunningDataPlane implements DataPlane {
   }
 
   #tcpParts(): TcpParts {
-    return { connector: this.#deps.connector, clock: this.#deps.clock, accessLog: this.#accessLog };
+    return { connector: this.#deps.connector, clock: this.#deps.clock, taps: this.#taps, accessLog: this.#accessLog };
   }
 
   #clusterParts(snapshot: Snapshot): Omit<ClusterParts, 'random'> {

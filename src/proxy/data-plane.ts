@@ -8,6 +8,7 @@ import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { Observation, Observed } from '../snapshot/observation.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import type { Cluster, Endpoint, Snapshot } from '../snapshot/snapshot.ts';
+import type { TapOrder, Tapped } from '../snapshot/tap.ts';
 import type { EarlyUpstream } from './tcp/early-upstream.ts';
 import type { ByteStream } from './transport/byte-stream.ts';
 
@@ -90,6 +91,8 @@ export interface DataPlane {
   calls(): ObservedCalls;
   /** What is told of the traffic from now on, instead of what was before. `tell`: `false` where it could not be sent; it is then lost. */
   observe(observation: Observation, tell: (message: Observed) => boolean): void;
+  /** What watchers are told from now on, for `tapLifeMs`. `tell` as above. */
+  tap(orders: readonly TapOrder[], tell: (message: Tapped) => boolean): void;
   /** Counters as Prometheus text exposition. */
   metrics(): string;
 }

@@ -15,6 +15,7 @@ import type { ExplainRequest } from './explanation.ts';
 import type { JudgedCall } from './judgement.ts';
 import type { Observation, Observed } from './observation.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { TapOrder, Tapped } from './tap.ts';
 
 /** Raised when a message changes its meaning; both ends refuse another one. */
 export const protocolVersion = 1;
@@ -52,6 +53,8 @@ export type ToSidecar =
   | { readonly kind: 'judge'; readonly id: number; readonly call: JudgedCall }
   /** Tell this of the traffic from now on, and nothing else. Sent after every hello, and on change. */
   | { readonly kind: 'observe'; readonly observation: Observation }
+  /** Tell these watchers of live requests, instead of those before; said again while they watch. */
+  | { readonly kind: 'tap'; readonly orders: readonly TapOrder[] }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
   | { readonly kind: 'probe' }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
@@ -113,7 +116,8 @@ export type ToDaemon =
   | { readonly kind: 'reply'; readonly id: number; readonly body: unknown }
   /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
   | ({ readonly kind: 'app' } & AppState)
-  | Observed;
+  | Observed
+  | Tapped;
 
 /** What a sidecar says of its identity. */
 export interface IdentityReport {

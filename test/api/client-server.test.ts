@@ -45,6 +45,7 @@ async function serve(api: Partial<MeshApi>): Promise<string> {
     explain: unexpected,
     accessMatrix: unexpected,
     seenCalls: unexpected,
+    tap: unexpected,
     checkAccess: unexpected,
     ca: unexpected,
     rotateCa: unexpected,

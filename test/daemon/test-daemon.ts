@@ -33,6 +33,8 @@ export class FakeControl implements ControlPort {
   };
   onNotice(): void {}
   observe(): void {}
+  tap(): void {}
+  onTapped(): void {}
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
   }

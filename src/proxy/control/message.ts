@@ -5,6 +5,7 @@ import type { ExplainRequest } from '../../snapshot/explanation.ts';
 import type { JudgedCall } from '../../snapshot/judgement.ts';
 import type { Observation } from '../../snapshot/observation.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, tagged, text, whole } from '../../snapshot/shape.ts';
+import { maxTapBodyBytes, type TapOrder } from '../../snapshot/tap.ts';
 
 /** `ToSidecar` with its snapshot not looked at yet. */
 export type DaemonMessage = Exclude<ToSidecar, { kind: 'snapshot' }> | { readonly kind: 'snapshot'; readonly snapshot: unknown };
@@ -17,6 +18,24 @@ const pair: Shape<readonly [string, string]> = (value, path) => {
   if (name === undefined || rest === undefined || more.length > 0) throw new SnapshotError(path, 'expected a name and a value');
   return [name, rest];
 };
+
+const range: Shape<readonly [number, number]> = (value, path) => {
+  const [least, most, ...more] = list(whole(0, 999))(value, path);
+  if (least === undefined || most === undefined || more.length > 0) throw new SnapshotError(path, 'expected two numbers');
+  return [least, most];
+};
+
+const tapOrder = object<TapOrder>({
+  id: whole(0),
+  at: oneOf('source', 'destination', 'both'),
+  from: text(),
+  to: text(),
+  path: text(),
+  method: text(),
+  statuses: list(range),
+  headers: list(object<TapOrder['headers'][number]>({ name: text(), value: nullable(text()) })),
+  bodyBytes: whole(0, maxTapBodyBytes),
+});
 
 const message = tagged<DaemonMessage>({
   hello: { protocol: whole(0), daemonVersion: text() },
@@ -43,6 +62,7 @@ const message = tagged<DaemonMessage>({
     }),
   },
   observe: { observation: object<Observation>({ signals: flag, spans: flag }) },
+  tap: { orders: list(tapOrder) },
   probe: {},
   drain: { graceMs: whole(0, maxGraceMs) },
 });

@@ -4,6 +4,7 @@ import { decodeSnapshot } from '../../snapshot/decode.ts';
 import type { ExplainRequest, Explanation } from '../../snapshot/explanation.ts';
 import { nothingObserved, type Observed } from '../../snapshot/observation.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { Tapped } from '../../snapshot/tap.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { messageOf } from '../../text/message-of.ts';
 import type { AppProbe } from '../app-probe.ts';
@@ -30,7 +31,7 @@ export interface OrdersDeps {
   readonly metrics: () => string;
   readonly send: (message: ToDaemon) => void;
   /** Sends what may be lost; `false`: the channel is slow or gone. */
-  readonly tell: (message: Observed) => boolean;
+  readonly tell: (message: Observed | Tapped) => boolean;
   /** A snapshot runs from now on. Must not throw. */
   readonly onApplied: (snapshot: Snapshot) => void;
   /** Raw TCP connections that are open. */
@@ -69,6 +70,7 @@ export class Orders {
   /** The daemon is gone: nobody looks any more. */
   forsaken(): void {
     this.#deps.dataPlane.observe(nothingObserved, () => false);
+    this.#deps.dataPlane.tap([], () => false);
   }
 
   #tellIdentity(): void {
@@ -120,6 +122,9 @@ export class Orders {
         return;
       case 'observe':
         this.#deps.dataPlane.observe(message.observation, this.#deps.tell);
+        return;
+      case 'tap':
+        this.#deps.dataPlane.tap(message.orders, this.#deps.tell);
         return;
       case 'probe':
         this.#deps.probe.tellAll();

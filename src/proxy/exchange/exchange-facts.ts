@@ -3,6 +3,7 @@ import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { field } from '../http1/known-field.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { OpenTap } from '../tap/taps.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import type { Decision } from './exchange-role.ts';
 
@@ -54,6 +55,8 @@ export class ExchangeFacts {
   messages: GrpcCallMessages | null = null;
   /** Monotonic ms. */
   startedAt = 0;
+  /** `null`: nobody watches it. */
+  tap: OpenTap | null = null;
   /** Tries so far. */
   attempt = 0;
   /** The endpoint of the last try. */
@@ -76,6 +79,7 @@ export class ExchangeFacts {
     this.bytesSent = 0;
     this.messages = null;
     this.attempt = 0;
+    this.tap = null;
     if (!forLog || head === null) return;
     this.userAgent = head.value(field.userAgent);
     this.forwardedFor = head.value(field.forwardedFor);
@@ -117,6 +121,7 @@ export class ExchangeFacts {
     this.decision.asked = nothing;
     this.decision.tokenProblem = null;
     this.endpoint = null;
+    this.tap = null;
     this.target = '';
     this.authority = '';
     this.userAgent = '';

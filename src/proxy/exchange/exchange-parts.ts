@@ -5,6 +5,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { MeshMetrics } from '../../telemetry/mesh-metrics.ts';
 import type { AccessLogWriter } from '../access-log-writer.ts';
 import type { Overload } from '../overload.ts';
+import type { Taps } from '../tap/taps.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 
 /** What all exchanges of a data plane share. */
@@ -20,5 +21,6 @@ export interface ExchangeParts {
   guard(client: { abort(): void }, act: () => void): void;
   /** Connections are to end with the exchange at hand. */
   draining(): boolean;
+  readonly taps: Taps;
   readonly accessLog: Pick<AccessLogWriter, 'on' | 'write'>;
 }

@@ -11,6 +11,7 @@ export function recordExchange(facts: ExchangeFacts, client: ExchangeClient, par
   requests.count(facts, durationMs);
   if (decision.trace !== null) parts.tracer.end(decision.trace, facts, client, durationMs);
   requests.tally.count(facts, decision.route?.fullName ?? null);
+  if (facts.tap !== null) parts.taps.end(facts.tap, facts, client, requests.edge, durationMs);
   if (!parts.accessLog.on) return;
   const { edge } = requests;
   parts.accessLog.write({

@@ -129,6 +129,7 @@ export class Exchange {
   requestPiece(bytes: Buffer, from: number, to: number): void {
     this.facts.bytesReceived += to - from;
     this.facts.messages?.received.take(bytes, from, to);
+    this.facts.tap?.requestBody?.add(bytes, from, to);
     if (this.#phase === phase.none || this.#phase === phase.silent) return;
     this.#timeouts.moved();
     this.#attempts.requestPiece(bytes, from, to);
@@ -230,6 +231,7 @@ export class Exchange {
 
   #begin(head: RequestHead | null): void {
     this.facts.begin(head, this.parts.clock.monotonic(), this.parts.accessLog.on, this.client.protocol);
+    if (this.parts.taps.active && head !== null) this.facts.tap = this.parts.taps.begin(head, this.client);
     this.#attempts.take(head);
     this.#phase = phase.trying;
     this.#clientEnded = false;
@@ -282,6 +284,7 @@ export class Exchange {
     this.#timeouts.moved();
     facts.status = head.status;
     facts.details = 'via_upstream';
+    if (facts.tap !== null) facts.tap.answerHead = head.forward(0, '');
     // In the head where the answer is of trailers alone.
     if (this.grpc && head.body === 0) facts.grpcStatus = grpcStatusIn(head.forward(0, ''));
     let lines = decision.answerLines;
@@ -309,6 +312,7 @@ export class Exchange {
     const end = this.#frames === null ? to : this.#frames.pass(bytes, from, to);
     this.facts.bytesSent += end - from;
     this.facts.messages?.sent.take(bytes, from, end);
+    this.facts.tap?.answerBody?.add(bytes, from, end);
     this.client.piece(bytes, from, end);
     if (this.#frames !== null) this.#takeLeave(this.#frames);
     if (this.client.full) this.#attempts.pause();
@@ -364,6 +368,7 @@ export class Exchange {
     this.#timeouts.tunnelOpened();
     this.#phase = phase.tunnel;
     this.facts.note('-', 'via_upstream');
+    if (this.facts.tap !== null) this.facts.tap.answerHead = head.forward(0, '');
     this.facts.status = head.status;
     this.#frames = new WebSocketFrames();
     const { trace } = this.facts.decision;

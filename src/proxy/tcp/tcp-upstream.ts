@@ -1,12 +1,13 @@
 import type { Clock } from '../../async/clock.ts';
 import type { Endpoint } from '../../snapshot/snapshot.ts';
-import type { EdgeConnections } from '../../telemetry/mesh-metrics.ts';
+import type { Edge, EdgeConnections } from '../../telemetry/mesh-metrics.ts';
 import type { AccessLogWriter } from '../access-log-writer.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { EndpointPool } from '../cluster/endpoint-pool.ts';
 import { hashText } from '../cluster/hash.ts';
 import type { ConnectFailure, Connector, Downstream, TcpUpstream } from '../data-plane.ts';
 import { knownName } from '../edges.ts';
+import type { TapConnection, Taps } from '../tap/taps.ts';
 import type { ByteStream } from '../transport/byte-stream.ts';
 import { flagOf, type TcpFaults, withFaults } from './tcp-faults.ts';
 
@@ -14,6 +15,7 @@ import { flagOf, type TcpFaults, withFaults } from './tcp-faults.ts';
 export interface TcpParts {
   readonly connector: Connector;
   readonly clock: Clock;
+  readonly taps: Taps;
   readonly accessLog: Pick<AccessLogWriter, 'on' | 'write'>;
 }
 
@@ -45,6 +47,17 @@ export function createTcpUpstream(
     return edge;
   };
   const hash = cluster?.cluster.hash?.by.kind === 'source' ? hashText(downstream.remoteAddress) : null;
+  const tapped = (edge: Edge, durationMs: number, bytesReceived: number, bytesSent: number): TapConnection => ({
+    edge,
+    principal: downstream.peer?.spiffeId ?? '',
+    remoteAddress: `${downstream.remoteAddress}:${downstream.remotePort}`,
+    upstreamAddress: endpoint?.address ?? '',
+    flag,
+    startMs: parts.clock.now() - durationMs,
+    durationMs,
+    bytesReceived,
+    bytesSent,
+  });
   const upstream: TcpUpstream = {
     name: cluster?.name ?? '',
     open(onConnected, onFailed) {
@@ -82,6 +95,7 @@ export function createTcpUpstream(
           // To outlier detection a connection is what an answer is to HTTP.
           endpoint?.outcome(200, parts.clock.monotonic() - triedAt);
           counters = open(target);
+          if (parts.taps.active) parts.taps.connection('opened', tapped(counters.edge, 0, 0, 0));
           onConnected(stream);
         };
         giveUp = parts.connector.connect(policy, target, connected, failed, true);
@@ -96,6 +110,7 @@ export function createTcpUpstream(
       if (flag !== '-') counters.failed++;
       counters.close(received, sent);
       const durationMs = parts.clock.monotonic() - startedAt;
+      if (parts.taps.active) parts.taps.connection('closed', tapped(counters.edge, durationMs, received, sent));
       if (!parts.accessLog.on) return;
       parts.accessLog.write({
         startMs: parts.clock.now() - durationMs,

@@ -14,6 +14,7 @@ import { Http2Pool } from '../../../src/proxy/http2/http2-pool.ts';
 import { Overload } from '../../../src/proxy/overload.ts';
 import { RuleParts } from '../../../src/proxy/route/rule-parts.ts';
 import { buildTables, type Tables } from '../../../src/proxy/tables.ts';
+import { Taps } from '../../../src/proxy/tap/taps.ts';
 import { Tracer } from '../../../src/proxy/tracing/tracer.ts';
 import { SocketStream } from '../../../src/proxy/transport/socket-stream.ts';
 import type { AccessEntry } from '../../../src/telemetry/access-log.ts';
@@ -67,6 +68,7 @@ export async function startWaiting(appPort: number, filter: RequestFilter): Prom
     log,
     overload: new Overload(clock, log),
     tracer,
+    taps: new Taps(clock),
     accessLog: { on: true, write: entry => entries.push(entry) },
     guard(client, act) {
       try {

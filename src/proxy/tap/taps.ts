@@ -1,0 +1,233 @@
+import type { Clock } from '../../async/clock.ts';
+import {
+  maxTappedPerMessage,
+  maxTappedPerSecond,
+  type TapEvent,
+  type TapOrder,
+  type Tapped,
+  tapLifeMs,
+} from '../../snapshot/tap.ts';
+import { maskTarget } from '../../telemetry/mask.ts';
+import type { Edge } from '../../telemetry/mesh-metrics.ts';
+import { knownName } from '../edges.ts';
+import type { ExchangeClient } from '../exchange/exchange-client.ts';
+import type { ExchangeFacts } from '../exchange/exchange-facts.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import { pathOf } from '../route/path.ts';
+import { BodyCapture } from './body-capture.ts';
+import { cut, shownFields } from './tapped-head.ts';
+
+/** How long an event may wait for others, in ms. */
+const flushMs = 100;
+/** Bytes of bodies that wait to be sent; what is beyond them is shed. */
+const maxWaitingBodyBytes = 512 * 1024;
+
+/** A watcher, and what may still be told it in this second. */
+interface Watcher {
+  readonly order: TapOrder;
+  left: number;
+  dropped: number;
+}
+
+/** An exchange that may be told when it is over. */
+export interface OpenTap {
+  readonly watchers: readonly Watcher[];
+  readonly requestHead: string;
+  answerHead: string;
+  /** `null`: nobody asked for bodies. */
+  readonly requestBody: BodyCapture | null;
+  readonly answerBody: BodyCapture | null;
+}
+
+/** A raw TCP connection as its upstream side knows it. */
+export interface TapConnection {
+  readonly edge: Edge;
+  readonly principal: string;
+  readonly remoteAddress: string;
+  readonly upstreamAddress: string;
+  readonly flag: string;
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
+/** Tells watchers of what passes. Nothing is kept while nobody watches; what is too much is dropped and counted, and holds nothing up. */
+export class Taps {
+  readonly #clock: Clock;
+  /** Somebody watches. */
+  active = false;
+  #watchers: readonly Watcher[] = [];
+  #tell: (message: Tapped) => boolean = () => false;
+  #events: Tapped['events'][number][] = [];
+  #bodyBytes = 0;
+  #second = 0;
+  #forget: (() => void) | null = null;
+  #flushing: (() => void) | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What is told from now on, for `tapLifeMs`, unless it is said again. */
+  use(orders: readonly TapOrder[], tell: (message: Tapped) => boolean): void {
+    const known = new Map(this.#watchers.map(watcher => [watcher.order.id, watcher]));
+    this.#watchers = orders.map(order => known.get(order.id) ?? { order, left: maxTappedPerSecond, dropped: 0 });
+    this.#tell = tell;
+    this.active = orders.length > 0;
+    this.#forget?.();
+    this.#forget = this.active ? this.#clock.after(tapLifeMs, () => this.use([], () => false)) : null;
+    if (this.active) return;
+    this.#flushing?.();
+    this.#flushing = null;
+    this.#events = [];
+    this.#bodyBytes = 0;
+  }
+
+  /** A request has begun. `null`: nobody wants to hear of it. */
+  begin(head: RequestHead, { role }: ExchangeClient): OpenTap | null {
+    let found: Watcher[] | null = null;
+    for (const watcher of this.#watchers) {
+      const { order } = watcher;
+      if (order.at !== 'both' && role.callerSide !== (order.at === 'source')) continue;
+      // At the source a rule has still to say who is called.
+      if (!role.callerSide && !concerns(order, role.unrouted.edge)) continue;
+      if (order.method !== '' && order.method !== head.method) continue;
+      if (order.path !== '' && !pathOf(head.target).startsWith(order.path)) continue;
+      if (!hasHeaders(order, head)) continue;
+      found ??= [];
+      found.push(watcher);
+    }
+    if (found === null) return null;
+    let body = 0;
+    for (const { order } of found) body = Math.max(body, order.bodyBytes);
+    return {
+      watchers: found,
+      requestHead: head.keep().text,
+      answerHead: '',
+      requestBody: body === 0 ? null : new BodyCapture(body),
+      answerBody: body === 0 ? null : new BodyCapture(body),
+    };
+  }
+
+  /** The exchange is over. */
+  end(tap: OpenTap, facts: ExchangeFacts, client: ExchangeClient, edge: Edge, durationMs: number): void {
+    if (!this.active) return;
+    let wanted: Watcher[] | null = null;
+    for (const watcher of tap.watchers) {
+      const { order } = watcher;
+      if (!this.#watchers.includes(watcher) || !hasStatus(order, facts.status) || !concerns(order, edge)) continue;
+      if (!this.#allows(watcher)) continue;
+      wanted ??= [];
+      wanted.push(watcher);
+    }
+    if (wanted === null) return;
+    const { decision, endpoint } = facts;
+    const requestHeaders = shownFields(tap.requestHead);
+    const bodyBytes = Math.max(...wanted.map(({ order }) => order.bodyBytes));
+    const event: TapEvent = {
+      kind: 'exchange',
+      side: client.role.callerSide ? 'source' : 'destination',
+      caller: knownName(edge.sourceApp),
+      called: knownName(edge.destinationService),
+      principal: client.role.peer ?? '',
+      remoteAddress: client.remote,
+      upstreamAddress: endpoint?.address ?? '',
+      startMs: this.#clock.now() - durationMs,
+      durationMs,
+      protocol: facts.protocol,
+      method: facts.method,
+      target: cut(maskTarget(facts.target)),
+      authority: cut(facts.authority),
+      status: facts.status,
+      grpcStatus: facts.grpcStatus === null ? null : cut(facts.grpcStatus),
+      flag: facts.flag,
+      details: cut(facts.details),
+      rule: decision.route?.fullName ?? '',
+      requestId: cut(decision.requestId),
+      traceId: decision.trace?.traceId ?? traceIn(requestHeaders),
+      bytesReceived: facts.bytesReceived,
+      bytesSent: facts.bytesSent,
+      requestHeaders,
+      responseHeaders: shownFields(tap.answerHead),
+      requestBody: bodyBytes === 0 ? null : (tap.requestBody?.read(bodyBytes) ?? null),
+      responseBody: bodyBytes === 0 ? null : (tap.answerBody?.read(bodyBytes) ?? null),
+    };
+    this.#bodyBytes += (event.requestBody?.base64.length ?? 0) + (event.responseBody?.base64.length ?? 0);
+    this.#add(wanted, event);
+  }
+
+  /** A raw TCP connection was made, or is over. */
+  connection(phase: 'opened' | 'closed', connection: TapConnection): void {
+    const { edge, ...facts } = connection;
+    const wanted = this.#watchers.filter(
+      watcher =>
+        (watcher.order.at === 'both' || watcher.order.at === edge.reporter) &&
+        isAnyRequest(watcher.order) &&
+        concerns(watcher.order, edge) &&
+        this.#allows(watcher),
+    );
+    if (wanted.length === 0) return;
+    const ends = { side: edge.reporter, caller: knownName(edge.sourceApp), called: knownName(edge.destinationService) };
+    this.#add(wanted, { kind: 'connection', phase, ...ends, ...facts });
+  }
+
+  /** Whether another event fits; counts it where it does not. */
+  #allows(watcher: Watcher): boolean {
+    const second = Math.floor(this.#clock.monotonic() / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      for (const each of this.#watchers) each.left = maxTappedPerSecond;
+    }
+    const full = this.#events.length >= maxTappedPerMessage || this.#bodyBytes > maxWaitingBodyBytes;
+    if (watcher.left > 0 && !full) {
+      watcher.left--;
+      return true;
+    }
+    watcher.dropped++;
+    this.#flushing ??= this.#clock.after(flushMs, () => this.#flush());
+    return false;
+  }
+
+  #add(watchers: readonly Watcher[], event: TapEvent): void {
+    this.#events.push({ ids: watchers.map(({ order }) => order.id), event });
+    this.#flushing ??= this.#clock.after(flushMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = null;
+    const events = this.#events;
+    this.#events = [];
+    this.#bodyBytes = 0;
+    const short = this.#watchers.filter(({ dropped }) => dropped > 0);
+    const dropped = short.map(watcher => ({ id: watcher.order.id, count: watcher.dropped }));
+    if (this.#tell({ kind: 'tapped', dropped, events })) for (const watcher of short) watcher.dropped = 0;
+    else
+      for (const watcher of this.#watchers) watcher.dropped += events.filter(({ ids }) => ids.includes(watcher.order.id)).length;
+  }
+}
+
+function concerns({ from, to }: TapOrder, { sourceApp, destinationService }: Edge): boolean {
+  return (from === '' || from === sourceApp) && (to === '' || to === destinationService);
+}
+
+function hasStatus({ statuses }: TapOrder, status: number): boolean {
+  return statuses.length === 0 || statuses.some(([least, most]) => status >= least && status <= most);
+}
+
+function hasHeaders({ headers }: TapOrder, head: RequestHead): boolean {
+  return headers.every(({ name, value }) => {
+    const found = head.named(name);
+    return found !== null && (value === null || found === value);
+  });
+}
+
+/** Nothing that only a request has is asked for. */
+function isAnyRequest({ path, method, statuses, headers }: TapOrder): boolean {
+  return path === '' && method === '' && statuses.length === 0 && headers.length === 0;
+}
+
+function traceIn(headers: readonly (readonly [string, string])[]): string | null {
+  const context = headers.find(([name]) => name === 'traceparent')?.[1] ?? '';
+  return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(context)?.[1] ?? null;
+}

@@ -1,0 +1,31 @@
+import type { TappedExchange } from '../../src/snapshot/tap.ts';
+
+/** An ordinary request, as a sidecar tells of it. */
+export const tappedExchange: TappedExchange = {
+  kind: 'exchange',
+  side: 'destination',
+  caller: 'storefront',
+  called: 'reviews',
+  principal: 'spiffe://bookshop.local/ns/default/sa/storefront',
+  remoteAddress: '10.0.0.3:5000',
+  upstreamAddress: '127.0.0.1:9080',
+  startMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
+  flag: '-',
+  durationMs: 12.3,
+  protocol: 'HTTP/1.1',
+  method: 'GET',
+  target: '/reviews/1?full=yes&a=b%20c',
+  authority: 'reviews:9080',
+  status: 200,
+  grpcStatus: null,
+  details: 'via_upstream',
+  rule: 'reviews[0]',
+  requestId: 'id',
+  traceId: null,
+  bytesReceived: 0,
+  bytesSent: 11,
+  requestHeaders: [['host', 'reviews:9080']],
+  responseHeaders: [['content-type', 'application/json']],
+  requestBody: null,
+  responseBody: null,
+};
