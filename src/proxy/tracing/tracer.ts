@@ -139,7 +139,7 @@ export class Tracer {
       userAgent: short(facts.userAgent, maxName),
       bytesReceived: facts.bytesReceived,
       bytesSent: facts.bytesSent,
-      rule: decision.route?.name ?? '',
+      rule: short(decision.route?.name ?? '', maxName),
       to: decision.cluster?.cluster.service ?? '',
       peer: isServer ? (client.role.peer ?? '') : (endpoint?.endpoint.workload ?? ''),
       peerAddress: isServer ? client.remote : (endpoint?.address ?? ''),
