@@ -40,6 +40,11 @@ export function decodeTick(bytes: Buffer, rule: (id: number) => string): Tick {
   return { atMs, lengthMs, rows };
 }
 
+/** When a tick ends, ms since epoch, without reading the rest. @throws RangeError */
+export function timeOfTick(bytes: Buffer): number {
+  return new Reader(bytes).number();
+}
+
 /** Writes a tick. `rule`: gives a rule's number. */
 export function encodeTick({ atMs, lengthMs, rows }: Tick, rule: (name: string) => number): Buffer {
   const numbers = [atMs, lengthMs, rows.size];
@@ -74,6 +79,12 @@ class Reader {
   }
 
   number(): number {
+    const first = this.#bytes[this.#at];
+    // Most numbers are small.
+    if (first !== undefined && first < 128) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     for (let unit = 1; unit < Number.MAX_SAFE_INTEGER; unit *= 128) {
       const byte = this.#bytes[this.#at++];
