@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeToDaemon } from '../../../src/control/message.ts';
-import { maxTappedPerSecond, type TapOrder, type Tapped, type TappedExchange } from '../../../src/snapshot/tap.ts';
+import { Taps } from '../../../src/proxy/tap/taps.ts';
+import { maxTappedPerSecond, type TapOrder, type Tapped, type TappedExchange, tapLifeMs } from '../../../src/snapshot/tap.ts';
 import { eventually } from '../../support/eventually.ts';
+import { manualClock } from '../../support/manual-clock.ts';
 import { exchangeRaw, get, startHttp } from '../backend.ts';
 import { clusterTo, inboundSnapshot, outboundSnapshot, ruleTo, startPlane } from '../data-plane-harness.ts';
 
@@ -190,6 +192,18 @@ describe('a tap', () => {
     assert.ok(told?.event.kind === 'connection');
     assert.deepEqual([told.event.phase, told.event.side, told.event.caller], ['closed', 'source', 'reviews']);
     assert.ok(told.ids.includes(1) && !told.ids.includes(2));
+  });
+
+  test('ends by itself where it is not asked for again', () => {
+    const clock = manualClock();
+    const taps = new Taps(clock);
+    taps.use([all], () => true);
+    clock.advance(tapLifeMs - 1);
+    taps.use([all], () => true);
+    clock.advance(tapLifeMs - 1);
+    assert.equal(taps.active, true);
+    clock.advance(1);
+    assert.equal(taps.active, false);
   });
 
   test('nobody is told any more once nobody watches', async () => {
