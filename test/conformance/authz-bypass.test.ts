@@ -7,7 +7,7 @@
  * I5 each refusal is counted, and told in the access log.
  */
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, before, beforeEach, describe } from 'node:test';
 import { type BypassCase, bypassCases, corpusMissing, pathReference } from './bypass/corpus.ts';
 import { credentialsOf } from './bypass/credentials.ts';
 import { attack, attackOf, checkForwarded, checkTold, denials, type Stage, seenBy } from './bypass/invariants.ts';
@@ -15,7 +15,7 @@ import type { Protocol } from './bypass/line.ts';
 import { policies, policyOf } from './bypass/policies.ts';
 import { scripts } from './bypass/scripts.ts';
 import { ConformanceMesh } from './mesh/conformance-mesh.ts';
-import { type Outcome, report } from './report.ts';
+import { type Outcome, report, testCase } from './report.ts';
 
 const protocols: readonly Protocol[] = ['h1', 'h2'];
 
@@ -78,18 +78,9 @@ describe('authorization bypass', { skip: corpusMissing }, () => {
       before(() => stage.mesh.use(document));
       for (const one of mine)
         for (const protocol of protocols) {
-          const outcome = { group: `${one.group}, ${protocol === 'h1' ? 'HTTP/1.1' : 'HTTP/2'}`, id: one.name };
-          const reason = inexpressible(one, protocol);
-          if (reason !== null) outcomes.push({ ...outcome, result: 'skipped', reason });
-          test(`${one.name} ${protocol}`, { skip: reason ?? false }, async () => {
-            try {
-              await (scripts[one.name] ?? runOne)(stage, one, protocol);
-              outcomes.push({ ...outcome, result: 'passed' });
-            } catch (error) {
-              outcomes.push({ ...outcome, result: 'failed' });
-              throw error;
-            }
-          });
+          const group = `${one.group}, ${protocol === 'h1' ? 'HTTP/1.1' : 'HTTP/2'}`;
+          const act = () => (scripts[one.name] ?? runOne)(stage, one, protocol);
+          testCase(outcomes, { group, id: one.name, title: `${one.name} ${protocol}` }, act, inexpressible(one, protocol));
         }
     });
   }

@@ -1,7 +1,7 @@
 /** The Gateway API's own conformance cases: its objects translated, loaded, compiled, and run by real sidecars over real sockets. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { translateGatewayApi } from '../../src/interop/gateway-api/translate.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,7 +10,7 @@ import { type Answer, type Asked, grpcCall, handshake, http, webSocket } from '.
 import { ConformanceMesh, type Entrance, type ServiceSpec } from './mesh/conformance-mesh.ts';
 import type { Seen } from './mesh/echo-app.ts';
 import { checkHeaders, checkResponse, type ExpectedHeaders, type ExpectedResponse } from './mesh/expectations.ts';
-import { type Outcome, report } from './report.ts';
+import { type Outcome, report, testCase, titleOf } from './report.ts';
 
 const file = fileURLToPath(new URL('../../../shared/cases/gateway-api.json', import.meta.url));
 const missing = existsSync(file) ? false : 'the cases are not beside this repository';
@@ -116,18 +116,8 @@ describe('Gateway API', { skip: missing }, () => {
         });
         return mesh.use({ ...document, mtls: 'permissive' });
       });
-      for (const one of cases.filter(({ fixture }) => fixture === name)) {
-        test(one.title === undefined ? one.id : `${one.id}: ${one.title}`, async () => {
-          const outcome = { group: one.test, id: one.id };
-          try {
-            await patiently(one, () => run(mesh, one));
-            outcomes.push({ ...outcome, result: 'passed' });
-          } catch (error) {
-            outcomes.push({ ...outcome, result: 'failed' });
-            throw error;
-          }
-        });
-      }
+      for (const one of cases.filter(({ fixture }) => fixture === name))
+        testCase(outcomes, { group: one.test, id: one.id, title: titleOf(one) }, () => patiently(one, () => run(mesh, one)));
     });
   }
 });

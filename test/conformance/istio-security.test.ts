@@ -1,6 +1,6 @@
 /** Security cases of Istio's own tests: who may call whom, tokens, mTLS, paths. Run as those of istio.test.ts are. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import type { IstioObject } from '../../src/interop/istio/objects.ts';
 import { translateIstio } from '../../src/interop/istio/translate.ts';
 import type { MeshDocument } from '../../src/interop/mesh-document.ts';
@@ -11,7 +11,7 @@ import { ConformanceMesh, type Entrance, type PortSpec, type ServiceSpec } from 
 import { EchoService } from './mesh/echo-app.ts';
 import { checkHeaders, type ExpectedHeaders } from './mesh/expectations.ts';
 import { type CaseObject, casesMissing, istioCases, istioObject, noCases } from './mesh/istio-cases.ts';
-import { type Outcome, report } from './report.ts';
+import { type Outcome, report, testCase, titleOf } from './report.ts';
 
 const groups = ['authz', 'jwt', 'mtls', 'normalization'];
 
@@ -111,20 +111,13 @@ describe('Istio security', { skip: casesMissing }, () => {
         if (here.some(one => inapplicable(one, objects.map(istioObject)) === null))
           await mesh.use(documentOf(objects, mesh, tokens));
       });
-      for (const one of here) {
-        const outcome = { group: one.group, id: one.id };
-        const reason = inapplicable(one, objects.map(istioObject));
-        if (reason !== null) outcomes.push({ ...outcome, result: 'skipped', reason });
-        test(one.title === undefined ? one.id : `${one.id}: ${one.title}`, { skip: reason ?? false }, async () => {
-          try {
-            await run(mesh, tokens, one);
-            outcomes.push({ ...outcome, result: 'passed' });
-          } catch (error) {
-            outcomes.push({ ...outcome, result: 'failed' });
-            throw error;
-          }
-        });
-      }
+      for (const one of here)
+        testCase(
+          outcomes,
+          { group: one.group, id: one.id, title: titleOf(one) },
+          () => run(mesh, tokens, one),
+          inapplicable(one, objects.map(istioObject)),
+        );
     });
   }
 
@@ -133,16 +126,7 @@ describe('Istio security', { skip: casesMissing }, () => {
       id.startsWith('peer-authentication-composition'),
     ) as unknown as readonly Composition[];
     for (const one of composed)
-      test(`${one.id}: ${one.title}`, async () => {
-        const outcome = { group: 'unit (PeerAuthentication)', id: one.id };
-        try {
-          await compose(one);
-          outcomes.push({ ...outcome, result: 'passed' });
-        } catch (error) {
-          outcomes.push({ ...outcome, result: 'failed' });
-          throw error;
-        }
-      });
+      testCase(outcomes, { group: 'unit (PeerAuthentication)', id: one.id, title: titleOf(one) }, () => compose(one));
   });
 });
 

@@ -1,6 +1,6 @@
 /** Traffic cases of Istio's own tests: its objects translated, loaded, compiled, and run by real sidecars over real sockets. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { translateIstio } from '../../src/interop/istio/translate.ts';
 import { eventually } from '../support/eventually.ts';
 import { CaseTokens } from './mesh/case-tokens.ts';
@@ -9,7 +9,7 @@ import { ConformanceMesh, type Entrance, type ServiceSpec } from './mesh/conform
 import { grpcPaths } from './mesh/echo-app.ts';
 import { checkHeaders, checkResponse, type ExpectedHeaders, type ExpectedResponse } from './mesh/expectations.ts';
 import { casesMissing, istioCases, istioObject, noCases } from './mesh/istio-cases.ts';
-import { type Outcome, report } from './report.ts';
+import { type Outcome, report, testCase, titleOf } from './report.ts';
 
 /** Those of security are in istio-security.test.ts; the others are about Kubernetes. */
 const groups = ['routing', 'mirror', 'headers', 'inbound', 'protocol', 'loadbalancing', 'gateway'];
@@ -115,21 +115,13 @@ describe('Istio', { skip: casesMissing }, () => {
         });
         await mesh.use({ ...document, mtls: 'permissive' });
       });
-      for (const one of mine.filter(({ config: used = 'none' }) => used === config)) {
-        const outcome = { group: one.group, id: one.id };
-        const reason = inapplicable(one);
-        if (reason !== null) outcomes.push({ ...outcome, result: 'skipped', reason });
-        const name = one.title === undefined ? one.id : `${one.id}: ${one.title}`;
-        test(name, { skip: reason ?? false }, async () => {
-          try {
-            await run(mesh, tokens, one);
-            outcomes.push({ ...outcome, result: 'passed' });
-          } catch (error) {
-            outcomes.push({ ...outcome, result: 'failed' });
-            throw error;
-          }
-        });
-      }
+      for (const one of mine.filter(({ config: used = 'none' }) => used === config))
+        testCase(
+          outcomes,
+          { group: one.group, id: one.id, title: titleOf(one) },
+          () => run(mesh, tokens, one),
+          inapplicable(one),
+        );
     });
   }
 });

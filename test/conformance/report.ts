@@ -1,6 +1,7 @@
 /** The table of a conformance run, printed and kept in docs/conformance.md (written with UPDATE_GOLDENS=1, compared without). */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const file = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
@@ -12,6 +13,30 @@ export interface Outcome {
   readonly result: 'passed' | 'failed' | 'skipped';
   /** Of a skipped case. */
   readonly reason?: string;
+}
+
+/** A case as a test whose outcome is noted. `skipped`: why it says nothing about this mesh. */
+export function testCase(
+  outcomes: Outcome[],
+  { title, ...of }: Pick<Outcome, 'group' | 'id'> & { readonly title: string },
+  run: () => Promise<unknown>,
+  skipped: string | null = null,
+): void {
+  if (skipped !== null) outcomes.push({ ...of, result: 'skipped', reason: skipped });
+  test(title, { skip: skipped ?? false }, async () => {
+    let result: Outcome['result'] = 'failed';
+    try {
+      await run();
+      result = 'passed';
+    } finally {
+      outcomes.push({ ...of, result });
+    }
+  });
+}
+
+/** As tests name a case. */
+export function titleOf({ id, title }: { readonly id: string; readonly title?: string | undefined }): string {
+  return title === undefined ? id : `${id}: ${title}`;
 }
 
 /** Prints the table, and keeps it in the section of that name. */
