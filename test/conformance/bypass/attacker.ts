@@ -126,7 +126,8 @@ export class Http2Attacker implements Disposable {
 
   constructor(socket: Socket) {
     this.#client = new RawClient(socket);
-    this.#client.write(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}`);
+    // With room for the answers of a whole script: nobody opens the window later.
+    this.#client.write(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}${frame(8, 0, 0, '\x10\0\0\0')}`);
   }
 
   /** Opens a stream for each, all in one write; returns the first one's id. */
