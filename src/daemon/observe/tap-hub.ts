@@ -8,6 +8,7 @@ import type { ControlPort } from '../control-port.ts';
 
 /** Lines that wait for a reader; whoever is slower than that is sent away. */
 const maxWaiting = 1_000;
+const maxWaitingBodies = 100;
 /** Sidecars are asked again while somebody watches. */
 const renewMs = tapLifeMs / 3;
 /** Each of them costs every sidecar a look at every request. */
@@ -43,19 +44,19 @@ export class TapHub {
   watch(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
     this.#check(request);
     const id = ++this.#last;
-    const lines = new Lines(request.max);
-    this.#watchers.set(id, { order: orderOf(id, request), take: line => lines.take(line) });
-    this.#order();
-    const overdue = request.forMs > 0 ? this.#parts.clock.after(request.forMs, () => lines.end('time')) : null;
-    const gone = (): void => lines.close();
-    signal.addEventListener('abort', gone);
-    if (signal.aborted) gone();
-    return lines.read(() => {
+    const lines = new Lines(request.max, request.bodyBytes > 0 ? maxWaitingBodies : maxWaiting, () => {
       overdue?.();
       signal.removeEventListener('abort', gone);
       this.#watchers.delete(id);
       this.#order();
     });
+    const gone = (): void => lines.close();
+    this.#watchers.set(id, { order: orderOf(id, request), take: line => lines.take(line) });
+    this.#order();
+    const overdue = request.forMs > 0 ? this.#parts.clock.after(request.forMs, () => lines.end('time')) : null;
+    signal.addEventListener('abort', gone);
+    if (signal.aborted) gone();
+    return lines.read();
   }
 
   #check({ from, to }: TapRequest): void {
@@ -85,18 +86,24 @@ export class TapHub {
 /** Lines on their way to one reader. */
 class Lines {
   readonly #max: number;
+  readonly #mostWaiting: number;
+  readonly #closed: () => void;
   #waiting: TapLine[] = [];
   #taken = 0;
   #over = false;
   #wake: () => void = () => {};
 
-  constructor(max: number) {
+  /** `waiting`: lines that are kept for the reader. `closed`: there will be no more. */
+  constructor(max: number, waiting: number, closed: () => void) {
     this.#max = max;
+    this.#mostWaiting = waiting;
+    this.#closed = closed;
   }
 
   take(line: TapLine): void {
     if (this.#over) return;
-    if (this.#waiting.length >= maxWaiting) {
+    if (this.#waiting.length >= this.#mostWaiting) {
+      this.#waiting = [];
       this.end('slow');
       return;
     }
@@ -113,11 +120,13 @@ class Lines {
   }
 
   close(): void {
+    if (this.#over) return;
     this.#over = true;
+    this.#closed();
     this.#wake();
   }
 
-  async *read(closed: () => void): AsyncGenerator<TapLine, void, void> {
+  async *read(): AsyncGenerator<TapLine, void, void> {
     try {
       for (;;) {
         const lines = this.#waiting;
@@ -130,8 +139,7 @@ class Lines {
         });
       }
     } finally {
-      this.#over = true;
-      closed();
+      this.close();
     }
   }
 }

@@ -21,6 +21,10 @@ import { cut, shownFields } from './tapped-head.ts';
 const flushMs = 100;
 /** Bytes of bodies that wait to be sent; what is beyond them is shed. */
 const maxWaitingBodyBytes = 512 * 1024;
+/** Exchanges whose heads are kept at a time: others are counted, not told. */
+const maxOpen = 1_024;
+/** What bodies of exchanges under way may take together; beyond it exchanges are told without. */
+const maxKeptBytes = 8 * 1024 * 1024;
 
 /** A watcher, and what may still be told it in this second. */
 interface Watcher {
@@ -34,6 +38,8 @@ export interface OpenTap {
   readonly watchers: readonly Watcher[];
   readonly requestHead: string;
   answerHead: string;
+  /** Kept of each body. */
+  readonly bodyBytes: number;
   /** `null`: nobody asked for bodies. */
   readonly requestBody: BodyCapture | null;
   readonly answerBody: BodyCapture | null;
@@ -61,6 +67,9 @@ export class Taps {
   #tell: (message: Tapped) => boolean = () => false;
   #events: Tapped['events'][number][] = [];
   #bodyBytes = 0;
+  /** Exchanges that are under way and may be told, and what may be kept of their bodies. */
+  #open = 0;
+  #keptBytes = 0;
   #second = 0;
   #forget: (() => void) | null = null;
   #flushing: (() => void) | null = null;
@@ -72,7 +81,12 @@ export class Taps {
   /** What is told from now on, for `tapLifeMs`, unless it is said again. */
   use(orders: readonly TapOrder[], tell: (message: Tapped) => boolean): void {
     const known = new Map(this.#watchers.map(watcher => [watcher.order.id, watcher]));
-    this.#watchers = orders.map(order => known.get(order.id) ?? { order, left: maxTappedPerSecond, dropped: 0 });
+    this.#watchers = orders.map(order => {
+      const before = known.get(order.id);
+      // Another daemon counts from the beginning.
+      const same = before !== undefined && JSON.stringify(before.order) === JSON.stringify(order);
+      return same ? before : { order, left: maxTappedPerSecond, dropped: 0 };
+    });
     this.#tell = tell;
     this.active = orders.length > 0;
     this.#forget?.();
@@ -99,12 +113,20 @@ export class Taps {
       found.push(watcher);
     }
     if (found === null) return null;
+    if (this.#open >= maxOpen) {
+      for (const watcher of found) this.#drop(watcher);
+      return null;
+    }
+    this.#open++;
     let body = 0;
     for (const { order } of found) body = Math.max(body, order.bodyBytes);
+    if (this.#keptBytes + 2 * body > maxKeptBytes) body = 0;
+    this.#keptBytes += 2 * body;
     return {
       watchers: found,
       requestHead: head.keep().text,
       answerHead: '',
+      bodyBytes: body,
       requestBody: body === 0 ? null : new BodyCapture(body),
       answerBody: body === 0 ? null : new BodyCapture(body),
     };
@@ -112,6 +134,8 @@ export class Taps {
 
   /** The exchange is over. */
   end(tap: OpenTap, facts: ExchangeFacts, client: ExchangeClient, edge: Edge, durationMs: number): void {
+    this.#open--;
+    this.#keptBytes -= 2 * tap.bodyBytes;
     if (!this.active) return;
     let wanted: Watcher[] | null = null;
     for (const watcher of tap.watchers) {
@@ -184,9 +208,13 @@ export class Taps {
       watcher.left--;
       return true;
     }
+    this.#drop(watcher);
+    return false;
+  }
+
+  #drop(watcher: Watcher): void {
     watcher.dropped++;
     this.#flushing ??= this.#clock.after(flushMs, () => this.#flush());
-    return false;
   }
 
   #add(watchers: readonly Watcher[], event: TapEvent): void {

@@ -206,6 +206,20 @@ describe('a tap', () => {
     assert.equal(taps.active, false);
   });
 
+  test('an order of the same number from another daemon is another order', async () => {
+    await using on = await stage();
+    const heard = listener();
+    on.plane.plane.tap([{ ...all, path: '/old' }], heard.tell);
+    on.plane.plane.tap([{ ...all, path: '/new' }], heard.tell);
+    for (const path of ['/old', '/new']) await on.ask(path);
+    await eventually(() =>
+      assert.deepEqual(
+        heard.exchanges.map(({ target }) => target),
+        ['/new'],
+      ),
+    );
+  });
+
   test('nobody is told any more once nobody watches', async () => {
     await using on = await stage();
     const heard = listener();
