@@ -106,7 +106,7 @@ export function describe(event: MeshEvent, output: Pick<Output, 'tint' | 'addres
     case 'keys':
       return `${event.change === 'refreshed' ? good : output.tint('yellow', '!')} ${escapeLines(event.text)}`;
     case 'denied':
-      return `${output.tint('yellow', '!')} ${escapeLines(event.to)} refused ${event.calls} calls of ${escapeLines(event.from)} by its access rules`;
+      return `${output.tint('yellow', '!')} ${escapeLines(event.to)} refused ${event.calls === 1 ? 'a call' : `${event.calls} calls`} of ${escapeLines(event.from)} by its access rules`;
     case 'workload':
       return `${output.tint('yellow', '!')} ${event.workload}: ${escapeLines(event.text)}`;
     case 'warning':

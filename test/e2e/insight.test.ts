@@ -112,7 +112,7 @@ describe('what the mesh shows', () => {
   });
 
   test('refused calls are an event', async () => {
-    assert.match(await text('events'), /! echo refused \d calls? of relay by its access rules/);
+    assert.match(await text('events'), /! echo refused (?:a call|\d calls) of relay by its access rules/);
     const events = (await text('events', '--json'))
       .trimEnd()
       .split('\n')

@@ -2,8 +2,7 @@ import type { RouteShare, RouteStats, RoutesDocument, StatsQuery } from '../../a
 import { apiVersion } from '../../api/types.ts';
 import type { RouteRule } from '../../snapshot/route-rule.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
-import type { Moment } from './segment.ts';
-import { span, sumEdges } from './stats.ts';
+import { type EdgeSum, span } from './stats.ts';
 
 interface Hits {
   hits: number;
@@ -21,9 +20,9 @@ interface RuleSum extends Hits {
 }
 
 /** What each rule took, and where its requests went against where its weights send them. */
-export function routesDocument(moments: Iterable<Moment>, query: StatsQuery, snapshots: readonly Snapshot[]): RoutesDocument {
+export function routesDocument(sums: readonly EdgeSum[], query: StatsQuery, snapshots: readonly Snapshot[]): RoutesDocument {
   const rules = intendedOf(snapshots);
-  for (const { name, total } of sumEdges(moments, query)) {
+  for (const { name, total } of sums) {
     for (const [fullName, { hits, failures }] of total.rules) {
       const rule = rules.get(fullName) ?? { hits: 0, failures: 0, destinations: new Map(), inForce: false };
       rules.set(fullName, rule);

@@ -7,9 +7,8 @@ import type { ControlPort } from '../control-port.ts';
 import { Denials } from './denials.ts';
 import { History, type HistoryOptions } from './history.ts';
 import { routesDocument } from './route-shares.ts';
-import type { Moment } from './segment.ts';
 import { SignalRecorder } from './signal-recorder.ts';
-import { graphDocument, type Names, statsDocument } from './stats.ts';
+import { type EdgeSum, graphDocument, type Names, statsDocument, sumEdges } from './stats.ts';
 
 const secondMs = 1_000;
 
@@ -49,8 +48,8 @@ export class Statistics {
   }
 
   async stats(request: StatsRequest): Promise<StatsDocument> {
-    const { query, moments } = await this.#ask(request);
-    return statsDocument(moments, query, this.#options.names());
+    const { query, sums } = await this.#ask(request);
+    return statsDocument(sums, query, this.#options.names());
   }
 
   /** The same again at every second, for as long as somebody listens: who is slow misses some. */
@@ -70,13 +69,13 @@ export class Statistics {
   }
 
   async graph(request: StatsRequest): Promise<GraphDocument> {
-    const { query, moments } = await this.#ask(request);
-    return graphDocument(moments, query, this.#options.names());
+    const { query, sums } = await this.#ask(request);
+    return graphDocument(sums, query, this.#options.names());
   }
 
   async routes(request: StatsRequest): Promise<RoutesDocument> {
-    const { query, moments } = await this.#ask(request);
-    return routesDocument(moments, query, this.#options.control.snapshots());
+    const { query, sums } = await this.#ask(request);
+    return routesDocument(sums, query, this.#options.control.snapshots());
   }
 
   /** Writes what is there. */
@@ -88,10 +87,11 @@ export class Statistics {
     await this.#history.close();
   }
 
-  async #ask(request: StatsRequest): Promise<{ readonly query: StatsQuery; readonly moments: Iterable<Moment> }> {
+  async #ask(request: StatsRequest): Promise<{ readonly query: StatsQuery; readonly sums: readonly EdgeSum[] }> {
     const query = resolveStatsRequest(request, this.#options.clock.now());
     await this.#loaded;
-    return { query, moments: this.#history.moments(query.fromMs, query.toMs) };
+    const pause = (): Promise<void> => new Promise(resolve => this.#options.clock.after(0, resolve));
+    return { query, sums: await sumEdges(this.#history.moments(query.fromMs, query.toMs), query, pause) };
   }
 
   #wake(): void {

@@ -27,17 +27,25 @@ export interface EdgeSum {
   readonly steps: Map<number, EdgeRow>;
 }
 
-/** Adds up moments by edge. */
-export function sumEdges(
+/** Moments are read so many at a time: a daemon that reads a day of a big mesh answers others meanwhile. */
+const momentsAtOnce = 20;
+
+/** Adds up moments by edge. `pause`: lets others work. */
+export async function sumEdges(
   moments: Iterable<Moment>,
-  { fromMs, stepMs }: Pick<StatsQuery, 'fromMs' | 'stepMs'>,
-): readonly EdgeSum[] {
+  { fromMs, toMs, stepMs }: Pick<StatsQuery, 'fromMs' | 'toMs' | 'stepMs'>,
+  pause: () => Promise<void>,
+): Promise<readonly EdgeSum[]> {
+  let read = 0;
   const sums = new Map<string, EdgeSum>();
   const keys = new Map<EdgeName, string>();
   const last = new Map<EdgeSum, number>();
   let lastMs = 0;
-  for (const { atMs, rows } of moments) {
+  let stepped = 0;
+  for (const { atMs, lengthMs, rows } of moments) {
     lastMs = atMs;
+    stepped = lengthMs;
+    if (++read % momentsAtOnce === 0) await pause();
     for (const [name, row] of rows) {
       const key = keys.get(name) ?? keyOf(name);
       keys.set(name, key);
@@ -52,14 +60,14 @@ export function sumEdges(
       addRow(point, row);
     }
   }
-  // An edge without open connections is told of no more.
-  for (const [sum, atMs] of last) if (atMs < lastMs) sum.total.open = 0;
+  // An edge has a row for as long as something is open on it.
+  const isOver = lastMs < toMs - 3 * stepped;
+  for (const [sum, atMs] of last) if (isOver || atMs < lastMs) sum.total.open = 0;
   return [...sums.values()];
 }
 
-/** The answer to a query about moments that were kept. */
-export function statsDocument(moments: Iterable<Moment>, query: StatsQuery, names: Names): StatsDocument {
-  const sums = sumEdges(moments, query);
+/** The answer to a query about edges that were summed up. */
+export function statsDocument(sums: readonly EdgeSum[], query: StatsQuery, names: Names): StatsDocument {
   const wanted = new Set(query.services);
   const isWanted = (party: Party): boolean => wanted.size === 0 || wanted.has(nameOf(party));
   const edges = sums.filter(({ name }) => isWanted(name.source) || isWanted(name.destination));
@@ -78,8 +86,7 @@ export function statsDocument(moments: Iterable<Moment>, query: StatsQuery, name
 }
 
 /** Nodes and edges of the same. */
-export function graphDocument(moments: Iterable<Moment>, query: StatsQuery, names: Names): GraphDocument {
-  const sums = sumEdges(moments, query);
+export function graphDocument(sums: readonly EdgeSum[], query: StatsQuery, names: Names): GraphDocument {
   const nodes = new Map<string, GraphDocument['nodes'][number]>();
   for (const { end, sum } of servicesOf(sums, names)) {
     const { name, version, kind } = end;

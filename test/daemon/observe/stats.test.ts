@@ -6,7 +6,7 @@ import type { ObservedWorkload } from '../../../src/control/control-plane.ts';
 import { routesDocument } from '../../../src/daemon/observe/route-shares.ts';
 import type { Moment } from '../../../src/daemon/observe/segment.ts';
 import { SignalRecorder } from '../../../src/daemon/observe/signal-recorder.ts';
-import { graphDocument, statsDocument } from '../../../src/daemon/observe/stats.ts';
+import { graphDocument, statsDocument, sumEdges } from '../../../src/daemon/observe/stats.ts';
 import type { EdgeSignal, Party } from '../../../src/snapshot/edge-signal.ts';
 import type { Cluster, Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { bucketBounds } from '../../../src/telemetry/histogram.ts';
@@ -51,19 +51,23 @@ function signal(over: Partial<EdgeSignal> = {}): EdgeSignal {
   };
 }
 
-function momentOf(told: readonly (readonly [ObservedWorkload, EdgeSignal])[], atMs = 10_000): Moment {
+function momentOf(told: readonly (readonly [ObservedWorkload, EdgeSignal])[], atMs = 60_000): Moment {
   const recorder = new SignalRecorder();
   for (const [from, one] of told) recorder.take(from, [one]);
   return recorder.end(atMs, 1_000, () => true);
 }
 
+function summed(moments: readonly Moment[], stepMs: number | null = null, toMs = 60_000): ReturnType<typeof sumEdges> {
+  return sumEdges(moments, { fromMs: 0, toMs, stepMs }, () => Promise.resolve());
+}
+
 describe('what is told by both ends', () => {
-  test('counts once: calls by the caller, security, refusals and connections by the called side', () => {
+  test('counts once: calls by the caller, security, refusals and connections by the called side', async () => {
     const moment = momentOf([
       [web, signal({ requests: 10, clientErrors: 2, rules: [{ name: 'api/canary', hits: 10, failures: 0 }] })],
       [api('v1'), signal({ reporter: 'destination', requests: 8, secured: true, denied: 2, open: 3 })],
     ]);
-    const { edges, services } = statsDocument([moment], query, names);
+    const { edges, services } = statsDocument(await summed([moment]), query, names);
     assert.equal(edges.length, 1);
     const [edge] = edges;
     assert.deepEqual(
@@ -91,15 +95,15 @@ describe('what is told by both ends', () => {
     );
   });
 
-  test('callers without a sidecar are counted where they arrive', () => {
+  test('callers without a sidecar are counted where they arrive', async () => {
     const person = { ...party('alice'), principal: 'spiffe://m.local/person/alice' };
     const { edges } = statsDocument(
-      [
+      await summed([
         momentOf([
           [api('v1'), signal({ reporter: 'destination', source: party(''), secured: false })],
           [api('v1'), signal({ reporter: 'destination', source: person, secured: true })],
         ]),
-      ],
+      ]),
       query,
       names,
     );
@@ -120,9 +124,9 @@ describe('what is told by both ends', () => {
     );
   });
 
-  test('a name of a stranger’s making stays a name', () => {
+  test('a name of a stranger’s making stays a name', async () => {
     const moment = momentOf([[web, signal({ destination: party('<img src=x>\u001b[31m') })]]);
-    assert.equal(statsDocument([moment], query, names).edges[0]?.destination.name, '<img src=x>\u001b[31m');
+    assert.equal(statsDocument(await summed([moment]), query, names).edges[0]?.destination.name, '<img src=x>\u001b[31m');
   });
 
   test('too many edges are one', () => {
@@ -145,10 +149,10 @@ describe('what is told by both ends', () => {
   });
 });
 
-test('an edge that is idle at the end has no open connections; steps hold what was in them', () => {
+test('an edge that is idle at the end has no open connections; steps hold what was in them', async () => {
   const busy = momentOf([[api('v1'), signal({ reporter: 'destination', requests: 1, open: 2, source: party('') })]], 10_000);
   const later = momentOf([[web, signal({ requests: 4, failures: 1 })]], 30_000);
-  const { edges } = statsDocument([busy, later], { ...query, stepMs: 20_000, services: ['api'] }, names);
+  const { edges } = statsDocument(await summed([busy, later], 20_000), { ...query, stepMs: 20_000, services: ['api'] }, names);
   assert.deepEqual(
     edges.map(({ source, total, points }) => [
       source.name,
@@ -162,25 +166,31 @@ test('an edge that is idle at the end has no open connections; steps hold what w
   );
 });
 
-test('services that were not asked for are left out', () => {
+test('connections of sidecars that tell no more are not open', async () => {
+  const told = [momentOf([[api('v1'), signal({ reporter: 'destination', open: 2, source: party('') })]], 10_000)];
+  const open = async (toMs: number): Promise<number | undefined> => (await summed(told, null, toMs))[0]?.total.open;
+  assert.deepEqual([await open(12_000), await open(14_000)], [2, 0]);
+});
+
+test('services that were not asked for are left out', async () => {
   const moment = momentOf([
     [web, signal()],
     [web, signal({ destination: { ...party('payments.example'), principal: '' } })],
   ]);
-  const { edges, services } = statsDocument([moment], { ...query, services: ['payments.example'] }, names);
+  const { edges, services } = statsDocument(await summed([moment]), { ...query, services: ['payments.example'] }, names);
   assert.deepEqual(
     [edges.map(({ destination }) => [destination.name, destination.kind]), services.map(({ name }) => name)],
     [[['payments.example', 'external']], ['payments.example']],
   );
 });
 
-test('the graph has idle services, strangers and everyone in between as nodes', () => {
+test('the graph has idle services, strangers and everyone in between as nodes', async () => {
   const moment = momentOf([
     [web, signal()],
     [web, signal({ destination: { ...party('PassthroughCluster'), principal: '' } })],
     [api('v2'), signal({ reporter: 'destination', source: party('') })],
   ]);
-  const { nodes, edges } = graphDocument([moment], query, names);
+  const { nodes, edges } = graphDocument(await summed([moment]), query, names);
   assert.deepEqual(
     nodes.map(({ id, kind }) => `${id} ${kind}`),
     [
@@ -226,7 +236,7 @@ describe('routes', () => {
     ],
   } as unknown as Snapshot;
 
-  test('shares as they were, beside those that the weights ask for', () => {
+  test('shares as they were, beside those that the weights ask for', async () => {
     const hit = (version: string, name: string, hits: number, failures = 0): readonly [ObservedWorkload, EdgeSignal] => [
       web,
       signal({ destination: party('api', version), rules: [{ name, hits, failures }] }),
@@ -238,7 +248,7 @@ describe('routes', () => {
       hit('v2', 'api/default', 1),
       hit('v1', 'api/gone', 5),
     ]);
-    assert.deepEqual(routesDocument([moment], query, [snapshot, snapshot]).routes, [
+    assert.deepEqual(routesDocument(await summed([moment]), query, [snapshot, snapshot]).routes, [
       {
         service: 'api',
         rule: 'canary',
