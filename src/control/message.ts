@@ -2,6 +2,7 @@
 import type { AppState, SvidReport, ToDaemon } from '../snapshot/channel.ts';
 import type { EdgeSignal, Party, RuleSignal } from '../snapshot/edge-signal.ts';
 import { type LostContext, maxSpanText, type RetriedTry, type SpanFacts } from '../snapshot/observation.ts';
+import { unpacked } from '../snapshot/packed-span.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
 import { tappedFields } from './tapped-shape.ts';
@@ -91,7 +92,7 @@ const message = tagged<ToDaemon>({
   reply: { id: whole(0), body: value => value },
   app: { ...appFields },
   signals: { edges: list(edgeSignal) },
-  spans: { dropped: whole(0), spans: list(span) },
+  spans: { dropped: whole(0), spans: list(unpacked(span)) },
   tapped: tappedFields,
 });
 

@@ -9,6 +9,7 @@ import { validityProblem } from '../../identity/svid.ts';
 import { TrustBundle } from '../../identity/trust-bundle.ts';
 import { controlKeyPrefix, type ToDaemon } from '../../snapshot/channel.ts';
 import { encodeFrame, FrameReader } from '../../snapshot/frame.ts';
+import { packed } from '../../snapshot/packed-span.ts';
 import type { Log } from '../../telemetry/log.ts';
 
 /** A log may be rotated away; whoever connects makes the key be said again, but cannot flood the log with it. */
@@ -104,7 +105,7 @@ export class ControlServer {
   tell(message: ToDaemon): boolean {
     const daemon = this.#daemon;
     if (daemon === null || daemon.writableLength > maxBacklogBytes) return false;
-    daemon.write(encodeFrame(message));
+    daemon.write(encodeFrame(packed(message)));
     return true;
   }
 
