@@ -14,7 +14,15 @@ import type {
   Rewrite,
   RouteRule,
 } from '../snapshot/route-rule.ts';
-import type { AccessLogFormat, EgressPolicy, GatewayClients, ListenerProtocol, MtlsMode, Tracing } from '../snapshot/snapshot.ts';
+import type {
+  AccessLogFormat,
+  AppMetrics,
+  EgressPolicy,
+  GatewayClients,
+  ListenerProtocol,
+  MtlsMode,
+  Tracing,
+} from '../snapshot/snapshot.ts';
 import type { ClaimMatch, TokenIssuer } from '../snapshot/token-policy.ts';
 import type { ServicePolicy } from './service-policy.ts';
 
@@ -84,6 +92,8 @@ export interface ServiceConfig extends ServicePolicy {
   readonly access?: 'allow' | 'deny';
   /** Absent: as the mesh says. `null`: off. */
   readonly tracing?: Tracing | null;
+  /** Where the app has metrics of its own. */
+  readonly metrics?: AppMetrics;
   /** Absent: as the mesh says. */
   readonly accessLog?: AccessLogConfig;
   /** Rules of `routes.<service>`, in order. Empty: all versions, evenly over endpoints. */

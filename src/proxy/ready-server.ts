@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http';
+import { listenHttp } from './listener/listen-http.ts';
 
 /**
  * `/healthz/ready`, where Istio has it: an app may wait for its sidecar. On loopback, and all that a pod can ask its sidecar; everything else
- * the daemon asks over its channel.
+ * the daemon asks over its channel, and the host at `StatsServer`.
  */
 export class ReadyServer {
   readonly #server: Server;
@@ -16,14 +17,7 @@ export class ReadyServer {
 
   /** @returns the port, also when 0 was asked for @throws the system's error */
   listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
-    });
+    return listenHttp(this.#server, host, port);
   }
 
   close(): void {

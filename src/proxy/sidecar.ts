@@ -5,6 +5,7 @@ import type { RandomSource } from '../async/random.ts';
 import { ports as istioPorts } from '../snapshot/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
+import { appMetrics } from './app-metrics.ts';
 import { AppProbe, type ListeningPorts } from './app-probe.ts';
 import { createDataPlane } from './assemble.ts';
 import { ControlServer } from './control/control-server.ts';
@@ -24,6 +25,7 @@ import { createRefusal } from './listener/refusal.ts';
 import { Overload } from './overload.ts';
 import { ReadyServer } from './ready-server.ts';
 import { SidecarStats } from './sidecar-stats.ts';
+import { StatsServer } from './stats-server.ts';
 import { TcpSessions } from './tcp/tcp-proxy.ts';
 import { TlsAcceptor } from './tls/acceptor.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
@@ -52,6 +54,8 @@ export interface SidecarOptions {
     readonly inbound: readonly string[];
     readonly gateway: readonly string[];
     readonly ready: string;
+    /** Metrics, for `hostAddress` alone. Absent: nowhere. */
+    readonly stats?: string;
     /** Questions are redirected to loopback, of the family that the nameserver has. */
     readonly dns: readonly string[];
     readonly control: string;
@@ -94,6 +98,7 @@ export const podHosts: SidecarOptions['hosts'] = {
   inbound: ['0.0.0.0', '::'],
   gateway: ['0.0.0.0', '::'],
   ready: '127.0.0.1',
+  stats: '0.0.0.0',
   dns: ['127.0.0.1', '::1'],
   control: '0.0.0.0',
 };
@@ -225,6 +230,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onMessage: message => orders.take(message),
   });
 
+  // The host's Prometheus.
+  const scrapes = new StatsServer({
+    admits: address => address === options.hostAddress,
+    text: async () => {
+      const app = dataPlane.snapshot?.appMetrics;
+      return metrics() + (app === undefined ? '' : await appMetrics(options.appAddress ?? '127.0.0.1', app, clock));
+    },
+  });
+
   // Last: everything is ready to be called.
   let draining = false;
   const readiness = new ReadyServer(() => dataPlane.snapshot !== null && !draining);
@@ -245,6 +259,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     endpoints.close();
     if (intercepts) dns.close();
     readiness.close();
+    scrapes.close();
     control.close();
   };
   const openPorts = async (): Promise<SidecarPorts> => ({
@@ -252,6 +267,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     inbound: intercepts ? await open(hosts.inbound, wanted.inbound, socket => inbound.accept(socket)) : 0,
     dns: intercepts ? await dns.listen(hosts.dns, wanted.dns) : 0,
     ready: await readiness.listen(hosts.ready, wanted.ready),
+    stats: hosts.stats === undefined ? 0 : await scrapes.listen(hosts.stats, wanted.stats),
     control: await control.listen(hosts.control, wanted.control),
   });
   const ports = await openPorts().catch((error: unknown) => {

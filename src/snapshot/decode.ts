@@ -4,11 +4,12 @@ import type { AccessPolicy } from './access-policy.ts';
 import { accessPolicy } from './access-policy-shape.ts';
 import { authorizers, pathNormalization, tokens } from './access-shapes.ts';
 import { cluster } from './cluster-shapes.ts';
-import { anyText, dnsName, domain, ipv4, name, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
+import { anyText, dnsName, domain, ipv4, name, pathText, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
 import { flag, list, nullable, object, oneOf, optional, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
+  AppMetrics,
   DnsRecord,
   GatewayClients,
   GatewayListener,
@@ -118,6 +119,7 @@ const snapshotShape = object<Snapshot>({
       peer => peer.workload,
     ),
   ),
+  appMetrics: optional(object<AppMetrics>({ port, path: pathText })),
 });
 
 /** What a listener leads to. */

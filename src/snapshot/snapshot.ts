@@ -51,6 +51,15 @@ export interface Snapshot {
   readonly edges?: readonly string[];
   /** The pods of the mesh, so that metrics name who calls. Nothing is decided by it. Absent: none. */
   readonly peers?: readonly Peer[];
+  /** Where the app beside the sidecar has metrics of its own. */
+  readonly appMetrics?: AppMetrics;
+}
+
+/** Where an app has its own metrics, as Prometheus text. */
+export interface AppMetrics {
+  readonly port: number;
+  /** With its query, if any. */
+  readonly path: string;
 }
 
 /** A pod that may call. What connects from its address with its identity is it. */

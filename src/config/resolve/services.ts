@@ -193,6 +193,7 @@ function build(
     ...(spec?.access === undefined ? {} : { access: spec.access }),
     ...(spec?.accessLog === undefined ? {} : { accessLog: resolveAccessLog(spec.accessLog, mesh.proxy?.accessLog?.format) }),
     ...resolveMtls(spec?.mtls, mesh.mtls ?? 'strict', ['services', name], report),
+    ...(spec?.metrics === undefined ? {} : { metrics: { port: spec.metrics.port, path: spec.metrics.path ?? '/metrics' } }),
     ...(spec?.tracing === undefined ? {} : { tracing: resolveTracing(spec.tracing, resolveTracing(mesh.tracing)) }),
     ...policyOf(spec ?? {}),
     ...(spec?.upstreamProtocol === undefined && isHttp2(spec?.protocol) ? { upstreamProtocol: 'http2' as const } : {}),

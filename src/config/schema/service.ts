@@ -4,6 +4,7 @@ import { accessLog } from './access-log.ts';
 import { composeServiceKeys } from './compose-keys.ts';
 import { fields, integer, namedMap, oneOf, oneOrMany, text } from './field.ts';
 import { account, host, namespace, port } from './leaves.ts';
+import { metrics } from './metrics.ts';
 import { serviceMtls } from './mtls.ts';
 import { policyFields, rateLimits } from './policy.ts';
 import { tracing } from './tracing.ts';
@@ -61,6 +62,9 @@ export const service = fields(
         "Identity `spiffe://<trust domain>/ns/<namespace>/sa/<account>`; services may share one. Default: the service's name.",
       ),
     tracing: tracing.optional().describe('Overrides `tracing` of the mesh at the sidecars of this service.'),
+    metrics: metrics
+      .optional()
+      .describe("The app's own metrics in Prometheus' text format: its sidecar puts them behind its own on port 15020."),
     namespace: namespace.optional().describe('Overrides `namespace` of the mesh.'),
     ...policyFields,
     rateLimit: rateLimits.optional().describe('Token bucket at the sidecar of the service, beyond it 429: one, or a list.'),

@@ -87,6 +87,7 @@ export function compile(input: CompileInput): Compiled {
       egress: config.egress,
       ...accessLogOf(config, workload.service),
       ...tracingOf(config, workload.service),
+      ...appMetricsOf(config, workload.service),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
       ...(inbound.length === 0 || edges.length === 0 ? {} : { edges }),
@@ -243,6 +244,12 @@ function tracingOf(config: MeshConfig, name: string): Pick<Snapshot, 'tracing'> 
   const own = config.services.find(service => service.name === name)?.tracing;
   const tracing = own === undefined ? config.tracing : (own ?? undefined);
   return tracing === undefined ? {} : { tracing };
+}
+
+/** Where the app of a service has its own metrics. */
+function appMetricsOf(config: MeshConfig, name: string): Pick<Snapshot, 'appMetrics'> {
+  const metrics = config.services.find(service => service.name === name)?.metrics;
+  return metrics === undefined ? {} : { appMetrics: metrics };
 }
 
 /** Which requests leave a line at a service or gateway. */
