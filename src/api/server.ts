@@ -233,8 +233,12 @@ async function line(response: ServerResponse, value: unknown): Promise<void> {
   if (response.destroyed) return;
   if (response.write(`${jsonText(value)}\n`)) return;
   await new Promise<void>(resolve => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    // A stream may wait thousands of times: neither listener outlives its wait.
+    const over = (): void => {
+      response.off('drain', over).off('close', over);
+      resolve();
+    };
+    response.on('drain', over).on('close', over);
   });
 }
 

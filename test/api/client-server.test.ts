@@ -242,3 +242,21 @@ async function statusOf(socketPath: string, path: string, body: string): Promise
   asked.end(body);
   return promise;
 }
+
+test('a stream that has to wait for its reader often leaves no listeners behind', async t => {
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.message);
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
+  const socket = await serve({
+    async *events() {
+      for (let seq = 0; seq < 40; seq++) yield { ...event(seq), reason: 'x'.repeat(300_000) };
+    },
+  });
+  let read = 0;
+  for await (const _ of connectApi(socket).events(0, new AbortController().signal)) read++;
+  assert.equal(read, 40);
+  // Warnings are told in a later turn.
+  await new Promise(resolve => setImmediate(resolve));
+  assert.deepEqual(warnings, []);
+});
