@@ -113,11 +113,13 @@ test('a mode that changes under load fails no request, makes no pod anew, and is
     return status === 200 ? null : String(status);
   };
   const use = async (from: string, to: string): Promise<void> => {
-    const { version } = (await mesh.status()).config;
+    const { version, lastReload } = (await mesh.status()).config;
     await mesh.edit(text => text.replaceAll(from, to));
     await eventually(async () => {
       const { config } = await mesh.status();
       assert.notEqual(config.version, version);
+      // The version is there before the sidecars act on it.
+      assert.notEqual(config.lastReload?.at, lastReload?.at);
       assert.ok(
         config.lastReload?.ok === true && config.lastReload.summary.includes('acked'),
         config.lastReload?.summary ?? 'no reload',
