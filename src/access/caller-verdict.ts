@@ -41,6 +41,8 @@ export function judgeCaller(policy: AccessPolicy | null, caller: JudgedCaller): 
   const denies = matching('deny');
   if (denies.sure.length > 0) return { verdict: 'denied', rules: denies.sure };
   const asks = matching('custom');
+  // An authorizer is asked about requests only.
+  if (caller.raw && asks.sure.length > 0) return { verdict: 'denied', rules: asks.sure };
   const doubts = [...asks.sure, ...asks.maybe, ...denies.maybe];
   const allows = matching('allow');
   const byDefault = policy.default === 'allow' && !enforced.some(rule => rule.action === 'allow');
@@ -64,5 +66,5 @@ function truthOf(
   const fact = isOfIdentity(on) ? facts[on] : on === 'port' && port !== null ? String(port) : null;
   if (fact !== null) return values.some(value => matchesValue(value, fact)) !== (not === true);
   // What raw TCP cannot tell counts against the caller: it never lets through, and is left out of what refuses (Istio).
-  return raw && !isOfConnection(on, true) ? action === 'deny' : null;
+  return raw && !isOfConnection(on, true) ? action !== 'allow' : null;
 }

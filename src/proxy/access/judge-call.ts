@@ -75,7 +75,7 @@ function holds(
 ): boolean {
   if (isOfConnection(condition.on, true)) return compileCallerTest(condition, port)(caller);
   // What raw TCP cannot tell counts against the caller.
-  return request === null ? action === 'deny' : compileRequestTest(condition, action).holds(request);
+  return request === null ? action !== 'allow' : compileRequestTest(condition, action).holds(request);
 }
 
 /** As people say it. */
