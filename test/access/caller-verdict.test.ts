@@ -47,6 +47,7 @@ describe('what the caller alone decides', () => {
     const path = { on: 'path', values: ['/a'] } as const;
     assert.equal(verdict(policy('deny', { conditions: [path] }), true), 'denied');
     assert.equal(verdict(policy('allow', { action: 'deny', conditions: [path] }), true), 'denied rule 0');
+    assert.equal(verdict(policy('allow', { action: 'custom', authorizer: 'opa', conditions: [path] }), true), 'denied rule 0');
     assert.equal(verdict(policy('deny', { conditions: [{ on: 'ip', values: ['10.0.0.0/8'] }] }), true), 'depends rule 0');
   });
 
