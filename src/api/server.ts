@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { type ScrapeTargets, scrapeTargets } from '../snapshot/scrape-targets.ts';
 import { jsonText } from '../text/escape.ts';
 import { json as answerJson, errorDocument, fail, readBody } from './answer.ts';
 import { readPersonRequest } from './ca.ts';
@@ -8,7 +9,7 @@ import { asMeshError, MeshError } from './mesh-error.ts';
 import { readStatsRequest } from './stats-query.ts';
 import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
-import { apiVersion, type MeshApi, type ProxyQuery } from './types.ts';
+import { apiVersion, type MeshApi, type ProxyQuery, type StatusDocument } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
 /** A daemon, or one that is still being put together: whoever asks it meanwhile waits. */
@@ -69,6 +70,8 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ],
   ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.removeFaults(faultIds(e.body)))],
   ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
+  // For Prometheus alone, and in its words.
+  ['GET', '/v1/prometheus/targets', async (api, e) => json(e, targetsOf(await api.status()))],
 ];
 
 /**
@@ -193,6 +196,14 @@ async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<v
 async function stopped(api: MeshApi, { body }: Exchange): Promise<unknown> {
   await api.stop({ containers: flag(body, 'containers') });
   return { apiVersion, kind: 'Stopped' };
+}
+
+/** Every sidecar, as a Prometheus on this machine reaches it. */
+function targetsOf({ project, workloads }: StatusDocument): readonly ScrapeTargets[] {
+  return scrapeTargets(
+    project,
+    workloads.map(({ name, ...pod }) => ({ ...pod, workload: name })),
+  );
 }
 
 function queryKind(url: URL): ProxyQuery {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -79,6 +79,20 @@ test('a daemon that accepts and says nothing is told, not waited for', async () 
   await once(silent, 'listening');
   await assert.rejects(connectApi(socket, 50).status(), { code: 'daemon-silent' });
   await assert.rejects(connectApi(socket, 50).down({ volumes: false }, unexpected), { code: 'daemon-silent' });
+});
+
+test("Prometheus' service discovery lists the pods that have an address", async () => {
+  const workloads = [
+    { name: 'web-1', service: 'web', version: '', address: '10.0.0.2' },
+    { name: 'web-2', service: 'web', version: '', address: null },
+  ];
+  const socketPath = await serve({ status: async () => ({ project: 'shop', workloads }) as unknown as StatusDocument });
+  const [response] = (await once(request({ socketPath, path: '/v1/prometheus/targets' }).end(), 'response')) as [IncomingMessage];
+  assert.equal(response.headers['content-type'], 'application/json');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  const labels = { __metrics_path__: '/stats/prometheus', mesh: 'shop', service: 'web', workload: 'web-1' };
+  assert.deepEqual(JSON.parse(text), [{ targets: ['10.0.0.2:15020'], labels }]);
 });
 
 test('documents arrive as they were made', async () => {
