@@ -11,10 +11,10 @@ export function json(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(value));
 }
 
-/** Answers with an error document; an answer that has begun is cut off. */
+/** Answers with an error document; an answer that has begun is cut off, one that is over stays. */
 export function fail(response: ServerResponse, error: MeshError, status = error.code === 'internal' ? 500 : 409): void {
   if (response.headersSent) {
-    response.destroy();
+    if (!response.writableEnded) response.destroy();
     return;
   }
   response.writeHead(status, { 'content-type': 'application/json' }).end(jsonText(errorDocument(error)));

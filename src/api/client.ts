@@ -8,6 +8,7 @@ import { type TapLine, tapQuery } from './tap.ts';
 import { trafficClient } from './traffic-client.ts';
 import type {
   ConfigDocument,
+  ErrorDocument,
   ExplanationDocument,
   MeshApi,
   MeshEvent,
@@ -48,7 +49,7 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
       const response = await call('POST', '/v1/down', options);
       let ended = false;
       for await (const line of linesOf(response)) {
-        const message = parse<{ kind: string; text: string; code: string; message: string; hint: string }>(line);
+        const message = parse<ErrorDocument | { kind: 'line'; text: string } | { kind: 'end' }>(line);
         if (message.kind === 'line') onLine(message.text);
         if (message.kind === 'Error') throw remote(message);
         ended = message.kind === 'end';
@@ -119,10 +120,19 @@ async function* stream<T>(
 ): AsyncGenerator<T, void, void> {
   const response = await call(method, path, method === 'GET' ? undefined : {}, signal);
   try {
-    for await (const line of linesOf(response)) yield parse<T>(line);
+    for await (const line of linesOf(response)) {
+      const document = parse<T | ErrorDocument>(line);
+      if (isError(document)) throw remote(document);
+      yield document;
+    }
   } catch (error) {
     if (!signal.aborted && !isGone(error)) throw error;
   }
+}
+
+/** The last word of a stream that failed. */
+function isError(document: unknown): document is ErrorDocument {
+  return typeof document === 'object' && document !== null && 'kind' in document && document.kind === 'Error';
 }
 
 function isGone(error: unknown): boolean {
@@ -130,7 +140,7 @@ function isGone(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOTSOCK';
 }
 
-function remote(error: { code: string; message: string; hint: string }): MeshError {
+function remote(error: ErrorDocument): MeshError {
   return new MeshError(error.code, error.message, error.hint);
 }
 

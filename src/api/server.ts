@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type ScrapeTargets, scrapeTargets } from '../snapshot/scrape-targets.ts';
-import { jsonText } from '../text/escape.ts';
-import { json as answerJson, errorDocument, fail, readBody } from './answer.ts';
+import { json as answerJson, fail, readBody } from './answer.ts';
 import { readPersonRequest } from './ca.ts';
 import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { readStatsRequest } from './stats-query.ts';
+import { DocumentStream, dropStuckReaders, type StreamClock, streamDocuments, stuckMs } from './stream.ts';
 import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
 import { apiVersion, type MeshApi, type ProxyQuery, type StatusDocument } from './types.ts';
@@ -19,10 +19,23 @@ type Handler = (api: MeshApi, exchange: Exchange) => Promise<void>;
 
 interface Exchange {
   readonly url: URL;
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly body: Readonly<Record<string, unknown>>;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
+  /** Begins an answer of many documents. */
+  readonly open: () => DocumentStream;
+}
+
+/** What serves the API. */
+export interface ServerOptions {
+  /** Of streams. */
+  readonly clock: StreamClock;
+  /** Hears of what was not foreseen. */
+  readonly onBug: (error: unknown) => void;
+  /** How long a reader may take nothing of what waits for it, in ms. @default 30 s */
+  readonly stuckMs?: number;
 }
 
 /** The whole API on one screen; the client mirrors it line by line. */
@@ -78,25 +91,26 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
  * HTTP server of the admin API, not yet listening. It belongs on a unix socket of mode 0600: whoever can open it may do
  * everything, so there is no token, and no browser can reach it.
  */
-export function createApiServer(api: ApiSource, onBug: (error: unknown) => void): Server {
-  const server = createServer(createApiHandler(api, onBug));
+export function createApiServer(api: ApiSource, options: ServerOptions): Server {
+  const server = createServer(createApiHandler(api, options));
   // Streams live as long as somebody looks at them.
   server.requestTimeout = 0;
+  dropStuckReaders(server, options.stuckMs ?? stuckMs);
   return server;
 }
 
 /** The API without a server: its callers may do everything. */
-export function createApiHandler(api: ApiSource, onBug: (error: unknown) => void): RequestListener {
+export function createApiHandler(api: ApiSource, options: ServerOptions): RequestListener {
   return (request, response) => {
-    serve(api, request, response).catch(error => {
+    serve(api, options.clock, request, response).catch(error => {
       const known = asMeshError(error);
-      if (known === null) onBug(error);
+      if (known === null) options.onBug(error);
       fail(response, known ?? new MeshError('internal', error instanceof Error ? error.message : String(error)));
     });
   };
 }
 
-async function serve(api: ApiSource, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(api: ApiSource, clock: StreamClock, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = URL.parse(request.url ?? '/', 'http://mesh');
   if (url === null) {
     fail(response, new MeshError('unknown-path', 'no path of the API'), 404);
@@ -122,7 +136,8 @@ async function serve(api: ApiSource, request: IncomingMessage, response: ServerR
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   const body = request.method === 'POST' ? await readBody(request) : {};
-  await route[2](await api, { url, response, body, signal: gone.signal });
+  const open = (): DocumentStream => new DocumentStream(request, response, clock);
+  await route[2](await api, { url, request, response, body, signal: gone.signal, open });
 }
 
 /** `/v1/traces/*` is for one more part. */
@@ -139,58 +154,41 @@ function lastPart({ pathname }: URL): string {
   }
 }
 
-async function streamEvents(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
-  const after = Number(url.searchParams.get('after') ?? 0);
-  startStream(response);
+function streamEvents(api: MeshApi, { url, request, signal, open }: Exchange): Promise<void> {
+  // Whoever comes back by itself says what it saw last.
+  const after = Number(request.headers['last-event-id'] ?? url.searchParams.get('after') ?? 0);
   const follow = url.searchParams.get('follow') !== 'false';
-  for await (const event of api.events(Number.isFinite(after) ? after : 0, signal, follow)) await line(response, event);
-  response.end();
+  const events = api.events(Number.isFinite(after) ? after : 0, signal, follow);
+  return streamDocuments(open, events, { idOf: ({ seq }) => seq });
 }
 
-async function streamStats(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
-  const documents = api.traffic.watchStats(readStatsRequest(url.searchParams), signal)[Symbol.asyncIterator]();
-  // A bad question is answered by its error.
-  let next = await documents.next();
-  startStream(response);
-  for (; next.done !== true; next = await documents.next()) await line(response, next.value);
-  response.end();
+function streamStats(api: MeshApi, { url, signal, open }: Exchange): Promise<void> {
+  return streamDocuments(open, api.traffic.watchStats(readStatsRequest(url.searchParams), signal), { lazy: true });
 }
 
-async function streamCalls(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
+function streamCalls(api: MeshApi, { url, signal, open }: Exchange): Promise<void> {
   const forMs = Number(url.searchParams.get('forMs') ?? 0);
-  startStream(response);
-  for await (const document of api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal)) await line(response, document);
-  response.end();
+  return streamDocuments(open, api.seenCalls(Number.isFinite(forMs) ? forMs : 0, signal));
 }
 
-async function streamTap(api: MeshApi, { url, response, signal }: Exchange): Promise<void> {
-  // What is wrong with the request is an answer of its own.
-  const lines = api.tap(readTapRequest(url.searchParams), signal);
-  startStream(response);
-  for await (const each of lines) await line(response, each);
-  response.end();
+function streamTap(api: MeshApi, { url, signal, open }: Exchange): Promise<void> {
+  return streamDocuments(open, api.tap(readTapRequest(url.searchParams), signal));
 }
 
-async function streamRotation(api: MeshApi, { response, signal }: Exchange): Promise<void> {
-  const steps = api.rotateCa(signal)[Symbol.asyncIterator]();
-  // What fails before the first step is an answer of its own.
-  let step = await steps.next();
-  startStream(response);
-  for (; step.done !== true; step = await steps.next()) await line(response, step.value);
-  response.end();
+function streamRotation(api: MeshApi, { signal, open }: Exchange): Promise<void> {
+  return streamDocuments(open, api.rotateCa(signal), { lazy: true });
 }
 
-async function streamDown(api: MeshApi, { body, response }: Exchange): Promise<void> {
+async function streamDown(api: MeshApi, { body, open }: Exchange): Promise<void> {
   const volumes = flag(body, 'volumes');
-  startStream(response);
+  const stream = open();
   try {
-    await api.down({ volumes }, text => void line(response, { kind: 'line', text }));
-    await line(response, { kind: 'end' });
+    await api.down({ volumes }, text => void stream.send({ kind: 'line', text }));
+    await stream.send({ kind: 'end' });
+    stream.end();
   } catch (error) {
-    const known = asMeshError(error) ?? new MeshError('internal', error instanceof Error ? error.message : String(error));
-    await line(response, errorDocument(known));
+    stream.fail(error);
   }
-  response.end();
 }
 
 async function stopped(api: MeshApi, { body }: Exchange): Promise<unknown> {
@@ -232,25 +230,6 @@ function flag(body: Exchange['body'], name: string): boolean {
   const value = known(body, [name])[name] ?? false;
   if (typeof value === 'boolean') return value;
   throw new MeshError('bad-body', `\`${name}\` is neither true nor false`, `write \`{"${name}": true}\``);
-}
-
-function startStream(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  response.flushHeaders();
-}
-
-/** Writes one line and waits while the reader is slow. */
-async function line(response: ServerResponse, value: unknown): Promise<void> {
-  if (response.destroyed) return;
-  if (response.write(`${jsonText(value)}\n`)) return;
-  await new Promise<void>(resolve => {
-    // A stream may wait thousands of times: neither listener outlives its wait.
-    const over = (): void => {
-      response.off('drain', over).off('close', over);
-      resolve();
-    };
-    response.on('drain', over).on('close', over);
-  });
 }
 
 function json({ response }: Exchange, value: unknown): void {

@@ -206,7 +206,9 @@ export type MeshEventBody =
   /** Calls that access rules refused: at once, then once a minute while it goes on. */
   | { readonly kind: 'denied'; readonly from: string; readonly to: string; readonly calls: number }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
-  | { readonly kind: 'warning'; readonly message: string; readonly hint: string };
+  | { readonly kind: 'warning'; readonly message: string; readonly hint: string }
+  /** Events before this number that the reader did not take in time. */
+  | { readonly kind: 'gap'; readonly missed: number };
 
 /** A failure that reached the API's edge. */
 export interface ErrorDocument {

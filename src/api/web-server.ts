@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net';
 import { fail, json, readBody } from './answer.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
+import { dropStuckReaders, stuckMs } from './stream.ts';
 import { refusal, webHeaders } from './web-guard.ts';
 import { sameSecret, WebSessions } from './web-sessions.ts';
 
 /** Tabs and tools of one user. */
 const maxConnections = 64;
-const stuckMs = 30_000;
 /** Clients on this machine need no time for a head. Both only count with the check's interval. */
 const headMs = 5_000;
 const requestMs = 10_000;
@@ -51,10 +51,7 @@ function createWebServer(parts: WebServerParts, sessions: WebSessions): Server {
     });
   });
   server.maxConnections = maxConnections;
-  // A tab that sleeps stops reading: what waits for it is dropped with its connection. A stream without news may be silent for ever.
-  server.setTimeout(parts.stuckMs ?? stuckMs, socket => {
-    if (socket.writableLength > 0) socket.destroy();
-  });
+  dropStuckReaders(server, parts.stuckMs ?? stuckMs);
   server.on('clientError', (_error, socket) => refuseRaw(socket as Socket));
   server.on('connect', (_request, socket) => refuseRaw(socket as Socket));
   return server;

@@ -113,6 +113,8 @@ export function describe(event: MeshEvent, output: Pick<Output, 'tint' | 'addres
       return `${output.tint('yellow', '!')} ${escapeLines(event.message)}${event.hint === '' ? '' : `\n  hint: ${output.addressed(event.hint)}`}`;
     case 'phase':
       return event.phase === 'degraded' ? `${output.tint('yellow', '!')} ${escapeLines(event.reason)}` : null;
+    case 'gap':
+      return `${output.tint('yellow', '!')} ${event.missed} events were not read in time`;
     case 'plan':
     case 'healthy':
       return null;

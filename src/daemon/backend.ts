@@ -31,7 +31,7 @@ export const backend: Backend = {
     const started = Promise.withResolvers<Daemon>();
     started.promise.catch(() => undefined);
     const onBug = (error: unknown): void => void setImmediate(() => Promise.reject(error));
-    const server = createApiServer(started.promise, onBug);
+    const server = createApiServer(started.promise, { clock: systemClock, onBug });
     if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
     let web: WebFace | null = null;
     const release = async (removed: boolean): Promise<void> => {
@@ -43,7 +43,7 @@ export const backend: Backend = {
     };
     try {
       const { adminPort: port } = options;
-      const handle = createApiHandler(started.promise, onBug);
+      const handle = createApiHandler(started.promise, { clock: systemClock, onBug });
       web = port === null ? null : await openWebFace(handle, { stateDir: project.stateDir, port, clock: systemClock });
       const daemon = await compose(project, options, web?.url ?? null, release);
       started.resolve(daemon);

@@ -3,7 +3,7 @@ import type { MeshEvent, MeshEventBody } from '../api/types.ts';
 /** A reader that comes late still sees how the start went; older events are dropped. */
 const keptEvents = 1000;
 
-/** What happened in the daemon, numbered. Readers come and go; a slow one is not waited for. */
+/** What happened in the daemon, numbered. Readers come and go; a slow one is not waited for, and told what it missed. */
 export class EventLog {
   readonly #now: () => number;
   readonly #events: MeshEvent[] = [];
@@ -41,6 +41,12 @@ export class EventLog {
     while (!signal.aborted) {
       // Numbers are consecutive, so the place of the next one is known.
       const first = this.#events[0]?.seq ?? this.#seq + 1;
+      const missed = first - seen - 1;
+      if (seen > 0 && missed > 0) {
+        seen = first - 1;
+        yield { seq: seen, at: new Date(this.#now()).toISOString(), kind: 'gap', missed };
+        continue;
+      }
       const next = this.#events[Math.max(0, seen + 1 - first)];
       if (next !== undefined) {
         seen = next.seq;

@@ -10,6 +10,8 @@ import { connectApi, isAlive } from '../../src/api/client.ts';
 import { MeshError } from '../../src/api/mesh-error.ts';
 import { createApiServer } from '../../src/api/server.ts';
 import type { MeshApi, MeshEvent, StatusDocument } from '../../src/api/types.ts';
+import { systemClock } from '../../src/async/clock.ts';
+import { partialApi } from '../support/partial-api.ts';
 
 let dir: string;
 let servers: Server[] = [];
@@ -33,38 +35,7 @@ const unexpected = (): never => {
 
 async function serve(api: Partial<MeshApi>): Promise<string> {
   const socket = join(dir, `${Math.floor(performance.now() * 1000)}.sock`);
-  const rest: MeshApi = {
-    status: unexpected,
-    plan: unexpected,
-    events: unexpected,
-    config: unexpected,
-    query: unexpected,
-    reload: unexpected,
-    stop: unexpected,
-    down: unexpected,
-    explain: unexpected,
-    accessMatrix: unexpected,
-    seenCalls: unexpected,
-    tap: unexpected,
-    checkAccess: unexpected,
-    ca: unexpected,
-    rotateCa: unexpected,
-    issuePerson: unexpected,
-    faults: unexpected,
-    addFault: unexpected,
-    removeFaults: unexpected,
-    traffic: {
-      watchStats: unexpected,
-      stats: unexpected,
-      graph: unexpected,
-      routes: unexpected,
-      traces: unexpected,
-      trace: unexpected,
-      brokenPropagation: unexpected,
-    },
-    metrics: unexpected,
-  };
-  const server = createApiServer({ ...rest, ...api }, error => bugs.push(error)).listen(socket);
+  const server = createApiServer(partialApi(api), { clock: systemClock, onBug: error => bugs.push(error) }).listen(socket);
   servers.push(server);
   await once(server, 'listening');
   return socket;

@@ -75,7 +75,10 @@ async function folderWith(api: Partial<MeshApi>): Promise<string> {
   await writeFile(join(dir, 'mesh.yaml'), 'services: {a: {image: busybox}}\n');
   const socket = socketPath(stateFolder(dir, null), process.env);
   await mkdir(join(socket, '..'), { recursive: true });
-  const server = createApiServer(Promise.resolve(api as MeshApi), error => assert.fail(String(error)));
+  const server = createApiServer(Promise.resolve(api as MeshApi), {
+    clock: systemClock,
+    onBug: error => assert.fail(String(error)),
+  });
   servers.push(server);
   await new Promise<void>(resolve => server.listen(socket, resolve));
   return dir;

@@ -44,3 +44,16 @@ test('the signal ends a waiting reader', async () => {
   gone.abort();
   assert.deepEqual(await reading, []);
 });
+
+test('a reader that is more than the kept events behind is told how many it missed, and goes on', async () => {
+  const log = new EventLog(() => 0);
+  log.emit({ kind: 'healthy' });
+  const reading = log.read(0, never);
+  assert.equal((await reading.next()).value?.seq, 1);
+  for (let i = 0; i < 1500; i++) log.emit({ kind: 'healthy' });
+  const at = '1970-01-01T00:00:00.000Z';
+  assert.deepEqual((await reading.next()).value, { seq: 501, at, kind: 'gap', missed: 500 });
+  assert.deepEqual((await reading.next()).value, { seq: 502, at, kind: 'healthy' });
+  // One that comes back with a number from before is told as well.
+  assert.deepEqual((await log.read(301, never).next()).value, { seq: 501, at, kind: 'gap', missed: 200 });
+});

@@ -16,7 +16,7 @@ export class WebApi implements AsyncDisposable {
   readonly server: Server;
 
   private constructor(api: Partial<MeshApi>, stuckMs: number) {
-    const handle = createApiHandler(partialApi(api), error => this.bugs.push(error));
+    const handle = createApiHandler(partialApi(api), { clock: this.clock, onBug: error => this.bugs.push(error) });
     const [server] = createWebServers({ handle, token: this.token, now: () => this.clock.now(), stuckMs }, 1);
     if (server === undefined) throw new Error('no server');
     this.server = server;

@@ -1,0 +1,117 @@
+/** Answers that go on: a document a line (NDJSON), or server-sent events for whoever asks for `text/event-stream`. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { jsonText } from '../text/escape.ts';
+import { errorDocument } from './answer.ts';
+import { asMeshError, MeshError } from './mesh-error.ts';
+
+/** Proxies and clients end what is silent for long. */
+const pingMs = 15_000;
+/** How long a reader may take nothing of what waits for it, in ms. */
+export const stuckMs = 30_000;
+
+/** What a stream needs of a clock: runs `fn` once after `ms`; the returned function cancels it. */
+export interface StreamClock {
+  after(ms: number, fn: () => void): () => void;
+}
+
+/** An answer of many documents. At most one of them waits for the reader: a source goes on when it was taken. */
+export class DocumentStream {
+  readonly #response: ServerResponse;
+  readonly #clock: StreamClock;
+  readonly #isSse: boolean;
+  #cancelPing = (): void => {};
+
+  /** Begins the answer, in the form that the request accepts. */
+  constructor(request: IncomingMessage, response: ServerResponse, clock: StreamClock) {
+    this.#response = response;
+    this.#clock = clock;
+    this.#isSse = /\btext\/event-stream\b/i.test(request.headers.accept ?? '');
+    const type = this.#isSse ? 'text/event-stream' : 'application/x-ndjson';
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' });
+    response.flushHeaders();
+    response.on('close', () => this.#cancelPing());
+    this.#pingLater();
+  }
+
+  /** Writes one document and waits while the reader is slow. `id`: where a reader that comes back goes on. */
+  async send(document: unknown, id: number | null = null): Promise<void> {
+    const response = this.#response;
+    if (response.destroyed || response.writableEnded) return;
+    this.#pingLater();
+    if (response.write(this.#framed(document, id === null ? '' : `id: ${id}\n`))) return;
+    await new Promise<void>(resolve => {
+      // A stream may wait thousands of times: neither listener outlives its wait.
+      const over = (): void => {
+        response.off('drain', over).off('close', over);
+        resolve();
+      };
+      response.on('drain', over).on('close', over);
+    });
+  }
+
+  end(): void {
+    this.#cancelPing();
+    this.#response.end();
+  }
+
+  /** The last word: why there is no more. */
+  fail(error: unknown): void {
+    this.#cancelPing();
+    const known = asMeshError(error) ?? new MeshError('internal', error instanceof Error ? error.message : String(error));
+    this.#response.end(this.#framed(errorDocument(known), 'event: error\n'));
+  }
+
+  #framed(document: unknown, fields: string): string {
+    return this.#isSse ? `${fields}data: ${jsonText(document)}\n\n` : `${jsonText(document)}\n`;
+  }
+
+  #pingLater(): void {
+    if (!this.#isSse) return;
+    this.#cancelPing();
+    this.#cancelPing = this.#clock.after(pingMs, () => {
+      // What waits already tells as much.
+      if (!this.#response.writableNeedDrain) this.#response.write(': ping\n\n');
+      this.#pingLater();
+    });
+  }
+}
+
+/** How documents are streamed. */
+export interface StreamOptions<T> {
+  /** Begins with the first document: what a source refuses is an answer of its own. */
+  readonly lazy?: boolean;
+  /** Where a reader that comes back goes on. */
+  readonly idOf?: (document: T) => number;
+}
+
+/** Streams documents to their end, or to the error that ended them; a bug is thrown on when it was told. */
+export async function streamDocuments<T>(
+  open: () => DocumentStream,
+  documents: AsyncIterable<T>,
+  { lazy = false, idOf }: StreamOptions<T> = {},
+): Promise<void> {
+  let stream = lazy ? null : open();
+  try {
+    const iterator = documents[Symbol.asyncIterator]();
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+      stream ??= open();
+      await stream.send(next.value, idOf?.(next.value));
+    }
+  } catch (error) {
+    if (stream === null) throw error;
+    stream.fail(error);
+    if (asMeshError(error) === null) throw error;
+    return;
+  }
+  (stream ?? open()).end();
+}
+
+/**
+ * Drops readers that take nothing of what waits for them for so long: a terminal that was stopped, a tab that sleeps. A stream without
+ * news may be silent for ever.
+ */
+export function dropStuckReaders(server: Server, afterMs: number): void {
+  server.setTimeout(afterMs, socket => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
+}
