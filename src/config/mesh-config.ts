@@ -59,7 +59,15 @@ export interface MeshConfig {
   readonly seed?: number;
   /** Absent: off. */
   readonly tracing?: Tracing;
+  /** Absent: nobody but the host reads the sidecars' metrics. */
+  readonly metrics?: MeshMetricsConfig;
   readonly proxy: ProxyConfig;
+}
+
+/** Who reads the metrics of all sidecars. */
+export interface MeshMetricsConfig {
+  /** Services of the mesh, sorted. */
+  readonly scrapers: readonly string[];
 }
 
 /** What all identities have in common. */

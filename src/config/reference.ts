@@ -61,6 +61,7 @@ const sections: readonly Section[] = [
   { title: '`tokens[]`', steps: token },
   { title: '`tokens[].from`', steps: [...token, 'properties', 'from'] },
   { title: '`tokens[].from.headers[]`', steps: [...token, 'properties', 'from', 'properties', 'headers', 'items'] },
+  { title: '`metrics`', steps: ['properties', 'metrics'] },
   { title: '`proxy`', steps: ['properties', 'proxy'] },
   {
     title: '`proxy.accessLog`, `services.<name>.accessLog`, long form',

@@ -32,6 +32,7 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     ...(same(before.identity, after.identity) ? [] : ['identities']),
     ...(same(before.tokens, after.tokens) ? [] : ['tokens']),
     ...(before.egress === after.egress ? [] : ['egress']),
+    ...(same(before.metrics, after.metrics) ? [] : ['scrapers']),
     ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
   ].filter(part => part !== '');
   const kind = same(containers(before), containers(after)) ? 'routing' : 'services';

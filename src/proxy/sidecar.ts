@@ -24,6 +24,7 @@ import { OutboundAcceptor } from './listener/outbound.ts';
 import { createRefusal } from './listener/refusal.ts';
 import { Overload } from './overload.ts';
 import { ReadyServer } from './ready-server.ts';
+import { mayScrape, targetsFor } from './scraping.ts';
 import { SidecarStats } from './sidecar-stats.ts';
 import { StatsServer } from './stats-server.ts';
 import { TcpSessions } from './tcp/tcp-proxy.ts';
@@ -54,7 +55,7 @@ export interface SidecarOptions {
     readonly inbound: readonly string[];
     readonly gateway: readonly string[];
     readonly ready: string;
-    /** Metrics, for `hostAddress` alone. Absent: nowhere. */
+    /** Metrics, for `hostAddress` and the scrapers of the snapshot. Absent: nowhere. */
     readonly stats?: string;
     /** Questions are redirected to loopback, of the family that the nameserver has. */
     readonly dns: readonly string[];
@@ -230,13 +231,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onMessage: message => orders.take(message),
   });
 
-  // The host's Prometheus.
+  // Prometheus, on the host or in a pod that the daemon names.
   const scrapes = new StatsServer({
-    admits: address => address === options.hostAddress,
-    text: async () => {
+    admits: address => address === options.hostAddress || mayScrape(dataPlane.snapshot, address),
+    metrics: async () => {
       const app = dataPlane.snapshot?.appMetrics;
       return metrics() + (app === undefined ? '' : await appMetrics(options.appAddress ?? '127.0.0.1', app, clock));
     },
+    targets: () => targetsFor(dataPlane.snapshot),
   });
 
   // Last: everything is ready to be called.

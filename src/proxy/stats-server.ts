@@ -1,4 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type ScrapeTargets, statsPath } from '../snapshot/scrape-targets.ts';
+import { jsonText } from '../text/escape.ts';
 import { listenHttp } from './listener/listen-http.ts';
 
 /** A scraper or two, each with the connection that it keeps. */
@@ -10,28 +12,28 @@ export interface StatsParts {
   /** Whether who connects from there may read. */
   readonly admits: (address: string) => boolean;
   /** Text exposition. Must not reject. */
-  readonly text: () => Promise<string>;
+  readonly metrics: () => Promise<string>;
+  /** Whom the app beside this sidecar scrapes; `null`: nobody. */
+  readonly targets: () => readonly ScrapeTargets[] | null;
 }
 
 /**
- * `GET /stats/prometheus`, where Istio has it. It tells who calls whom under which name, so it answers the host alone: neither the app beside the sidecar nor
- * other pods have any use for that.
+ * `GET /stats/prometheus`, where Istio has it, and for a scraper's own sidecar `GET /targets`. It tells who calls whom under which name, so it answers the host
+ * and the scrapers alone: neither other apps nor other pods have any use for that.
  */
 export class StatsServer {
   readonly #server: Server;
 
-  constructor({ admits, text }: StatsParts) {
-    this.#server = createServer({ headersTimeout: headMs, requestTimeout: headMs, maxHeaderSize: 4096 }, (request, response) => {
-      const found = request.url === '/stats/prometheus';
-      if (!found || request.method !== 'GET') {
-        response.writeHead(found ? 405 : 404, { connection: 'close' }).end();
-        return;
-      }
-      void text().then(body => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body));
+  constructor(parts: StatsParts) {
+    const options = { headersTimeout: headMs, requestTimeout: headMs, maxHeaderSize: 4096 };
+    this.#server = createServer(options, (request, response) => {
+      // Also on a connection from before: who was a scraper may be none now.
+      if (parts.admits(request.socket.remoteAddress ?? '')) answer(parts, request, response);
+      else request.socket.destroy();
     });
     this.#server.maxConnections = maxConnections;
     this.#server.prependListener('connection', socket => {
-      if (!admits(socket.remoteAddress ?? '')) socket.destroy();
+      if (!parts.admits(socket.remoteAddress ?? '')) socket.destroy();
     });
   }
 
@@ -44,4 +46,12 @@ export class StatsServer {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+}
+
+function answer({ metrics, targets }: StatsParts, { method, url }: IncomingMessage, response: ServerResponse): void {
+  const found = url === '/targets' ? targets() : url === statsPath ? metrics : null;
+  if (found === null || method !== 'GET') response.writeHead(found === null ? 404 : 405, { connection: 'close' }).end();
+  else if (typeof found !== 'function') response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(found));
+  else
+    void found().then(body => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body));
 }

@@ -7,7 +7,7 @@ import { cluster } from './cluster-shapes.ts';
 import { anyText, dnsName, domain, ipv4, name, pathText, port, protocol, spiffe, upstreamProtocol } from './forms.ts';
 import type { RouteRule } from './route-rule.ts';
 import { faults, filledSplit, rateLimits, routeTable, split } from './rule-shapes.ts';
-import { flag, list, nullable, object, oneOf, optional, type Shape, SnapshotError, share, text, whole } from './shape.ts';
+import { flag, list, nullable, object, on, oneOf, optional, type Shape, SnapshotError, share, text, whole } from './shape.ts';
 import type {
   AppMetrics,
   DnsRecord,
@@ -119,6 +119,8 @@ const snapshotShape = object<Snapshot>({
       peer => peer.workload,
     ),
   ),
+  scrapers: optional(list(ipv4)),
+  scrapes: optional(on),
   appMetrics: optional(object<AppMetrics>({ port, path: pathText })),
 });
 

@@ -4,7 +4,7 @@ export const ports = {
   inbound: 15006,
   /** Control channel: TLS, dialled by the daemon through a port published on 127.0.0.1. */
   control: 15012,
-  /** Metrics, for the host alone. */
+  /** Metrics, for the host and the mesh's scrapers alone. */
   stats: 15020,
   ready: 15021,
   dns: 15053,

@@ -49,8 +49,12 @@ export interface Snapshot {
   readonly authorizers?: readonly ExternalAuthorizer[];
   /** SPIFFE IDs of the gateways that read what they pass on: what they say of their clients is true. Of nobody else's bytes that is known. Absent: none. */
   readonly edges?: readonly string[];
-  /** The pods of the mesh, so that metrics name who calls. Nothing is decided by it. Absent: none. */
+  /** The pods of the mesh, so that metrics name who calls, and scrapers find them. Nobody is let in by it. Absent: none. */
   readonly peers?: readonly Peer[];
+  /** IPv4 addresses of the pods that may read this sidecar's metrics, beside the host. Absent: none. */
+  readonly scrapers?: readonly string[];
+  /** The app is a scraper: its sidecar tells it the pods, and lets it reach their metrics. */
+  readonly scrapes?: true;
   /** Where the app beside the sidecar has metrics of its own. */
   readonly appMetrics?: AppMetrics;
 }

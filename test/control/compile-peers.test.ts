@@ -47,3 +47,34 @@ test('where an app has its own metrics is told to its sidecar only', () => {
   assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(own))), own);
   assert.equal(snapshots.get('b-v1-1')?.appMetrics, undefined);
 });
+
+test('scrapers are known to all by address, and know all', () => {
+  const { snapshots } = compile({
+    config: {
+      ...mesh({ services: { a: {}, agent: { ports: [] } }, gateways: { edge: { port: 8080, routes: [] } } }),
+      metrics: { scrapers: ['agent'] },
+    },
+    workloads: workloadsOf(
+      observe(emptyRegistry, {
+        kind: 'pods',
+        pods: [pod('a', '', 2), pod('agent', '', 3), { ...pod('edge', '', 4), kind: 'gateway' }],
+      }),
+    ),
+    addresses: new Map(),
+  });
+  for (const name of ['a-1', 'agent-1', 'edge-1']) {
+    const snapshot = snapshots.get(name);
+    assert.deepEqual(snapshot?.scrapers, ['172.18.0.3'], name);
+    assert.equal(snapshot.scrapes, name === 'agent-1' ? true : undefined);
+    assert.deepEqual(decodeSnapshot(JSON.parse(JSON.stringify(snapshot))), snapshot);
+  }
+  // It has no port that anybody calls, and is told of them all the same.
+  assert.deepEqual(
+    snapshots.get('agent-1')?.peers?.map(peer => peer.workload),
+    ['a-1', 'agent-1', 'edge-1'],
+  );
+});
+
+test('without scrapers nobody hears of any', () => {
+  for (const snapshot of compiled(pods).values()) assert.deepEqual([snapshot.scrapers, snapshot.scrapes], [undefined, undefined]);
+});

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { afterTest, serving } from '../support/after-test.ts';
 import { createTestCa } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
@@ -32,3 +34,88 @@ test('nobody scrapes a pod that does not know its host', async () => {
   afterTest(() => sidecar.drain(0));
   await assert.rejects(fetch(`http://127.0.0.1:${sidecar.ports.stats}/stats/prometheus`));
 });
+
+test("a scraper's sidecar tells it the targets, for as long as it is one", async () => {
+  const { sidecar } = await startOnLoopback('prometheus', ca, () => null);
+  afterTest(() => sidecar.drain(0));
+  const url = `http://127.0.0.1:${sidecar.ports.stats}/targets`;
+  await assert.rejects(fetch(url), 'before its first snapshot');
+  const daemon = await TestDaemon.dial(sidecar.ports.control, ca);
+  afterTest(() => daemon[Symbol.dispose]());
+  const peer = {
+    address: '10.0.0.2',
+    workload: 'web-1',
+    service: 'web',
+    version: '',
+    identity: 'spiffe://bookshop.local/ns/default/sa/web',
+  };
+  const scraper = { mesh: 'shop', peers: [peer], scrapers: ['10.0.0.9'], scrapes: true } as const;
+  await daemon.push(snapshotOf('prometheus', { version: '1', ...scraper }));
+  const [entry] = (await (await fetch(url)).json()) as { targets: string[]; labels: Record<string, string> }[];
+  assert.deepEqual([entry?.targets, entry?.labels['workload'], entry?.labels['mesh']], [['10.0.0.2:15020'], 'web-1', 'shop']);
+  await daemon.push(snapshotOf('prometheus', { version: '2', peers: [peer], scrapers: ['10.0.0.9'] }));
+  await assert.rejects(fetch(url));
+});
+
+test('pods that the snapshot names may read', async () => {
+  const { sidecar } = await startOnLoopback('reviews', ca, () => null);
+  afterTest(() => sidecar.drain(0));
+  const daemon = await TestDaemon.dial(sidecar.ports.control, ca);
+  afterTest(() => daemon[Symbol.dispose]());
+  await daemon.push(snapshotOf('reviews', { version: '1', scrapers: ['127.0.0.9'] }));
+  assert.equal(await status('127.0.0.9', sidecar.ports.stats, '/stats/prometheus'), 200);
+  assert.equal(await status('127.0.0.9', sidecar.ports.stats, '/targets'), 404, 'the targets are for its own app');
+  await assert.rejects(status('127.0.0.8', sidecar.ports.stats, '/stats/prometheus'));
+  await assert.rejects(status('127.0.0.1', sidecar.ports.stats, '/stats/prometheus'), 'the app beside it is no scraper');
+});
+
+describe("a scraper's connections to the metrics of pods", () => {
+  const there = { address: '127.0.0.77', port: 15020 };
+  const peer = {
+    address: there.address,
+    workload: 'web-1',
+    service: 'web',
+    version: '',
+    identity: 'spiffe://bookshop.local/ns/default/sa/web',
+  };
+
+  /** What a scrape brings, and what the sidecar counted. */
+  async function scrape(parts: Partial<Snapshot>): Promise<{ readonly text: string; readonly counted: string }> {
+    const { sidecar } = await startOnLoopback('prometheus', ca, () => there);
+    afterTest(() => sidecar.drain(0));
+    const daemon = await TestDaemon.dial(sidecar.ports.control, ca);
+    afterTest(() => daemon[Symbol.dispose]());
+    await daemon.push(snapshotOf('prometheus', { version: '1', ...parts }));
+    const text = await fetch(`http://127.0.0.1:${sidecar.ports.outbound}/stats/prometheus`)
+      .then(response => response.text())
+      .catch(() => 'refused');
+    return { text, counted: String(await daemon.query('stats')) };
+  }
+
+  before(async () => {
+    await once(target.listen(there.port, there.address), 'listening');
+  });
+  after(() => target.close());
+  const target = createServer((_, response) => void response.end('up 1\n'));
+
+  test('pass and are not counted, also where nothing else may leave the mesh', async () => {
+    const { text, counted } = await scrape({ egress: 'registry-only', peers: [peer], scrapes: true });
+    assert.equal(text, 'up 1\n');
+    assert.doesNotMatch(counted, /^(?:istio_\w+_total|mesh_passthrough\w+|mesh_connections_refused\w+)\{/m);
+  });
+
+  test('to any other address they are judged as all are', async () => {
+    const { text } = await scrape({ egress: 'registry-only', peers: [{ ...peer, address: '127.0.0.78' }], scrapes: true });
+    assert.notEqual(text, 'up 1\n');
+  });
+
+  test('are nothing special from an app that is no scraper', async () => {
+    assert.notEqual((await scrape({ egress: 'registry-only', peers: [peer] })).text, 'up 1\n');
+  });
+});
+
+async function status(from: string, port: number, path: string): Promise<number | undefined> {
+  const [response] = await once(request({ host: '127.0.0.1', localAddress: from, port, path, agent: false }).end(), 'response');
+  response.resume();
+  return response.statusCode;
+}

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { StatsServer } from '../../src/proxy/stats-server.ts';
+import { type StatsParts, StatsServer } from '../../src/proxy/stats-server.ts';
 import { afterTest } from '../support/after-test.ts';
 
-async function serving(admitted: string): Promise<number> {
-  const server = new StatsServer({ admits: address => address === admitted, text: async () => 'up 1\n' });
+async function serving(admitted: string, parts: Partial<StatsParts> = {}): Promise<number> {
+  const admits = (address: string): boolean => address === admitted;
+  const server = new StatsServer({ admits, metrics: async () => 'up 1\n', targets: () => null, ...parts });
   afterTest(() => server.close());
   return server.listen('127.0.0.1', 0);
 }
@@ -16,7 +18,7 @@ test('the host reads metrics where Istio has them, and nothing else', async () =
   const response = await fetch(`${url}/stats/prometheus`);
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   assert.equal(await response.text(), 'up 1\n');
-  for (const path of ['/', '/config_dump', '/quitquitquit', '/stats/prometheus/../x', '/healthz/ready'])
+  for (const path of ['/', '/targets', '/config_dump', '/quitquitquit', '/stats/prometheus/../x', '/healthz/ready'])
     assert.equal((await fetch(url + path)).status, 404, path);
   assert.equal((await fetch(`${url}/stats/prometheus`, { method: 'POST' })).status, 405);
 });
@@ -32,4 +34,30 @@ test('others are hung up on', async () => {
   socket.end('GET /stats/prometheus HTTP/1.1\r\nhost: x\r\n\r\n');
   await once(socket, 'close');
   assert.equal(heard, '');
+});
+
+test('a scraper is told its targets', async () => {
+  const targets = [{ targets: ['10.0.0.2:15020'], labels: { workload: 'web-1' } }];
+  const url = `http://127.0.0.1:${await serving('127.0.0.1', { targets: () => targets })}/targets`;
+  const response = await fetch(url);
+  // Prometheus takes no other type.
+  assert.equal(response.headers.get('content-type'), 'application/json');
+  assert.deepEqual(await response.json(), targets);
+  assert.equal((await fetch(url, { method: 'POST' })).status, 405);
+});
+
+test('who may read no longer is hung up on, also on a connection from before', async () => {
+  let admitted = true;
+  const port = await serving('', { admits: () => admitted });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  afterTest(() => agent.destroy());
+  const ask = async (): Promise<number | undefined> => {
+    const [response] = await once(request({ port, agent, path: '/stats/prometheus' }).end(), 'response');
+    response.resume();
+    await once(response, 'end');
+    return response.statusCode;
+  };
+  assert.equal(await ask(), 200);
+  admitted = false;
+  await assert.rejects(ask(), { code: 'ECONNRESET' });
 });

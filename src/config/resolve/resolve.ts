@@ -21,6 +21,7 @@ import { checkHostNamespaces } from './host-namespaces.ts';
 import { type PrivilegeFacts, privilegeDiagnostics } from './privilege.ts';
 import { Report } from './report.ts';
 import { httpOnlyParts, resolveRules } from './routes.ts';
+import { resolveScrapers } from './scrapers.ts';
 import { namespaceOf, resolveServices } from './services.ts';
 import { TlsFiles } from './tls-files.ts';
 import { checkAccessTokens, checkClaims, checkForwarding, resolveTokens } from './tokens.ts';
@@ -71,7 +72,8 @@ export function resolve(input: ResolveInput): Resolved {
   const ordered = resolveDependencies(grouped.services, { sources, homes: grouped.homes, inactive: load.inactive }, report);
   const tlsFiles = new TlsFiles(input.baseDir, input.nowMs, report);
   const outside = resolveExternal(spec, ordered, tlsFiles, report);
-  const destinations = new Destinations([...ordered, ...outside], { broken: grouped.broken, inactive: load.inactive }, report);
+  const absent = { broken: grouped.broken, inactive: load.inactive };
+  const destinations = new Destinations([...ordered, ...outside], absent, report);
   for (const name of Object.keys(spec.routes ?? {})) destinations.service(name, ['routes', name], true);
   const services = withRoutes(spec, ordered, destinations, report);
   const external = withRoutes(spec, outside, destinations, report);
@@ -88,6 +90,7 @@ export function resolve(input: ResolveInput): Resolved {
     },
     report,
   );
+  const scrapers = resolveScrapers(spec, { services, external, gateways, absent }, report);
   const looked = new Set<string>();
   const tokens = resolveTokens(spec.tokens ?? [], { services, gateways, baseDir: input.baseDir, looked }, report);
   checkClaims(gateways, tokens, report);
@@ -123,6 +126,7 @@ export function resolve(input: ResolveInput): Resolved {
     egress: spec.egress ?? 'allow-any',
     ...(spec.seed === undefined ? {} : { seed: spec.seed }),
     ...(tracing === null ? {} : { tracing }),
+    ...(scrapers.length === 0 ? {} : { metrics: { scrapers } }),
     proxy: {
       image: spec.proxy?.image ?? null,
       ...resolveAccessLog(spec.proxy?.accessLog),

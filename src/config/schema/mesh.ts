@@ -8,6 +8,7 @@ import { field, fields, integer, namedMap, oneOf, oneOrMany, text } from './fiel
 import { gateway } from './gateway.ts';
 import { identity } from './identity.ts';
 import { namespace, size, trustDomain } from './leaves.ts';
+import { meshMetrics } from './metrics.ts';
 import { mtlsMode } from './mtls.ts';
 import { routes } from './route.ts';
 import { service } from './service.ts';
@@ -109,6 +110,7 @@ export const meshSchema = fields(
     tracing: tracing
       .optional()
       .describe('Traces of requests: `off`, a share of the requests, or `{sample, propagation}`. Default: all of them.'),
+    metrics: meshMetrics.optional().describe('Who may read the metrics of the sidecars.'),
     proxy: proxy.optional().describe('The sidecars.'),
     volumes: composeSection('volumes'),
     secrets: composeSection('secrets'),

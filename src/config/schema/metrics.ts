@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { fields } from './field.ts';
+import { fields, oneOrMany, text } from './field.ts';
 import { path } from './http-leaves.ts';
 import { port } from './leaves.ts';
 
@@ -12,5 +12,15 @@ export const metrics = fields(
   '`{port: 9100, path: /metrics}`',
 );
 
-/** `metrics` as written. */
+/** `metrics` of a service as written. */
 export type MetricsSpec = z.output<typeof metrics>;
+
+/** Metrics of all sidecars. */
+export const meshMetrics = fields(
+  {
+    scrapers: oneOrMany(text('a service', { type: 'string' }), '`[prometheus]`')
+      .optional()
+      .describe('Services of the mesh that may read the metrics of every sidecar on port 15020, beside the host. Default: none.'),
+  },
+  '`{scrapers: [prometheus]}`',
+);

@@ -15,7 +15,7 @@ import { compileAuthorizers } from './authorizer.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
-import { compilePeers } from './peers.ts';
+import { compilePeers, scrapersOf } from './peers.ts';
 import { inboundPolicy } from './policy.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
@@ -88,15 +88,16 @@ export function compile(input: CompileInput): Compiled {
       ...accessLogOf(config, workload.service),
       ...tracingOf(config, workload.service),
       ...appMetricsOf(config, workload.service),
+      ...scrapersOf(config, workload.service, workloads),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
       ...(inbound.length === 0 || edges.length === 0 ? {} : { edges }),
     };
     const { tables, hash } = withClusters(hashed, keys.map(clusters));
-    // Only who is called asks who calls.
-    const called = inbound.length > 0;
-    const version = contentHash([own, hash, ...(called ? [peersHash] : [])]);
-    snapshots.set(workload.name, { version, ...own, ...tables, ...(called ? { peers } : {}) });
+    // Only who is called asks who calls, and only who scrapes whom there is to scrape.
+    const asks = inbound.length > 0 || own.scrapes === true;
+    const version = contentHash([own, hash, ...(asks ? [peersHash] : [])]);
+    snapshots.set(workload.name, { version, ...own, ...tables, ...(asks ? { peers } : {}) });
   }
   return { snapshots, addresses };
 }
