@@ -1,10 +1,11 @@
-// Builds dist/: the sidecar's bundle and the command's. Nothing is done when nothing changed; two builds are byte-equal.
+// Builds dist/: the sidecar's bundle, the command's and the dashboard's files. Nothing is done when nothing changed; two builds are byte-equal.
 //
 //   node scripts/build.mjs [--force]
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildDashboard } from './dashboard.mjs';
 import { root } from './pinned-node.mjs';
 import { entry, Stop, say } from './say.mjs';
 
@@ -26,6 +27,7 @@ function inputsHash() {
     join(root, 'package.json'),
     join(root, 'package-lock.json'),
     fileURLToPath(import.meta.url),
+    join(root, 'scripts/dashboard.mjs'),
   ];
   for (const file of inputs)
     hash.update(`${file.slice(root.length)}\0`).update(createHash('sha256').update(readFileSync(file)).digest());
@@ -76,6 +78,7 @@ export async function build({ force = false } = {}) {
   rmSync(dist, { recursive: true, force: true });
   await esbuild.build(sidecarBundle);
   await esbuild.build(cliBundle);
+  await buildDashboard(esbuild);
   // The one native file that the sidecar loads, for the architecture of this machine (npm installs no other).
   const koffi = join(root, `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
   if (existsSync(koffi)) copyFileSync(koffi, join(dist, 'sidecar/koffi.node'));

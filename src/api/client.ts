@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { CaDocument, PersonCertificate, RotationStep } from './ca.ts';
+import type { DashboardDocument } from './dashboard.ts';
 import type { FaultStatus, FaultsDocument } from './fault.ts';
 import { MeshError } from './mesh-error.ts';
 import { type TapLine, tapQuery } from './tap.ts';
@@ -62,12 +63,15 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
     checkAccess: (from, request) => post<AccessCheckDocument>('/v1/access/check', { from, ...request }),
     traffic: trafficClient(get, (path, signal) => stream(call, path, signal)),
     tap: (request, signal) => stream<TapLine>(call, `/v1/tap?${tapQuery(request)}`, signal),
+    openDashboard: port => post<DashboardDocument>('/v1/dashboard', { port }),
     ca: () => get<CaDocument>('/v1/ca'),
     rotateCa: signal => stream<RotationStep>(call, '/v1/ca/rotate', signal, 'POST'),
     issuePerson: request => post<PersonCertificate>('/v1/ca/issue', request),
-    faults: () => get<FaultsDocument>('/v1/faults'),
-    addFault: request => post<FaultStatus>('/v1/faults', request),
-    removeFaults: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
+    faults: {
+      list: () => get<FaultsDocument>('/v1/faults'),
+      add: request => post<FaultStatus>('/v1/faults', request),
+      remove: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
+    },
     metrics: async () => collect(await call('GET', '/metrics')),
   };
 }

@@ -33,6 +33,15 @@ export interface FaultsDocument {
   readonly faults: readonly FaultStatus[];
 }
 
+/** What can be done about faults on the running mesh. */
+export interface FaultsApi {
+  list(): Promise<FaultsDocument>;
+  /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
+  add(request: FaultRequest): Promise<FaultStatus>;
+  /** Resolves when the sidecars act on it, to the faults that stay. @throws MeshError `unknown-fault` */
+  remove(ids: readonly string[] | 'all'): Promise<FaultsDocument>;
+}
+
 /** Node's timers take no more. */
 const maxMs = 2 ** 31 - 1;
 

@@ -68,6 +68,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['GET', '/v1/traces/broken', async (api, e) => json(e, await api.traffic.brokenPropagation())],
   ['GET', '/v1/traces/*', async (api, e) => json(e, await api.traffic.trace(lastPart(e.url)))],
   ['GET', '/v1/tap', streamTap],
+  ['POST', '/v1/dashboard', async (api, e) => json(e, await api.openDashboard(portOf(e.body)))],
   ['GET', '/v1/ca', async (api, e) => json(e, await api.ca())],
   ['POST', '/v1/ca/rotate', streamRotation],
   [
@@ -75,13 +76,13 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     '/v1/ca/issue',
     async (api, e) => json(e, await api.issuePerson(readPersonRequest(known(e.body, ['name', 'csrPem', 'ttlMs'])))),
   ],
-  ['GET', '/v1/faults', async (api, e) => json(e, await api.faults())],
+  ['GET', '/v1/faults', async (api, e) => json(e, await api.faults.list())],
   [
     'POST',
     '/v1/faults',
-    async (api, e) => json(e, await api.addFault(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
+    async (api, e) => json(e, await api.faults.add(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
   ],
-  ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.removeFaults(faultIds(e.body)))],
+  ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.faults.remove(faultIds(e.body)))],
   ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
   // For Prometheus alone, and in its words.
   ['GET', '/v1/prometheus/targets', async (api, e) => json(e, targetsOf(await api.status()))],
@@ -216,6 +217,12 @@ function faultIds(body: Exchange['body']): readonly string[] | 'all' {
   if (ids === 'all') return ids;
   if (Array.isArray(ids) && ids.every(id => typeof id === 'string')) return ids;
   throw new MeshError('bad-fault', '`ids` is neither a list of names nor "all"', 'write `{"ids": ["delay-1"]}`');
+}
+
+function portOf(body: Exchange['body']): number | null {
+  const port = known(body, ['port'])['port'] ?? null;
+  if (port === null || (typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535)) return port;
+  throw new MeshError('bad-body', '`port` is no port', 'a number up to 65535; 0 is any free one');
 }
 
 /** A field that is not read could be one that was misspelt: `formMs` would leave a fault in force for ever. */

@@ -9,7 +9,8 @@ import type { ExplainRequest, Explanation } from '../snapshot/explanation.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from './ca.ts';
-import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
+import type { DashboardDocument } from './dashboard.ts';
+import type { FaultStatus, FaultsApi } from './fault.ts';
 import type { TapLine, TapRequest } from './tap.ts';
 import type { TrafficApi } from './traffic.ts';
 
@@ -250,17 +251,19 @@ export interface MeshApi {
   readonly traffic: TrafficApi;
   /** Live requests. @throws MeshError `unknown-service`, `too-many-taps`, `bad-tap` */
   tap(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine>;
+  /**
+   * A link to the dashboard; opens the API on loopback where it is not open. `port`: 0 is any free one, `null` the usual one; counts only then.
+   * @throws MeshError `port-taken`, `no-dashboard`
+   */
+  openDashboard(port: number | null): Promise<DashboardDocument>;
   /** Roots, and who has which certificate. */
   ca(): Promise<CaDocument>;
   /** Changes the root, or joins a change under way; ends with it. The signal ends the watching only. @throws MeshError `pki` */
   rotateCa(signal: AbortSignal): AsyncIterable<RotationStep>;
   /** A certificate for a person or a test. @throws MeshError `bad-person` */
   issuePerson(request: PersonRequest): Promise<PersonCertificate>;
-  faults(): Promise<FaultsDocument>;
-  /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
-  addFault(request: FaultRequest): Promise<FaultStatus>;
-  /** Resolves when the sidecars act on it, to the faults that stay. @throws MeshError `unknown-fault` */
-  removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument>;
+  /** Put on the running mesh. */
+  readonly faults: FaultsApi;
   /** Text exposition: the daemon's own metrics, then those of all sidecars. */
   metrics(): Promise<string>;
 }

@@ -27,8 +27,9 @@ export function refusal(request: IncomingMessage, port: number): string | null {
   if (headers.origin !== undefined && headers.origin !== `http://${host}`) return 'the request comes from another origin';
   // Browsers say where a request comes from; another port of localhost is `same-site`. `none`: the user typed it.
   const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && !(site === 'none' && method === 'GET'))
-    return 'the request comes from another site';
+  const byUser = site === 'none' || (headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document');
+  // A link to the dashboard may be anywhere. Following one cannot send the proof of a session, so that all it shows is the page itself.
+  if (site !== undefined && site !== 'same-origin' && !(byUser && method === 'GET')) return 'the request comes from another site';
   if (method !== 'GET' && method !== 'POST' && method !== 'DELETE') return `${method.slice(0, 16)} is not part of the API`;
   // Forms and `no-cors` scripts cannot send this type: a page of another origin would have to ask first, and is not answered.
   if (method === 'POST' && !/^application\/json(?:;|$)/i.test(headers['content-type'] ?? '')) return 'the body is not JSON';

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import { fail, json, readBody } from './answer.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { dropStuckReaders, stuckMs } from './stream.ts';
+import type { WebFiles } from './web-files.ts';
 import { refusal, webHeaders } from './web-guard.ts';
-import { sameSecret, WebSessions } from './web-sessions.ts';
+import { sameSecret, type WebSessions } from './web-sessions.ts';
 
 /** Tabs and tools of one user. */
 const maxConnections = 64;
@@ -19,22 +20,18 @@ export interface WebServerParts {
   readonly handle: RequestListener;
   /** 256 bits that only the user can read. */
   readonly token: string;
-  /** Ms since the epoch. */
-  readonly now: () => number;
+  readonly sessions: WebSessions;
+  /** Of the dashboard. */
+  readonly files: WebFiles;
   /** How long a reader may take nothing of what waits for it. @default 30 s */
   readonly stuckMs?: number;
 }
 
 /**
- * HTTP servers of the admin API for tools and browsers, not yet listening; they share their sessions. They belong on loopback addresses only.
- * Whoever shows the token (`authorization: Bearer`), or the two halves of a session, may do everything; nobody else gets anything.
+ * HTTP server of the admin API for tools and browsers, not yet listening. It belongs on a loopback address only. Whoever shows the token
+ * (`authorization: Bearer`), or the two halves of a session, may do everything; nobody else gets anything but the dashboard's empty page.
  */
-export function createWebServers(parts: WebServerParts, count: number): readonly Server[] {
-  const sessions = new WebSessions(parts.now);
-  return Array.from({ length: count }, () => createWebServer(parts, sessions));
-}
-
-function createWebServer(parts: WebServerParts, sessions: WebSessions): Server {
+export function createWebServer(parts: WebServerParts): Server {
   const options = {
     maxHeaderSize: 16 * 1024,
     headersTimeout: headMs,
@@ -45,7 +42,7 @@ function createWebServer(parts: WebServerParts, sessions: WebSessions): Server {
   };
   const server = createServer(options, (request, response) => {
     for (const [name, value] of Object.entries(webHeaders)) response.setHeader(name, value);
-    answer(parts, sessions, request, response).catch(error => {
+    answer(parts, request, response).catch(error => {
       const known = asMeshError(error) ?? new MeshError('internal', 'the request failed');
       fail(response, known, known.code === 'unauthorized' ? 401 : undefined);
     });
@@ -58,8 +55,7 @@ function createWebServer(parts: WebServerParts, sessions: WebSessions): Server {
 }
 
 async function answer(
-  { handle, token }: WebServerParts,
-  sessions: WebSessions,
+  { handle, token, sessions, files }: WebServerParts,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -71,6 +67,7 @@ async function answer(
     fail(response, new MeshError('forbidden', problem), 403);
     return;
   }
+  if (files.serve(request, response)) return;
   const cookie = `mesh_session_${port}`;
   const path = `${request.method} ${request.url}`;
   if (path === 'POST /v1/session') {

@@ -127,6 +127,10 @@ export function build(): Command {
     .addOption(new Option('--format <format>', 'text, dot, mermaid or json').choices(graphFormats).default('text'))
     .option('--window <duration>', 'over the last so long; default `1m`')
     .action(does(() => import('./commands/graph.ts')));
+  add('dashboard', 'open the dashboard in the browser: map, traffic, live requests, traces, security, config')
+    .option('--port <port>', 'of 127.0.0.1, where the admin API is not open yet; default 15080, or any free one', port)
+    .option('--no-open', 'only print the link, which logs in once within a minute')
+    .action(does(() => import('./commands/dashboard.ts')));
   add('events', 'what happened: reloads, restarts, certificates, faults, refused calls')
     .option('-f, --follow', 'keep following')
     .option('--json', 'one JSON object a line')

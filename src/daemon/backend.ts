@@ -21,7 +21,7 @@ import { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
 import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
-import { openWebFace, type WebFace } from './web-face.ts';
+import { WebAccess } from './web-access.ts';
 
 /** The daemon's side of the program: the one thing that the CLI loads from here. */
 export const backend: Backend = {
@@ -33,19 +33,20 @@ export const backend: Backend = {
     const onBug = (error: unknown): void => void setImmediate(() => Promise.reject(error));
     const server = createApiServer(started.promise, { clock: systemClock, onBug });
     if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
-    let web: WebFace | null = null;
+    const web = new WebAccess(createApiHandler(started.promise, { clock: systemClock, onBug }), {
+      stateDir: project.stateDir,
+      clock: systemClock,
+    });
     const release = async (removed: boolean): Promise<void> => {
-      await web?.close();
+      await web.close();
       // The socket and its file go at once. Answers under way, that to `stop` among them, end after it: the process waits for them, we may not.
       server.close();
       server.closeIdleConnections();
       if (removed) await forgetRun(project.stateDir);
     };
     try {
-      const { adminPort: port } = options;
-      const handle = createApiHandler(started.promise, { clock: systemClock, onBug });
-      web = port === null ? null : await openWebFace(handle, { stateDir: project.stateDir, port, clock: systemClock });
-      const daemon = await compose(project, options, web?.url ?? null, release);
+      if (options.adminPort !== null) await web.open(options.adminPort);
+      const daemon = await compose(project, options, web, release);
       started.resolve(daemon);
       return daemon;
     } catch (error) {
@@ -85,7 +86,7 @@ export const backend: Backend = {
 async function compose(
   project: Project,
   options: StartOptions,
-  adminUrl: string | null,
+  web: WebAccess,
   release: (removed: boolean) => Promise<void>,
 ): Promise<Daemon> {
   const clock = systemClock;
@@ -127,7 +128,7 @@ async function compose(
       diagnostics,
       readConfig: () => readConfig(project),
       watchFiles,
-      adminUrl,
+      web,
       release,
     },
     options,

@@ -1,7 +1,8 @@
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from '../api/access.ts';
 import type { Project, RunningDaemon, StartOptions } from '../api/backend.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from '../api/ca.ts';
-import type { FaultRequest, FaultStatus, FaultsDocument } from '../api/fault.ts';
+import type { DashboardDocument } from '../api/dashboard.ts';
+import type { FaultsApi } from '../api/fault.ts';
 import { asMeshError } from '../api/mesh-error.ts';
 import type { TapLine, TapRequest } from '../api/tap.ts';
 import type { TrafficApi } from '../api/traffic.ts';
@@ -57,8 +58,8 @@ export interface DaemonParts {
   readConfig(): Promise<ReadConfig>;
   /** Watches the configuration's files from now on. */
   watchFiles(files: readonly string[], onChange: () => void): FileWatch;
-  /** Of the admin API on TCP, `null` without one. */
-  readonly adminUrl: string | null;
+  /** The admin API on TCP. */
+  readonly web: { readonly url: string | null; dashboard(port: number | null): Promise<DashboardDocument> };
   /** Called last, once nobody is served any more; `removed`: after a `down`. */
   release(removed: boolean): Promise<void>;
 }
@@ -201,7 +202,7 @@ export class Daemon implements RunningDaemon {
         uptimeMs: clock.now() - this.#startedAtMs,
         phase: this.#phase,
         reason: this.#reason,
-        adminUrl: this.#parts.adminUrl,
+        adminUrl: this.#parts.web.url,
       },
       engine: this.#engine,
       config: {
@@ -215,7 +216,7 @@ export class Daemon implements RunningDaemon {
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       gateways: gatewayStatuses(this.#config),
       ...(this.#issuerKeys.statuses.length === 0 ? {} : { issuers: this.#issuerKeys.statuses }),
-      faults: this.#faults.list,
+      faults: this.#faults.statuses,
     };
   }
 
@@ -294,6 +295,10 @@ export class Daemon implements RunningDaemon {
     return this.#taps.watch(request, AbortSignal.any([signal, this.#ending.signal]));
   }
 
+  openDashboard(port: number | null): Promise<DashboardDocument> {
+    return this.#parts.web.dashboard(port);
+  }
+
   async ca(): Promise<CaDocument> {
     return this.#parts.control.ca.document();
   }
@@ -306,16 +311,8 @@ export class Daemon implements RunningDaemon {
     return this.#parts.control.ca.issuePerson(request);
   }
 
-  async faults(): Promise<FaultsDocument> {
-    return this.#faults.document;
-  }
-
-  addFault(request: FaultRequest): Promise<FaultStatus> {
-    return this.#faults.add(request);
-  }
-
-  removeFaults(ids: readonly string[] | 'all'): Promise<FaultsDocument> {
-    return this.#faults.remove(ids);
+  get faults(): FaultsApi {
+    return this.#faults;
   }
 
   /** Goes through a plan; resolves to the number of its operations. What is under way gives up. */

@@ -33,7 +33,7 @@ export class LiveFaults {
   }
 
   /** In the order in which they were put there. */
-  get list(): readonly FaultStatus[] {
+  get statuses(): readonly FaultStatus[] {
     const now = this.#parts.clock.now();
     return [...this.#faults.values()].map(({ status }) => ({
       ...status,
@@ -41,8 +41,8 @@ export class LiveFaults {
     }));
   }
 
-  get document(): FaultsDocument {
-    return { apiVersion, kind: 'Faults', faults: this.list };
+  async list(): Promise<FaultsDocument> {
+    return { apiVersion, kind: 'Faults', faults: this.statuses };
   }
 
   /** Resolves when it is in force. @throws MeshError `unknown-service`, `unknown-route`, `http-on-tcp`, `too-many-faults` */
@@ -90,7 +90,7 @@ export class LiveFaults {
     }
     this.#apply();
     await this.#parts.settled();
-    return this.document;
+    return this.list();
   }
 
   /** Timers end; what sidecars run stays. */
@@ -115,7 +115,7 @@ export class LiveFaults {
   }
 
   #apply(): void {
-    this.#parts.apply(this.list.map(({ id, service, route, fault }) => ({ id, service, route, fault })));
+    this.#parts.apply(this.statuses.map(({ id, service, route, fault }) => ({ id, service, route, fault })));
   }
 
   #check({ service, route, fault }: FaultRequest): void {

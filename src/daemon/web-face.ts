@@ -3,8 +3,9 @@ import type { RequestListener, Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { MeshError } from '../api/mesh-error.ts';
-import { createWebServers } from '../api/web-server.ts';
-import { createSecret } from '../api/web-sessions.ts';
+import type { WebFiles } from '../api/web-files.ts';
+import { createWebServer } from '../api/web-server.ts';
+import { createSecret, WebSessions } from '../api/web-sessions.ts';
 import type { Clock } from '../async/clock.ts';
 import { writeAtomically } from './state-folder.ts';
 
@@ -17,6 +18,8 @@ const attempts = 8;
 export interface WebFace {
   /** `http://127.0.0.1:15000` */
   readonly url: string;
+  /** A code that logs one page in, within a minute. */
+  createCode(): string;
   /** Ends it and forgets the token. */
   close(): Promise<void>;
 }
@@ -29,10 +32,16 @@ export function tokenFile(stateDir: string): string {
 /** Opens the API on loopback. `port`: 0 is any free one. @throws MeshError `port-taken` */
 export async function openWebFace(
   handle: RequestListener,
-  { stateDir, port, clock }: { readonly stateDir: string; readonly port: number; readonly clock: Clock },
+  {
+    stateDir,
+    port,
+    clock,
+    files,
+  }: { readonly stateDir: string; readonly port: number; readonly clock: Clock; readonly files: WebFiles },
 ): Promise<WebFace> {
   const token = createSecret();
-  const servers = createWebServers({ handle, token, now: () => clock.now() }, loopback.length);
+  const sessions = new WebSessions(() => clock.now());
+  const servers = loopback.map(() => createWebServer({ handle, token, sessions, files }));
   const bound = await listenAll(servers, port);
   try {
     await writeAtomically(tokenFile(stateDir), `${token}\n`);
@@ -42,6 +51,7 @@ export async function openWebFace(
   }
   return {
     url: `http://127.0.0.1:${bound}`,
+    createCode: () => sessions.createCode(),
     async close() {
       closeAll(servers);
       await rm(tokenFile(stateDir), { force: true });

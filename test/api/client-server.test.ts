@@ -68,19 +68,31 @@ test("Prometheus' service discovery lists the pods that have an address", async 
 
 test('documents arrive as they were made', async () => {
   const status = { apiVersion: 1, kind: 'Status', project: 'shop' } as StatusDocument;
-  const api = connectApi(await serve({ status: async () => status, metrics: async () => 'up 1\n' }));
+  const api = connectApi(
+    await serve({
+      status: async () => status,
+      metrics: async function* () {
+        yield 'up 1\n';
+        yield 'down 0\n';
+      },
+    }),
+  );
   assert.deepEqual(await api.status(), status);
-  assert.equal(await api.metrics(), 'up 1\n');
+  assert.equal((await Array.fromAsync(api.metrics())).join(''), 'up 1\ndown 0\n');
 });
 
 test('a fault that cannot be is refused before anybody acts on it', async () => {
   const api = connectApi(
     await serve({
-      addFault: async request => ({ ...request, id: 'x', effect: '', addedAt: '', expiresAt: null, remainingMs: null }),
+      faults: {
+        list: unexpected,
+        remove: unexpected,
+        add: async request => ({ ...request, id: 'x', effect: '', addedAt: '', expiresAt: null, remainingMs: null }),
+      },
     }),
   );
   const request = { service: 'a', route: null, forMs: null } as const;
-  const added = await api.addFault({ ...request, fault: { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 } });
+  const added = await api.faults.add({ ...request, fault: { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 } });
   assert.deepEqual(added.fault, { kind: 'delay', ms: 5, jitterMs: 0, percent: 50 });
   for (const fault of [
     { kind: 'delay', ms: -1, jitterMs: 0, percent: 1 },
@@ -89,7 +101,7 @@ test('a fault that cannot be is refused before anybody acts on it', async () => 
     { kind: 'reset', percent: 1, first: 0 },
     { kind: 'bandwidth', bytesPerSecond: 0, percent: 1 },
   ] as const)
-    await assert.rejects(api.addFault({ ...request, fault }), { code: 'bad-fault' }, JSON.stringify(fault));
+    await assert.rejects(api.faults.add({ ...request, fault }), { code: 'bad-fault' }, JSON.stringify(fault));
 });
 
 test('names with odd characters reach the query whole', async () => {

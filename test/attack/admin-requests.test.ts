@@ -18,8 +18,8 @@ const called = async (): Promise<never> => {
 };
 
 before(async () => {
-  const api = { status: called, metrics: called, reload: called, stop: called, addFault: called, config: called };
-  web = await WebApi.start({ ...api, down: called });
+  const api = { status: called, metrics: called, reload: called, stop: called, config: called };
+  web = await WebApi.start({ ...api, faults: { list: called, add: called, remove: called }, down: called });
   const headers = { 'content-type': 'application/json' };
   const answer = await web.fetch('/v1/session', { method: 'POST', headers, body: JSON.stringify({ token: web.token }) });
   cookie = (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';

@@ -48,10 +48,10 @@ describe('live faults', () => {
     const { live, applied, events, clock } = faults();
     await live.add({ ...request, forMs: 60_000 });
     clock.advance(59_000);
-    assert.equal(live.list[0]?.remainingMs, 1000);
+    assert.equal(live.statuses[0]?.remainingMs, 1000);
     clock.advance(1_000);
     assert.deepEqual(applied.at(-1), []);
-    assert.deepEqual(live.list, []);
+    assert.deepEqual(live.statuses, []);
     assert.deepEqual(events.at(-1), { kind: 'fault', change: 'expired', text: 'delay-1: delay 2000 ms on a' });
   });
 
@@ -74,8 +74,8 @@ describe('live faults', () => {
     const { live } = faults();
     await live.add(request);
     await assert.rejects(live.remove(['delay-1', 'delay-9']), { code: 'unknown-fault', hint: 'one of delay-1' });
-    assert.equal(live.list.length, 1);
+    assert.equal(live.statuses.length, 1);
     await live.remove('all');
-    assert.equal(live.list.length, 0);
+    assert.equal(live.statuses.length, 0);
   });
 });

@@ -121,7 +121,7 @@ export class TestDaemon implements AsyncDisposable {
           this.#onChange = onChange;
           return { ready: Promise.resolve(), update() {}, async close() {}, async [Symbol.asyncDispose]() {} };
         },
-        adminUrl: null,
+        web: { url: null, dashboard: () => Promise.reject(new Error('no dashboard here')) },
         release: async removed => {
           this.released = removed;
         },

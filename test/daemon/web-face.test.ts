@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { WebFiles } from '../../src/api/web-files.ts';
 import { systemClock } from '../../src/async/clock.ts';
 import { openStateFolder } from '../../src/daemon/state-folder.ts';
 import { openWebFace, tokenFile } from '../../src/daemon/web-face.ts';
@@ -16,7 +17,7 @@ before(async () => {
 after(() => rm(join(stateDir, '..', '..', '..'), { recursive: true, force: true }));
 
 const open = (port: number): ReturnType<typeof openWebFace> =>
-  openWebFace((_, response) => void response.end('through'), { stateDir, port, clock: systemClock });
+  openWebFace((_, response) => void response.end('through'), { stateDir, port, clock: systemClock, files: new WebFiles(null) });
 
 test('the token is new each time, only the user can read it whatever the umask, and it goes with the daemon', async () => {
   const before = process.umask(0);

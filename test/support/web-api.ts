@@ -3,8 +3,9 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { createApiHandler } from '../../src/api/server.ts';
 import type { MeshApi } from '../../src/api/types.ts';
-import { createWebServers } from '../../src/api/web-server.ts';
-import { createSecret } from '../../src/api/web-sessions.ts';
+import { WebFiles } from '../../src/api/web-files.ts';
+import { createWebServer } from '../../src/api/web-server.ts';
+import { createSecret, WebSessions } from '../../src/api/web-sessions.ts';
 import { manualClock } from './manual-clock.ts';
 import { partialApi } from './partial-api.ts';
 
@@ -15,15 +16,17 @@ export class WebApi implements AsyncDisposable {
   readonly bugs: unknown[] = [];
   readonly server: Server;
 
-  private constructor(api: Partial<MeshApi>, stuckMs: number) {
+  readonly sessions = new WebSessions(() => this.clock.now());
+
+  private constructor(api: Partial<MeshApi>, stuckMs: number, folder: string | null) {
     const handle = createApiHandler(partialApi(api), { clock: this.clock, onBug: error => this.bugs.push(error) });
-    const [server] = createWebServers({ handle, token: this.token, now: () => this.clock.now(), stuckMs }, 1);
-    if (server === undefined) throw new Error('no server');
-    this.server = server;
+    const files = new WebFiles(folder);
+    this.server = createWebServer({ handle, token: this.token, sessions: this.sessions, files, stuckMs });
   }
 
-  static async start(api: Partial<MeshApi>, stuckMs = 30_000): Promise<WebApi> {
-    const web = new WebApi(api, stuckMs);
+  /** `folder`: of the dashboard's files. */
+  static async start(api: Partial<MeshApi>, stuckMs = 30_000, folder: string | null = null): Promise<WebApi> {
+    const web = new WebApi(api, stuckMs, folder);
     web.server.listen(0, '127.0.0.1');
     await once(web.server, 'listening');
     return web;

@@ -31,18 +31,18 @@ export async function run(
   switch (action) {
     case 'add': {
       if (names.length !== 1) throw usage('`mesh fault add` takes one service', '`mesh fault add reviews --delay 2s`');
-      const added = await api.addFault(readFaultRequest({ ...requested(names[0] ?? '', options) }));
+      const added = await api.faults.add(readFaultRequest({ ...requested(names[0] ?? '', options) }));
       if (options.json) output.json(added);
       else output.data(added.id);
       return exitCodes.ok;
     }
     case 'rm': {
       if (options.all !== true && names.length === 0) throw usage('which fault?', 'name one of `mesh fault list`, or --all');
-      await api.removeFaults(options.all === true ? 'all' : names);
+      await api.faults.remove(options.all === true ? 'all' : names);
       return exitCodes.ok;
     }
     case 'list': {
-      const document = await api.faults();
+      const document = await api.faults.list();
       if (options.json) output.json(document);
       else for (const line of faultTable(document.faults)) output.data(line);
       return exitCodes.ok;

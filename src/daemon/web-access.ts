@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
+import type { DashboardDocument } from '../api/dashboard.ts';
+import { MeshError } from '../api/mesh-error.ts';
+import { apiVersion } from '../api/types.ts';
+import { WebFiles } from '../api/web-files.ts';
+import type { Clock } from '../async/clock.ts';
+import { openWebFace, type WebFace } from './web-face.ts';
+
+/** Where a dashboard is looked for first, so that its address stays the same. */
+const usualPort = 15_080;
+
+/** The admin API on TCP, opened when somebody wants it. */
+export class WebAccess {
+  readonly #handle: RequestListener;
+  readonly #options: { readonly stateDir: string; readonly clock: Clock };
+  #face: Promise<WebFace> | null = null;
+  #url: string | null = null;
+
+  constructor(handle: RequestListener, options: { readonly stateDir: string; readonly clock: Clock }) {
+    this.#handle = handle;
+    this.#options = options;
+  }
+
+  /** `null`: nobody wanted it yet. */
+  get url(): string | null {
+    return this.#url;
+  }
+
+  /** Opens it, where it is not open. `port`: 0 is any free one. @throws MeshError `port-taken` */
+  async open(port: number): Promise<WebFace> {
+    this.#face ??= openWebFace(this.#handle, { ...this.#options, port, files: dashboardFiles() });
+    try {
+      const face = await this.#face;
+      this.#url = face.url;
+      return face;
+    } catch (error) {
+      this.#face = null;
+      throw error;
+    }
+  }
+
+  /**
+   * A link that opens the dashboard and logs in, once, within a minute. `port`: `null` is the usual one, or any free one where that is taken; it only counts where
+   * nothing is open yet. @throws MeshError `port-taken`, `no-dashboard`
+   */
+  async dashboard(port: number | null): Promise<DashboardDocument> {
+    if (!dashboardFiles().any)
+      throw new MeshError('no-dashboard', 'the dashboard is not built', 'in a checkout: `npm run build`');
+    const face = await (port === null ? this.open(usualPort).catch(() => this.open(0)) : this.open(port));
+    return { apiVersion, kind: 'Dashboard', url: face.url, loginUrl: `${face.url}/#code=${face.createCode()}` };
+  }
+
+  /** Ends it and forgets the token. */
+  async close(): Promise<void> {
+    const face = await this.#face?.catch(() => null);
+    await face?.close();
+  }
+}
+
+/** Beside the daemon's build, or below the checkout. */
+function dashboardFiles(): WebFiles {
+  const places = ['../dashboard', './dashboard', '../../dist/dashboard'].map(place => join(import.meta.dirname, place));
+  return new WebFiles(places.find(place => existsSync(join(place, 'index.html'))) ?? null);
+}

@@ -1,0 +1,67 @@
+/** The admin API as the page asks it. */
+import type { ErrorDocument } from '../../api/types.ts';
+import { readEvents } from './event-stream.ts';
+import { forget, proof } from './session.ts';
+
+/** The daemon's own word about what went wrong; `unreachable`: there was none. */
+export class CallError extends Error {
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(code: string, message: string, hint = '') {
+    super(message);
+    this.name = 'CallError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** One document. @throws CallError */
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await send('GET', path, undefined, signal)).json()) as T;
+}
+
+/** One change. @throws CallError */
+export async function post<T>(path: string, body: object): Promise<T> {
+  return (await (await send('POST', path, body)).json()) as T;
+}
+
+/** Documents as they come, until the signal or the end of the daemon. @throws CallError */
+export async function* follow<T>(path: string, signal: AbortSignal): AsyncGenerator<Awaited<T>, void, void> {
+  const answer = await send('GET', path, undefined, signal, 'text/event-stream');
+  if (answer.body === null) return;
+  try {
+    for await (const { event, data } of readEvents(answer.body.pipeThrough(new TextDecoderStream()))) {
+      if (event === 'error') {
+        const { code, message, hint } = JSON.parse(data) as ErrorDocument;
+        throw new CallError(code, message, hint);
+      }
+      yield JSON.parse(data) as Awaited<T>;
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof CallError ? error : new CallError('unreachable', 'the daemon went away');
+  }
+}
+
+async function send(
+  method: string,
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+  accept = 'application/json',
+): Promise<Response> {
+  const headers: Record<string, string> = { accept, 'x-mesh-proof': proof() };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let answer: Response;
+  try {
+    answer = await fetch(path, { method, headers, ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }) });
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new CallError('unreachable', 'the daemon does not answer', '`mesh up` starts it');
+  }
+  if (answer.ok) return answer;
+  const { code, message, hint } = (await answer.json().catch(() => ({}))) as Partial<ErrorDocument>;
+  if (code === 'unauthorized') forget();
+  throw new CallError(code ?? 'internal', message ?? `the daemon answered ${answer.status}`, hint);
+}

@@ -1,0 +1,97 @@
+/** What a page shows, kept new while somebody looks at it. */
+import { useEffect, useState } from 'preact/hooks';
+import { CallError, follow, get } from './call.ts';
+
+/** The last document, and what went wrong since. */
+export interface Live<T> {
+  readonly value: T | null;
+  readonly error: CallError | null;
+}
+
+const retryMs = 2_000;
+
+/** Asks again and again. `everyMs`: `null` asks once. A page in the background asks nothing. */
+export function usePolled<T>(path: string | null, everyMs: number | null): Live<T> {
+  return useLive<T>(path, everyMs, async (signal, show) => {
+    for (;;) {
+      show(await get<T>(path ?? '', signal));
+      if (everyMs === null) return;
+      await pause(everyMs, signal);
+    }
+  });
+}
+
+/** Takes documents as they come, each in place of the one before. */
+export function useFollowed<T>(path: string | null): Live<T> {
+  return useLive<T>(path, 'follow', async (signal, show) => {
+    for await (const document of follow<T>(path ?? '', signal)) show(document);
+    await pause(retryMs, signal);
+  });
+}
+
+/** Follows a stream while the page is looked at; `onDocument` gets all of it, `onStart` is told each time that it begins anew. */
+export function useStream<T>(path: string | null, onDocument: (document: T) => void, onStart: () => void): CallError | null {
+  return useLive<never>(path, 'stream', async signal => {
+    onStart();
+    for await (const document of follow<T>(path ?? '', signal)) onDocument(document);
+    await pause(retryMs, signal);
+  }).error;
+}
+
+/** Runs `work` while the page is visible, again after it failed. */
+function useLive<T>(
+  path: string | null,
+  how: unknown,
+  work: (signal: AbortSignal, show: (value: T) => void) => Promise<void>,
+): Live<T> {
+  const [live, setLive] = useState<Live<T> & { readonly path: string | null }>({ path, value: null, error: null });
+  const visible = useVisible();
+  // `work` is a new function each time; `path` and `how` say what it does.
+  useEffect(() => {
+    if (path === null || !visible) return;
+    const ending = new AbortController();
+    const run = async (): Promise<void> => {
+      while (!ending.signal.aborted) {
+        try {
+          await work(ending.signal, value => {
+            if (!ending.signal.aborted) setLive({ path, value, error: null });
+          });
+          if (how === null) return;
+        } catch (error) {
+          if (ending.signal.aborted) return;
+          const known = error instanceof CallError ? error : new CallError('bug', String(error));
+          setLive(before => ({ path, value: before.path === path ? before.value : null, error: known }));
+          await pause(retryMs, ending.signal);
+        }
+      }
+    };
+    void run();
+    return () => ending.abort();
+  }, [path, how, visible]);
+  // What another question was answered is not shown as the answer to this one.
+  return live.path === path ? live : { value: null, error: null };
+}
+
+function useVisible(): boolean {
+  const [visible, setVisible] = useState(!document.hidden);
+  useEffect(() => {
+    const look = (): void => setVisible(!document.hidden);
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
+  }, []);
+  return visible;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

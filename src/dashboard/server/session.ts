@@ -1,0 +1,34 @@
+import { signal } from '@preact/signals';
+
+const proofKey = 'mesh-proof';
+
+/** `checking`: a login code is being shown to the daemon. `gone`: the daemon does not answer. */
+export const session = signal<'checking' | 'in' | 'out'>(localStorage.getItem(proofKey) === null ? 'out' : 'in');
+
+/** What proves beside the cookie that this page was logged in; the empty string: nothing does. */
+export function proof(): string {
+  return localStorage.getItem(proofKey) ?? '';
+}
+
+/** Logs in with a code of `mesh dashboard` or with the token. Resolves to what was wrong, or to the empty string. */
+export async function login(given: { readonly code: string } | { readonly token: string }): Promise<string> {
+  session.value = 'checking';
+  const problem = await exchange(given).catch(() => 'the daemon does not answer');
+  session.value = proof() === '' ? 'out' : 'in';
+  return problem;
+}
+
+/** The session has ended. */
+export function forget(): void {
+  localStorage.removeItem(proofKey);
+  session.value = 'out';
+}
+
+async function exchange(given: object): Promise<string> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch('/v1/session', { method: 'POST', headers, body: JSON.stringify(given) });
+  if (!answer.ok) return 'the code or token is not good (any more)';
+  const { proof } = (await answer.json()) as { readonly proof: string };
+  localStorage.setItem(proofKey, proof);
+  return '';
+}
