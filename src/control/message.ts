@@ -28,7 +28,7 @@ const cut: Shape<string> = (value, path) => {
 };
 const traceId = text(/^[0-9a-f]{32}$/, 'a trace id');
 const spanId = text(/^[0-9a-f]{16}$/, 'a span id');
-const span = object<SpanFacts>({
+const span: { readonly [K in keyof SpanFacts]: Shape<SpanFacts[K]> } = {
   traceId,
   spanId,
   parentId: nullable(spanId),
@@ -56,7 +56,7 @@ const span = object<SpanFacts>({
   retries: list(object<RetriedTry>({ atMs: ms, workload: cut, address: cut, outcome: cut })),
   delayMs: ms,
   lost: nullable(object<LostContext>({ open: whole(0), traceId: nullable(traceId), spanId: nullable(spanId) })),
-});
+};
 
 const party = object<Party>({ service: cut, version: cut, workload: cut, principal: cut });
 const edgeSignal = object<EdgeSignal>({
@@ -92,7 +92,7 @@ const message = tagged<ToDaemon>({
   reply: { id: whole(0), body: value => value },
   app: { ...appFields },
   signals: { edges: list(edgeSignal) },
-  spans: { dropped: whole(0), spans: list(unpacked(span)) },
+  spans: { dropped: whole(0), spans: unpacked(span) },
   tapped: tappedFields,
 });
 

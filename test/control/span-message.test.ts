@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ControlError } from '../../src/control/control-error.ts';
 import { decodeToDaemon } from '../../src/control/message.ts';
-import { maxSpanText, type SpanFacts } from '../../src/snapshot/observation.ts';
+import { maxSpanText, type Observed, type SpanFacts } from '../../src/snapshot/observation.ts';
 import { packed } from '../../src/snapshot/packed-span.ts';
 import { spanOf } from '../daemon/observe/span-of.ts';
 
@@ -30,4 +30,65 @@ describe('refused', () => {
     ['a text without end', { target: 'x'.repeat(maxSpanText + 1) }],
   ] as const)
     test(title, () => assert.throws(() => decodeToDaemon(wire({ ...facts, ...change })), ControlError));
+});
+
+test('what a span has in common with the one before it is not sent again, and arrives all the same', () => {
+  const next = { ...facts, spanId: 'c'.repeat(16), durationMs: 7.25, retries: [], lost: null };
+  const message: Observed = { kind: 'spans', dropped: 0, spans: [facts, next, next] };
+  const sent = JSON.parse(JSON.stringify(packed(message))) as { readonly spans: readonly unknown[][] };
+  assert.deepEqual(
+    sent.spans.slice(1).map(([, ...values]) => values),
+    [['c'.repeat(16), 7.25, [], null], []],
+  );
+  assert.deepEqual(decodeToDaemon(sent), message);
+});
+
+test('every fact arrives, whichever of them is another than in the span before', () => {
+  const other: SpanFacts = {
+    traceId: 'c'.repeat(32),
+    spanId: 'd'.repeat(16),
+    parentId: null,
+    side: 'server',
+    startMs: 1,
+    durationMs: 2.5,
+    requestId: 'another',
+    method: 'POST',
+    target: '/other?x',
+    path: '/other',
+    authority: 'other:1',
+    protocol: 'HTTP/2',
+    status: 503,
+    grpcStatus: null,
+    flag: 'UH',
+    details: 'no_healthy_upstream',
+    userAgent: 'other',
+    bytesReceived: 3,
+    bytesSent: 4,
+    rule: 'other',
+    to: 'other',
+    peer: 'other-1',
+    peerAddress: '10.0.0.8:1',
+    attempts: 5,
+    retries: [],
+    delayMs: 6,
+    lost: null,
+  };
+  for (const name of Object.keys(facts) as (keyof SpanFacts)[]) {
+    assert.notDeepEqual(facts[name], other[name]);
+    const spans = [facts, { ...facts, [name]: other[name] }];
+    assert.deepEqual(decodeToDaemon(JSON.parse(JSON.stringify(packed({ kind: 'spans', dropped: 0, spans })))), {
+      kind: 'spans',
+      dropped: 0,
+      spans,
+    });
+  }
+});
+
+test('a list that announces other values than it has is refused', () => {
+  const [whole = []] = (
+    JSON.parse(JSON.stringify(packed({ kind: 'spans', dropped: 0, spans: [facts] }))) as { spans: unknown[][] }
+  ).spans;
+  for (const second of [[1], [0, 1], [-1], [2 ** 27], [0.5], ['1', 'a'], []])
+    assert.throws(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [whole, second] }), ControlError, String(second));
+  assert.throws(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [[0]] }), ControlError);
 });
