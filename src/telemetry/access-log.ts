@@ -77,6 +77,7 @@ export function accessValue(e: AccessEntry, field: AccessField): string | number
 
 /** One line of Istio's default text format, without the newline. */
 export function accessText(e: AccessEntry): string {
+  const text = isPlain(e) ? orDash : escapedOrDash;
   return (
     `[${time(e.startMs)}] "${text(e.method)} ${text(maskTarget(e.path))} ${text(e.protocol)}" ${e.status} ${e.flag} ${text(e.details)} - ` +
     `"${text(e.transportFailure)}" ${e.bytesReceived} ${e.bytesSent} ${Math.round(e.durationMs)} ${text(e.upstreamServiceTime)} ` +
@@ -86,16 +87,22 @@ export function accessText(e: AccessEntry): string {
   );
 }
 
+const orDash = (value: string): string => (value === '' ? '-' : value);
+
 /** The same facts as one JSON object with Istio's keys. */
 export function accessJson(e: AccessEntry): string {
-  const foreign =
-    e.method + e.path + e.protocol + e.details + e.transportFailure + e.upstreamServiceTime + e.forwardedFor + e.userAgent;
-  const named = e.requestId + e.authority + e.upstreamCluster + e.serverName + e.routeName;
-  return dubious.test(foreign) || dubious.test(named) ? escapedJson(e) : plainJson(e);
+  return isPlain(e) ? plainJson(e) : escapedJson(e);
 }
 
-/** What JSON, or a terminal, would not take as it is. */
-const dubious = new RegExp(`["\\\\\\ud800-\\udfff${unsafeCharacters}]`);
+/** Whether there is nothing that JSON, quotes or a terminal would not take as it is. So it is with nearly all lines: one look at all of it saves one at each. */
+function isPlain(e: AccessEntry): boolean {
+  const foreign =
+    e.method + e.path + e.protocol + e.details + e.transportFailure + e.upstreamServiceTime + e.forwardedFor + e.userAgent;
+  return plain.test(foreign + e.requestId + e.authority + e.upstreamCluster + e.serverName + e.routeName);
+}
+
+/** Visible ASCII but for quotes and backslashes. */
+const plain = /^[ !#-[\]-~]*$/;
 const foreign = new RegExp(`["\\\\${unsafeCharacters}]`, 'g');
 
 /** Nothing has to be escaped, as in nearly all lines: put together without JSON.stringify, which is dearer. */
@@ -117,16 +124,19 @@ function plainJson(e: AccessEntry): string {
 
 const quoted = (value: string): string => (value === '' ? 'null' : `"${value}"`);
 
-let timeMs = Number.NaN;
-let timeText = '';
+let secondMs = Number.NaN;
+/** Up to the milliseconds. */
+let secondText = '';
 
-/** Many lines begin within one millisecond. */
+/** ISO 8601 in UTC. Many lines begin within one second. */
 function time(ms: number): string {
-  if (ms !== timeMs) {
-    timeMs = ms;
-    timeText = new Date(ms).toISOString();
+  const begun = Math.floor(ms / 1000) * 1000;
+  if (begun !== secondMs) {
+    secondMs = begun;
+    secondText = new Date(begun).toISOString().slice(0, -4);
   }
-  return timeText;
+  const millis = Math.floor(ms) - begun;
+  return `${secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
 }
 
 function escapedJson(e: AccessEntry): string {
@@ -164,7 +174,6 @@ function escapedJson(e: AccessEntry): string {
 const known = (value: string): string | null => (value === '' ? null : value);
 
 /** What a client sends ends in a terminal: what steers it, quotes and backslashes are written as escapes. */
-function text(value: string): string {
-  if (value === '') return '-';
-  return value.search(foreign) < 0 ? value : value.replace(foreign, escapeCharacter);
+function escapedOrDash(value: string): string {
+  return value === '' ? '-' : value.replace(foreign, escapeCharacter);
 }

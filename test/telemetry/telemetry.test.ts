@@ -122,6 +122,14 @@ describe('access log', () => {
         'outbound|9080|v1|reviews - 240.240.0.1:9080 10.0.0.3:5000 - default',
     );
   });
+  test('a line begins with when its request began, whatever line was before', () => {
+    for (const ms of [0, 7.9, 45.5, 999.999, 1000, 1_700_000_000_123.456, 1_700_000_000_009.5, 1_699_999_999_999, 8.64e15, -1.5])
+      for (const line of [accessText({ ...entry, startMs: ms }), accessJson({ ...entry, startMs: ms })])
+        assert.ok(line.includes(new Date(Math.floor(ms)).toISOString()), line);
+  });
+  test('text keeps nothing that steers a terminal or ends a quote', () => {
+    assert.match(accessText({ ...entry, userAgent: 'a"b\\\u001b[2J', authority: 'ü' }), /"a\\u0022b\\u005c\\u001b\[2J" "id" "ü"/);
+  });
   test('JSON has Istio’s keys', () => {
     const parsed = JSON.parse(accessJson(entry)) as Record<string, unknown>;
     assert.equal(Object.keys(parsed).length, 27);
