@@ -12,12 +12,17 @@ export function json(response: ServerResponse, value: unknown): void {
 }
 
 /** Answers with an error document; an answer that has begun is cut off, one that is over stays. */
-export function fail(response: ServerResponse, error: MeshError, status = error.code === 'internal' ? 500 : 409): void {
+export function fail(response: ServerResponse, error: MeshError, status: number = statusOf(error)): void {
   if (response.headersSent) {
     if (!response.writableEnded) response.destroy();
     return;
   }
   response.writeHead(status, { 'content-type': 'application/json' }).end(jsonText(errorDocument(error)));
+}
+
+function statusOf({ code }: MeshError): number {
+  if (code === 'too-many-scrapes') return 503;
+  return code === 'internal' ? 500 : 409;
 }
 
 /** The error as the API tells it. */

@@ -72,7 +72,9 @@ export function connectApi(socket: string, limitMs = silenceMs): MeshApi {
       add: request => post<FaultStatus>('/v1/faults', request),
       remove: ids => post<FaultsDocument>('/v1/faults/remove', { ids }),
     },
-    metrics: async () => collect(await call('GET', '/metrics')),
+    async *metrics() {
+      yield* (await call('GET', '/metrics')).setEncoding('utf8') as AsyncIterable<string>;
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
 import { readStatsRequest } from './stats-query.ts';
-import { DocumentStream, dropStuckReaders, type StreamClock, streamDocuments, stuckMs } from './stream.ts';
+import { DocumentStream, dropStuckReaders, type StreamClock, streamDocuments, stuckMs, writeSlowly } from './stream.ts';
 import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
 import { apiVersion, type MeshApi, type ProxyQuery, type StatusDocument } from './types.ts';
@@ -83,7 +83,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
     async (api, e) => json(e, await api.faults.add(readFaultRequest(known(e.body, ['service', 'route', 'fault', 'forMs'])))),
   ],
   ['POST', '/v1/faults/remove', async (api, e) => json(e, await api.faults.remove(faultIds(e.body)))],
-  ['GET', '/metrics', async (api, e) => text(e, await api.metrics())],
+  ['GET', '/metrics', streamMetrics],
   // For Prometheus alone, and in its words.
   ['GET', '/v1/prometheus/targets', async (api, e) => json(e, targetsOf(await api.status()))],
 ];
@@ -180,6 +180,16 @@ function streamRotation(api: MeshApi, { signal, open }: Exchange): Promise<void>
   return streamDocuments(open, api.rotateCa(signal), { lazy: true });
 }
 
+async function streamMetrics(api: MeshApi, { response }: Exchange): Promise<void> {
+  for await (const piece of api.metrics()) {
+    if (response.destroyed) return;
+    // What fails before the first piece is an answer of its own.
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
+    await writeSlowly(response, piece);
+  }
+  response.end();
+}
+
 async function streamDown(api: MeshApi, { body, open }: Exchange): Promise<void> {
   const volumes = flag(body, 'volumes');
   const stream = open();
@@ -241,8 +251,4 @@ function flag(body: Exchange['body'], name: string): boolean {
 
 function json({ response }: Exchange, value: unknown): void {
   answerJson(response, value);
-}
-
-function text({ response }: Exchange, value: string): void {
-  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(value);
 }

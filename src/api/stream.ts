@@ -38,15 +38,7 @@ export class DocumentStream {
     const response = this.#response;
     if (response.destroyed || response.writableEnded) return;
     this.#pingLater();
-    if (response.write(this.#framed(document, id === null ? '' : `id: ${id}\n`))) return;
-    await new Promise<void>(resolve => {
-      // A stream may wait thousands of times: neither listener outlives its wait.
-      const over = (): void => {
-        response.off('drain', over).off('close', over);
-        resolve();
-      };
-      response.on('drain', over).on('close', over);
-    });
+    await writeSlowly(response, this.#framed(document, id === null ? '' : `id: ${id}\n`));
   }
 
   end(): void {
@@ -74,6 +66,19 @@ export class DocumentStream {
       this.#pingLater();
     });
   }
+}
+
+/** Writes a piece of an answer and waits while the reader is slow. */
+export async function writeSlowly(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed || response.write(text)) return;
+  await new Promise<void>(resolve => {
+    // An answer may wait thousands of times: neither listener outlives its wait.
+    const over = (): void => {
+      response.off('drain', over).off('close', over);
+      resolve();
+    };
+    response.on('drain', over).on('close', over);
+  });
 }
 
 /** How documents are streamed. */

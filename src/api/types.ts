@@ -264,6 +264,6 @@ export interface MeshApi {
   issuePerson(request: PersonRequest): Promise<PersonCertificate>;
   /** Put on the running mesh. */
   readonly faults: FaultsApi;
-  /** Text exposition: the daemon's own metrics, then those of all sidecars. */
-  metrics(): Promise<string>;
+  /** Text exposition in pieces: the daemon's own metrics, then those of all sidecars. @throws MeshError `too-many-scrapes` */
+  metrics(): AsyncIterable<string>;
 }

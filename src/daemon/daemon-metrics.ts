@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { mergeExpositions } from './merge-expositions.ts';
+import { Scrapes } from './scrapes.ts';
 
 /** What the daemon measures of itself; sidecars measure traffic. */
 export class DaemonMetrics {
@@ -9,6 +9,7 @@ export class DaemonMetrics {
   readonly #durations: Histogram;
   readonly #workloads: Gauge;
   readonly #engine: Gauge;
+  readonly #scrapes = new Scrapes();
 
   constructor() {
     const registers = [this.#registry];
@@ -34,6 +35,13 @@ export class DaemonMetrics {
     this.#engine = new Gauge({ name: 'mesh_engine_connected', help: '1 while the Docker engine answers', registers });
   }
 
+  /** Text exposition of the daemon alone. */
+  own(workloads: number, engine: 'connected' | 'lost'): Promise<string> {
+    this.#workloads.set(workloads);
+    this.#engine.set(engine === 'connected' ? 1 : 0);
+    return this.#registry.metrics();
+  }
+
   /** Counts one reload. */
   reloaded(ok: boolean, durationMs: number): void {
     this.#lastReloadOk.set(ok ? 1 : 0);
@@ -41,22 +49,14 @@ export class DaemonMetrics {
     this.#durations.observe(durationMs / 1000);
   }
 
-  /** Text exposition of the daemon, then of all sidecars that answer, each sample labelled with its workload. */
-  async text(
+  /** Text exposition of the daemon, then of all sidecars, in pieces. @throws MeshError `too-many-scrapes` */
+  read(
     workloads: readonly string[],
     engine: 'connected' | 'lost',
     statsOf: (workload: string) => Promise<unknown>,
-  ): Promise<string> {
+  ): AsyncIterable<string> {
     this.#workloads.set(workloads.length);
     this.#engine.set(engine === 'connected' ? 1 : 0);
-    const answers = await Promise.allSettled(workloads.map(statsOf));
-    const stats = new Map(
-      answers.flatMap((answer, index) =>
-        answer.status === 'fulfilled' && typeof answer.value === 'string'
-          ? [[workloads[index] ?? '', answer.value] as const]
-          : [],
-      ),
-    );
-    return `${await this.#registry.metrics()}${mergeExpositions(stats)}`;
+    return this.#scrapes.read(() => this.#registry.metrics(), workloads, statsOf);
   }
 }

@@ -105,6 +105,7 @@ export class Daemon implements RunningDaemon {
     this.#convergence = new Convergence({ ...parts, events: this.#events, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
     parts.control.onNotice(notice => this.#events.emit(notice));
+    parts.control.offerMetrics(() => this.#metrics.own(this.#convergence.pods.length, this.#engine.state));
     this.#serving = new ServingWatch({
       control: parts.control,
       ending: this.#ending.signal,
@@ -266,9 +267,9 @@ export class Daemon implements RunningDaemon {
     }
   }
 
-  metrics(): Promise<string> {
+  metrics(): AsyncIterable<string> {
     const workloads = this.#convergence.pods.map(pod => pod.workload);
-    return this.#metrics.text(workloads, this.#engine.state, each => this.#parts.control.query(each, 'stats'));
+    return this.#metrics.read(workloads, this.#engine.state, each => this.#parts.control.query(each, 'stats'));
   }
 
   explain(from: string, request: ExplainRequest): Promise<ExplanationDocument> {

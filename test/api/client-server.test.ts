@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, test } from 'node:test';
 import { connectApi, isAlive } from '../../src/api/client.ts';
 import { MeshError } from '../../src/api/mesh-error.ts';
@@ -60,10 +61,8 @@ test("Prometheus' service discovery lists the pods that have an address", async 
   const socketPath = await serve({ status: async () => ({ project: 'shop', workloads }) as unknown as StatusDocument });
   const [response] = (await once(request({ socketPath, path: '/v1/prometheus/targets' }).end(), 'response')) as [IncomingMessage];
   assert.equal(response.headers['content-type'], 'application/json');
-  let text = '';
-  for await (const chunk of response) text += chunk;
   const labels = { __metrics_path__: '/stats/prometheus', mesh: 'shop', service: 'web', workload: 'web-1' };
-  assert.deepEqual(JSON.parse(text), [{ targets: ['10.0.0.2:15020'], labels }]);
+  assert.deepEqual(JSON.parse(await text(response)), [{ targets: ['10.0.0.2:15020'], labels }]);
 });
 
 test('documents arrive as they were made', async () => {
@@ -78,7 +77,7 @@ test('documents arrive as they were made', async () => {
     }),
   );
   assert.deepEqual(await api.status(), status);
-  assert.equal((await Array.fromAsync(api.metrics())).join(''), 'up 1\ndown 0\n');
+  assert.equal(await text(api.metrics()), 'up 1\ndown 0\n');
 });
 
 test('a fault that cannot be is refused before anybody acts on it', async () => {

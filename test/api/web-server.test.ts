@@ -26,7 +26,9 @@ test('a tool shows the token and may do everything', async () => {
   let stopped = false;
   const api = {
     status: async () => status,
-    metrics: async () => 'up 1\n',
+    async *metrics() {
+      yield 'up 1\n';
+    },
     async stop() {
       stopped = true;
     },

@@ -12,7 +12,7 @@ let calls = 0;
 let cookie = '';
 let proof = '';
 
-const called = async (): Promise<never> => {
+const called = (): never => {
   calls += 1;
   throw new Error('somebody got through');
 };

@@ -1,5 +1,6 @@
 /** The daemon on an engine in memory: what a save, a crash and a lost engine come to. */
 import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { MeshError } from '../../src/api/mesh-error.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
@@ -183,11 +184,11 @@ describe('a save', () => {
     assert.equal(bad.config.diagnostics[0]?.text, mistake.text);
     assert.equal(bad.config.lastReload?.kind, 'rejected');
     assert.equal(mesh.control.configs.length, 1);
-    assert.match(await mesh.daemon.metrics(), /config_last_reload_ok 0/);
+    assert.match(await text(mesh.daemon.metrics()), /config_last_reload_ok 0/);
     mesh.save(shop('a'));
     await eventually(() => assert.equal(mesh.of('reload').at(-1)?.result.ok, true));
     assert.deepEqual((await mesh.daemon.status()).config.diagnostics, []);
-    assert.match(await mesh.daemon.metrics(), /config_last_reload_ok 1/);
+    assert.match(await text(mesh.daemon.metrics()), /config_last_reload_ok 1/);
   });
 
   test('that cannot be carried out is taken back whole', async () => {
@@ -227,7 +228,7 @@ describe('a save', () => {
       [lastReload?.ok, lastReload?.kind, lastReload?.summary],
       [true, 'none', 'mended, the rules in force are the same'],
     );
-    assert.match(await mesh.daemon.metrics(), /config_last_reload_ok 1/);
+    assert.match(await text(mesh.daemon.metrics()), /config_last_reload_ok 1/);
   });
 
   test('during a slow start takes its place', async () => {

@@ -7,7 +7,7 @@ import { keyHashOf } from '../../src/control/control-key.ts';
 import { createCsr, createSelfSigned } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
 import { daemonId, serviceId } from '../../src/identity/spiffe-id.ts';
-import { controlKeyPrefix, protocolVersion, type ToDaemon, type ToSidecar } from '../../src/snapshot/channel.ts';
+import { controlKeyPrefix, protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../../src/snapshot/channel.ts';
 import { decodeSnapshot } from '../../src/snapshot/decode.ts';
 import { encodeFrame, FrameReader } from '../../src/snapshot/frame.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
@@ -33,6 +33,8 @@ export interface StandInOptions {
   readonly mute?: boolean;
   /** Leaves pings unanswered. @default false */
   readonly hung?: boolean;
+  /** The body of its answers to questions; never called where it is `hung`. @default names the question and the version */
+  readonly answer?: (what: QueryKind) => unknown;
 }
 
 /** A running stand-in. */
@@ -123,6 +125,7 @@ export class StandInSidecar {
 
   #take(message: ToSidecar, socket: TLSSocket): void {
     const { refuse = () => null, mute = false, hung = false } = this.#options;
+    const { answer: bodyOf = (what: QueryKind): unknown => ({ what, version: this.running }) } = this.#options;
     const say = (answer: ToDaemon) => socket.write(encodeFrame(answer));
     this.received.push(message);
     switch (message.kind) {
@@ -142,7 +145,7 @@ export class StandInSidecar {
         if (!hung) say({ kind: 'pong', id: message.id });
         return;
       case 'query':
-        if (!hung) say({ kind: 'reply', id: message.id, body: { what: message.what, version: this.running } });
+        if (!hung) say({ kind: 'reply', id: message.id, body: bodyOf(message.what) });
         return;
       case 'hello':
       case 'drain':

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { Scrapes } from '../../src/daemon/scrapes.ts';
+
+const own = async (): Promise<string> => '# TYPE own gauge\nown 1\n';
+
+test('a sidecar that cannot be asked is left out, and told', async () => {
+  const statsOf = async (workload: string): Promise<unknown> => {
+    if (workload === 'dead-1') throw new Error('not connected');
+    return workload === 'odd-1' ? { not: 'text' } : '# TYPE h gauge\nh 1\n';
+  };
+  const answer = await text(new Scrapes().read(own, ['a-1', 'dead-1', 'odd-1'], statsOf));
+  assert.match(answer, /^# TYPE own gauge\nown 1\n/);
+  const samples = answer.split('\n').filter(line => line !== '' && !line.startsWith('#'));
+  assert.deepEqual(samples.sort(), [
+    'h{workload="a-1"} 1',
+    'mesh_sidecar_up{workload="a-1"} 1',
+    'mesh_sidecar_up{workload="dead-1"} 0',
+    'mesh_sidecar_up{workload="odd-1"} 0',
+    'own 1',
+  ]);
+});
+
+test('few sidecars are asked at once, and scrapes that come together ask once', async () => {
+  let asked = 0;
+  let now = 0;
+  let most = 0;
+  const workloads = Array.from({ length: 50 }, (_, i) => `w-${i}`);
+  const statsOf = async (): Promise<string> => {
+    asked++;
+    most = Math.max(most, ++now);
+    await setImmediate();
+    now--;
+    return '# TYPE h gauge\nh 1\n';
+  };
+  const scrapes = new Scrapes();
+  const answers = await Promise.all([1, 2, 3].map(() => text(scrapes.read(own, workloads, statsOf))));
+  assert.equal(asked, 50);
+  assert.ok(most <= 4, `${most} at once`);
+  assert.equal(new Set(answers).size, 1);
+  await text(scrapes.read(own, workloads, statsOf));
+  assert.equal(asked, 100);
+});
+
+test('more scrapes than can be served are refused whole; those that ended or went away make room', async () => {
+  const scrapes = new Scrapes();
+  const begin = async (): Promise<AsyncGenerator<string>> => {
+    const reader = scrapes.read(own, ['a-1'], async () => '# TYPE h gauge\nh 1\n');
+    await reader.next();
+    return reader;
+  };
+  const readers = await Promise.all(Array.from({ length: 8 }, begin));
+  await assert.rejects(begin(), { code: 'too-many-scrapes' });
+  await readers[0]?.return(undefined);
+  await begin();
+  await assert.rejects(begin(), { code: 'too-many-scrapes' });
+});
