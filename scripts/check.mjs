@@ -12,7 +12,8 @@ const commands = [
   ['format', 'biome', ['format', '--error-on-warnings', '.']],
   ['lint', 'biome', ['lint', '--error-on-warnings', '.']],
   ['types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
-  ['page types', 'tsc', ['--noEmit', '-p', 'src/dashboard/tsconfig.json']],
+  ['types: page', 'tsc', ['--noEmit', '-p', 'src/dashboard/tsconfig.json']],
+  ['types: browser', 'tsc', ['--noEmit', '-p', 'test/browser/tsconfig.json']],
 ];
 
 /** Runs the checks and prints a line with its time for each. @returns what the tests among them counted */

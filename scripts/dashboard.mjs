@@ -27,12 +27,11 @@ export const dashboardBundle = {
   logLevel: 'error',
 };
 
-/** Builds it. */
-export async function buildDashboard(esbuild) {
-  const { outputs } = (await esbuild.build(dashboardBundle)).metafile;
+/** Builds it into a folder. */
+export async function buildDashboard(esbuild, folder = join(root, dashboardBundle.outdir)) {
+  const { outputs } = (await esbuild.build({ ...dashboardBundle, outdir: folder })).metafile;
   const builtFrom = input =>
     basename(Object.keys(outputs).find(file => outputs[file].entryPoint === input) ?? `nothing was built from ${input}`);
-  const folder = join(root, dashboardBundle.outdir);
   mkdirSync(folder, { recursive: true });
   const icon = readFileSync(join(root, 'src/dashboard/icon.svg'));
   const iconName = `icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;

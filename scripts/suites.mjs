@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import { pinnedEnv, pinnedNode, root } from './pinned-node.mjs';
 
 /** Folders of test/ whose tests start processes, sockets in number, or containers; everything else is a unit test. */
-const own = ['contract', 'integration', 'attack', 'conformance', 'e2e'];
+const own = ['contract', 'integration', 'attack', 'conformance', 'browser', 'e2e'];
 
 /**
  * Name → files and how many run at once.
@@ -24,7 +24,8 @@ export function suites() {
       concurrency: 2,
     },
   };
-  for (const folder of own) found[folder] = { files: below(folder), concurrency: folder === 'e2e' ? 1 : 2 };
+  for (const folder of own)
+    found[folder] = { files: below(folder), concurrency: folder === 'e2e' || folder === 'browser' ? 1 : 2 };
   return found;
 }
 

@@ -1,7 +1,7 @@
 // The whole of the tests, from a bare machine: brings what is missing, runs the checks, then every suite. The last line has the counts.
 //
 //   npm test                                  all
-//   npm test -- --only e2e                    one suite (architecture, unit, contract, integration, attack, conformance, e2e), may be repeated
+//   npm test -- --only e2e                    one suite (architecture, unit, contract, integration, attack, conformance, browser, e2e), may be repeated
 //   npm test -- --only unit --name weights    tests whose name contains a pattern
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.mjs';

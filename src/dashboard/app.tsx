@@ -26,8 +26,11 @@ function Frame(): VNode {
   const main = useRef<HTMLElement>(null);
   // Who does not see the page change is taken to its heading.
   const first = useRef(true);
+  const project = status.value?.project ?? 'mesh';
   useEffect(() => {
-    document.title = `${shown?.title ?? 'mesh'} – ${status.value?.project ?? 'mesh'}`;
+    document.title = `${shown?.title ?? 'mesh'} – ${project}`;
+  }, [shown, project]);
+  useEffect(() => {
     if (!first.current) main.current?.querySelector('h1')?.focus({ preventScroll: true });
     first.current = false;
   }, [shown]);
@@ -38,7 +41,7 @@ function Frame(): VNode {
       </a>
       <nav aria-label="Pages">
         <div class="brand">
-          <strong>{status.value?.project ?? 'mesh'}</strong>
+          <strong>{project}</strong>
           <span>localmesh</span>
         </div>
         <ul>
