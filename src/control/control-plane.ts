@@ -55,6 +55,8 @@ export interface ControlPlaneOptions {
   readonly onObserved?: (from: ObservedWorkload, message: Observed) => void;
   /** Hears of live requests. @see ControlPlane.tap */
   readonly onTapped?: (from: ObservedWorkload, message: Tapped) => void;
+  /** The daemon's own metrics, for scrapers of the mesh. Absent: they get none. */
+  readonly ownMetrics?: () => Promise<string>;
   readonly holdOff?: HoldOffLimits;
   readonly timing?: Partial<LinkTiming>;
 }
@@ -356,6 +358,9 @@ export class ControlPlane {
       case 'identity':
         this.#identities.reported(workload, message);
         return;
+      case 'scrape':
+        this.#tellOwnMetrics(workload);
+        return;
       default: {
         const registered = this.#registry.workloads.find(item => item.name === workload);
         if (registered === undefined) return;
@@ -363,6 +368,13 @@ export class ControlPlane {
         else this.#options.onObserved?.(registered, message);
       }
     }
+  }
+
+  /** An app could have its sidecar ask; which service it is, the channel says. */
+  #tellOwnMetrics(workload: string): void {
+    const service = this.#registry.workloads.find(item => item.name === workload)?.service ?? '';
+    if (this.#config?.metrics?.scrapers.includes(service) !== true) return;
+    void this.#options.ownMetrics?.().then(text => this.#links.send(workload, { kind: 'daemon-metrics', text }));
   }
 
   #identityOf(workload: string): string | null {

@@ -91,6 +91,7 @@ const message = tagged<ToDaemon>({
   pong: { id: whole(0) },
   reply: { id: whole(0), body: value => value },
   app: { ...appFields },
+  scrape: {},
   signals: { edges: list(edgeSignal) },
   spans: { dropped: whole(0), spans: unpacked(span) },
   tapped: tappedFields,

@@ -34,6 +34,7 @@ export function createControlLink({ authority, clock, random, runtime, version, 
   const lost = new Map<string, string>();
   let onObserved: (from: ObservedWorkload, message: Observed) => void = () => {};
   let onTapped: (from: ObservedWorkload, message: Tapped) => void = () => {};
+  let ownMetrics = async (): Promise<string> => '';
   const plane = new ControlPlane({
     authority,
     clock,
@@ -41,6 +42,7 @@ export function createControlLink({ authority, clock, random, runtime, version, 
     daemonVersion: version,
     onObserved: (from, message) => onObserved(from, message),
     onTapped: (from, message) => onTapped(from, message),
+    ownMetrics: () => ownMetrics(),
     readControlKeys: async workload => {
       const sidecar = sidecars.get(workload);
       return sidecar === undefined ? [] : controlKeysIn(await runtime.readSidecarLog(sidecar.id, sidecar.startedAt));
@@ -67,6 +69,9 @@ export function createControlLink({ authority, clock, random, runtime, version, 
     tap: orders => plane.tap(orders),
     onTapped(listener) {
       onTapped = listener;
+    },
+    offerMetrics(own) {
+      ownMetrics = own;
     },
     setConfig: config => plane.setConfig(config),
     setLiveFaults: faults => plane.setLiveFaults(faults),

@@ -24,6 +24,8 @@ export interface ControlPort extends AsyncDisposable {
   tap(orders: readonly TapOrder[]): void;
   /** `listener` hears of them. */
   onTapped(listener: (from: ObservedWorkload, message: Tapped) => void): void;
+  /** The daemon's own metrics, for scrapers of the mesh. */
+  offerMetrics(own: () => Promise<string>): void;
   /** The configuration that sidecars are compiled from. */
   setConfig(config: MeshConfig): void;
   /** The faults put on the running mesh, instead of those before. */

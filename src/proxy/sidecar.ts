@@ -9,6 +9,7 @@ import { appMetrics } from './app-metrics.ts';
 import { AppProbe, type ListeningPorts } from './app-probe.ts';
 import { createDataPlane } from './assemble.ts';
 import { ControlServer } from './control/control-server.ts';
+import { DaemonScrape } from './control/daemon-scrape.ts';
 import { Orders } from './control/orders.ts';
 import { Renewal } from './control/renewal.ts';
 import { DnsTable } from './dns/answer.ts';
@@ -195,6 +196,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   });
   const metrics = (): string => dataPlane.metrics() + stats.metrics(identity.svid?.expiresAtMs ?? null) + processMetrics();
+  const daemonScrape = new DaemonScrape(clock, () => {
+    control.send({ kind: 'scrape' });
+    return control.connected;
+  });
   const orders = new Orders({
     workload: options.workload,
     trustDomain: options.trustDomain,
@@ -207,6 +212,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     certificates,
     endpoints,
     metrics,
+    daemonScrape,
     send: message => control.send(message),
     tell: message => control.tell(message),
     // The data plane has taken it: what follows cannot fail, and happens within one turn.
@@ -239,6 +245,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       return metrics() + (app === undefined ? '' : await appMetrics(options.appAddress ?? '127.0.0.1', app, clock));
     },
     targets: () => targetsFor(dataPlane.snapshot),
+    daemon: () => (dataPlane.snapshot?.scrapes === true ? daemonScrape.read() : null),
   });
 
   // Last: everything is ready to be called.

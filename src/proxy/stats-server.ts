@@ -15,11 +15,13 @@ export interface StatsParts {
   readonly metrics: () => Promise<string>;
   /** Whom the app beside this sidecar scrapes; `null`: nobody. */
   readonly targets: () => readonly ScrapeTargets[] | null;
+  /** Text exposition of the daemon for the app beside this sidecar: `null` if that is no scraper, a promise of it while the daemon is away. */
+  readonly daemon: () => Promise<string | null> | null;
 }
 
 /**
- * `GET /stats/prometheus`, where Istio has it, and for a scraper's own sidecar `GET /targets`. It tells who calls whom under which name, so it answers the host
- * and the scrapers alone: neither other apps nor other pods have any use for that.
+ * `GET /stats/prometheus`, where Istio has it, and at a scraper's own sidecar `GET /targets` and `GET /daemon/metrics`. They tell who calls whom under which
+ * name, so they answer the host and the scrapers alone: neither other apps nor other pods have any use for that.
  */
 export class StatsServer {
   readonly #server: Server;
@@ -48,10 +50,24 @@ export class StatsServer {
   }
 }
 
-function answer({ metrics, targets }: StatsParts, { method, url }: IncomingMessage, response: ServerResponse): void {
-  const found = url === '/targets' ? targets() : url === statsPath ? metrics : null;
-  if (found === null || method !== 'GET') response.writeHead(found === null ? 404 : 405, { connection: 'close' }).end();
-  else if (typeof found !== 'function') response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(found));
-  else
-    void found().then(body => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body));
+function answer(parts: StatsParts, { method, url }: IncomingMessage, response: ServerResponse): void {
+  const known = url === statsPath || url === '/targets' || url === '/daemon/metrics';
+  if (!known || method !== 'GET') refuse(response, known ? 405 : 404);
+  else if (url === '/targets') {
+    const targets = parts.targets();
+    if (targets === null) refuse(response, 404);
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(targets));
+  } else {
+    const text = url === statsPath ? parts.metrics() : parts.daemon();
+    if (text === null) refuse(response, 404);
+    else void text.then(found => (found === null ? refuse(response, 503) : expose(response, found)));
+  }
+}
+
+function expose(response: ServerResponse, text: string): void {
+  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.writeHead(status, { connection: 'close' }).end();
 }

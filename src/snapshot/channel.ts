@@ -57,6 +57,8 @@ export type ToSidecar =
   | { readonly kind: 'tap'; readonly orders: readonly TapOrder[] }
   /** Look at the app's ports now and say `app` for every one of them, changed or not: the daemon no longer trusts what it knew. */
   | { readonly kind: 'probe' }
+  /** Answer to `scrape`: text exposition. */
+  | { readonly kind: 'daemon-metrics'; readonly text: string }
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
@@ -116,6 +118,8 @@ export type ToDaemon =
   | { readonly kind: 'reply'; readonly id: number; readonly body: unknown }
   /** A port of the app began or stopped to accept connections (probed on loopback until it does). */
   | ({ readonly kind: 'app' } & AppState)
+  /** The app, a scraper, wants the daemon's own metrics. Answered with `daemon-metrics`; nobody else is. */
+  | { readonly kind: 'scrape' }
   | Observed
   | Tapped;
 

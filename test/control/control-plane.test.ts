@@ -7,7 +7,7 @@ import { after, afterEach, test } from 'node:test';
 import { systemClock } from '../../src/async/clock.ts';
 import { ControlError } from '../../src/control/control-error.ts';
 import { controlKeysIn } from '../../src/control/control-key.ts';
-import { type ControlEvent, ControlPlane } from '../../src/control/control-plane.ts';
+import { type ControlEvent, ControlPlane, type ControlPlaneOptions } from '../../src/control/control-plane.ts';
 import type { LinkTiming } from '../../src/control/sidecar-link.ts';
 import { createCsr } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
@@ -37,7 +37,11 @@ async function standIn(workload: string, rest: Partial<StandInOptions> = {}): Pr
   return sidecar;
 }
 
-function plane(logs: Map<string, string>, timing: Partial<LinkTiming> = {}): { control: ControlPlane; events: ControlEvent[] } {
+function plane(
+  logs: Map<string, string>,
+  timing: Partial<LinkTiming> = {},
+  parts: Partial<ControlPlaneOptions> = {},
+): { control: ControlPlane; events: ControlEvent[] } {
   const control = new ControlPlane({
     authority,
     clock: systemClock,
@@ -45,6 +49,7 @@ function plane(logs: Map<string, string>, timing: Partial<LinkTiming> = {}): { c
     daemonVersion: 'test',
     readControlKeys: async workload => controlKeysIn(logs.get(workload) ?? ''),
     timing,
+    ...parts,
   });
   closing.unshift(() => control.close());
   const events: ControlEvent[] = [];
@@ -401,4 +406,27 @@ test('waiting ends with the signal or with the control plane', async () => {
   const waiting = control.whenReady('a-1', soon());
   control.close();
   await assert.rejects(waiting, (error: unknown) => error instanceof ControlError && error.code === 'closed');
+});
+
+test("scrapers get the daemon's own metrics, others do not", async () => {
+  const a = await standIn('a-1', { askFor: 'a' });
+  const b = await standIn('b-1', { askFor: 'b' });
+  const logs = new Map([
+    ['a-1', a.log],
+    ['b-1', b.log],
+  ]);
+  const { control } = plane(logs, {}, { ownMetrics: async () => 'mesh_workloads 2\n' });
+  control.setConfig({ ...mesh(two), metrics: { scrapers: ['b'] } });
+  control.setPods([pod('a', '', 2, { controlPort: a.port }), pod('b', '', 3, { controlPort: b.port })]);
+  await Promise.all([control.whenReady('a-1', soon()), control.whenReady('b-1', soon())]);
+  a.send({ kind: 'scrape' });
+  b.send({ kind: 'scrape' });
+  await eventually(() =>
+    assert.deepEqual(
+      b.received.filter(({ kind }) => kind === 'daemon-metrics'),
+      [{ kind: 'daemon-metrics', text: 'mesh_workloads 2\n' }],
+    ),
+  );
+  // What was asked first is decided first.
+  assert.ok(!a.received.some(({ kind }) => kind === 'daemon-metrics'));
 });

@@ -35,6 +35,7 @@ export class FakeControl implements ControlPort {
   observe(): void {}
   tap(): void {}
   onTapped(): void {}
+  offerMetrics(): void {}
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
   }

@@ -4,6 +4,7 @@ import { createServer, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { afterTest, serving } from '../support/after-test.ts';
+import { eventually } from '../support/eventually.ts';
 import { createTestCa } from '../support/test-ca.ts';
 import { TestDaemon } from '../support/test-daemon.ts';
 import { snapshotOf, startOnLoopback } from './sidecar-fixture.ts';
@@ -55,6 +56,26 @@ test("a scraper's sidecar tells it the targets, for as long as it is one", async
   assert.deepEqual([entry?.targets, entry?.labels['workload'], entry?.labels['mesh']], [['10.0.0.2:15020'], 'web-1', 'shop']);
   await daemon.push(snapshotOf('prometheus', { version: '2', peers: [peer], scrapers: ['10.0.0.9'] }));
   await assert.rejects(fetch(url));
+});
+
+test("the daemon's own metrics come over its channel, to a scraper alone, and not without it", async () => {
+  const { sidecar } = await startOnLoopback('prometheus', ca, () => null);
+  afterTest(() => sidecar.drain(0));
+  const url = `http://127.0.0.1:${sidecar.ports.stats}/daemon/metrics`;
+  const daemon = await TestDaemon.dial(sidecar.ports.control, ca);
+  await daemon.push(snapshotOf('prometheus', { version: '1', scrapers: ['127.0.0.9'] }));
+  assert.equal(await status('127.0.0.9', sidecar.ports.stats, '/daemon/metrics'), 404, 'by way of another sidecar');
+  await daemon.push(snapshotOf('prometheus', { version: '2', scrapes: true }));
+  const both = [fetch(url), fetch(url)];
+  await daemon.expect('scrape');
+  daemon.send({ kind: 'daemon-metrics', text: 'mesh_workloads 3\n' });
+  for (const one of both) assert.equal(await (await one).text(), 'mesh_workloads 3\n');
+  assert.equal(daemon.messages.filter(({ kind }) => kind === 'scrape').length, 1, 'one question for all who ask at once');
+  const unanswered = fetch(url);
+  await eventually(() => assert.equal(daemon.messages.filter(({ kind }) => kind === 'scrape').length, 2));
+  daemon[Symbol.dispose]();
+  assert.equal((await unanswered).status, 503, 'it went away meanwhile');
+  await eventually(async () => assert.equal((await fetch(url)).status, 503));
 });
 
 test('pods that the snapshot names may read', async () => {

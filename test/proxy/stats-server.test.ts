@@ -8,7 +8,7 @@ import { afterTest } from '../support/after-test.ts';
 
 async function serving(admitted: string, parts: Partial<StatsParts> = {}): Promise<number> {
   const admits = (address: string): boolean => address === admitted;
-  const server = new StatsServer({ admits, metrics: async () => 'up 1\n', targets: () => null, ...parts });
+  const server = new StatsServer({ admits, metrics: async () => 'up 1\n', targets: () => null, daemon: () => null, ...parts });
   afterTest(() => server.close());
   return server.listen('127.0.0.1', 0);
 }
@@ -18,7 +18,15 @@ test('the host reads metrics where Istio has them, and nothing else', async () =
   const response = await fetch(`${url}/stats/prometheus`);
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   assert.equal(await response.text(), 'up 1\n');
-  for (const path of ['/', '/targets', '/config_dump', '/quitquitquit', '/stats/prometheus/../x', '/healthz/ready'])
+  for (const path of [
+    '/',
+    '/targets',
+    '/daemon/metrics',
+    '/config_dump',
+    '/quitquitquit',
+    '/stats/prometheus/../x',
+    '/healthz/ready',
+  ])
     assert.equal((await fetch(url + path)).status, 404, path);
   assert.equal((await fetch(`${url}/stats/prometheus`, { method: 'POST' })).status, 405);
 });
@@ -60,4 +68,12 @@ test('who may read no longer is hung up on, also on a connection from before', a
   assert.equal(await ask(), 200);
   admitted = false;
   await assert.rejects(ask(), { code: 'ECONNRESET' });
+});
+
+test('a scraper reads the daemon, if it is there', async () => {
+  let text: string | null = 'mesh_workloads 2\n';
+  const url = `http://127.0.0.1:${await serving('127.0.0.1', { daemon: async () => text })}/daemon/metrics`;
+  assert.equal(await (await fetch(url)).text(), 'mesh_workloads 2\n');
+  text = null;
+  assert.equal((await fetch(url)).status, 503);
 });

@@ -64,6 +64,7 @@ const message = tagged<DaemonMessage>({
   observe: { observation: object<Observation>({ signals: flag, spans: flag }) },
   tap: { orders: list(tapOrder) },
   probe: {},
+  'daemon-metrics': { text: text() },
   drain: { graceMs: whole(0, maxGraceMs) },
 });
 

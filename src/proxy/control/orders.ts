@@ -13,6 +13,7 @@ import type { ResolvedEndpoints } from '../dns/resolved-endpoints.ts';
 import type { GatewayListeners } from '../listener/gateway.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { WorkloadIdentity } from '../tls/workload-identity.ts';
+import type { DaemonScrape } from './daemon-scrape.ts';
 import { decodeDaemonMessage } from './message.ts';
 import type { Renewal } from './renewal.ts';
 
@@ -29,6 +30,7 @@ export interface OrdersDeps {
   readonly certificates: CertificateStore;
   readonly endpoints: ResolvedEndpoints;
   readonly metrics: () => string;
+  readonly daemonScrape: DaemonScrape;
   readonly send: (message: ToDaemon) => void;
   /** Sends what may be lost; `false`: the channel is slow or gone. */
   readonly tell: (message: Observed | Tapped) => boolean;
@@ -71,6 +73,7 @@ export class Orders {
   forsaken(): void {
     this.#deps.dataPlane.observe(nothingObserved, () => false);
     this.#deps.dataPlane.tap([], () => false);
+    this.#deps.daemonScrape.take(null);
   }
 
   #tellIdentity(): void {
@@ -128,6 +131,9 @@ export class Orders {
         return;
       case 'probe':
         this.#deps.probe.tellAll();
+        return;
+      case 'daemon-metrics':
+        this.#deps.daemonScrape.take(message.text);
         return;
       case 'drain':
         log.info('draining', { graceMs: message.graceMs });
