@@ -6,11 +6,14 @@ export interface RandomSource {
   next(): number;
   /** A version 4 UUID, lower case. */
   uuid(): string;
-  /** So many times eight lower-case hex digits. */
+  /** So many times eight lower-case hex digits, at most 64 times. */
   hex(words: number): string;
 }
 
 const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+/** Made at a time: cutting digits off a long string takes a third of the time that putting them together takes. */
+const blockWords = 512;
 
 /** xorshift128 (Marsaglia 2003). Without a seed it starts from the system's randomness; with one it repeats itself, for tests. */
 export function createRandom(seed?: number): RandomSource {
@@ -46,12 +49,21 @@ function fromBytes(start: Buffer): RandomSource {
   for (let i = 0; i < 32; i++) step();
   const byte = (n: number, shift: number): string => hex[(n >>> shift) & 255] ?? '';
   const word = (n: number): string => byte(n, 24) + byte(n, 16) + byte(n, 8) + byte(n, 0);
+  const block = new Int32Array(blockWords);
+  const blockBytes = Buffer.from(block.buffer);
+  let digits = '';
+  let used = 0;
   return {
     next: () => (step() >>> 0) / 4294967296,
     hex(words) {
-      let digits = word(step());
-      for (let i = 1; i < words; i++) digits += word(step());
-      return digits;
+      const count = words * 8;
+      if (used + count > digits.length) {
+        for (let i = 0; i < block.length; i++) block[i] = step();
+        digits = blockBytes.toString('hex');
+        used = 0;
+      }
+      used += count;
+      return digits.substring(used - count, used);
     },
     uuid() {
       const b = word((step() & 0xffff0fff) | 0x4000);

@@ -65,13 +65,28 @@ export class CallRecord {
   }
 }
 
+/** As in the pattern. */
+const maxWord = 40;
 /** Numbers, UUIDs, hashes and what is too long for a word; and what would be a pattern itself in a rule. */
 const looksLikeId = /^\d+$|^[0-9a-f]{8}-[0-9a-f]{4}-|^(?=.*\d)[0-9A-Fa-f]{8,}$|^(?=.*\d)(?=.*[A-Za-z]).{20,}$|^.{41,}$|[*{}]/i;
 
 /** The path with `{*}` for every segment that looks like an id. */
 export function pathTemplate(path: string): string {
+  if (!mayHoldId(path)) return path;
   return path
     .split('/')
     .map(segment => (looksLikeId.test(segment) ? '{*}' : segment))
     .join('/');
+}
+
+/** Most paths hold none of what `looksLikeId` looks for; a UUID may be without a digit. */
+function mayHoldId(path: string): boolean {
+  let segment = 0;
+  for (let i = 0; i < path.length; i++) {
+    const c = path.charCodeAt(i);
+    if (c === 0x2f) segment = i + 1;
+    else if ((c >= 0x30 && c <= 0x39) || c === 0x2a || c === 0x7b || c === 0x7d) return true;
+    else if (i - segment >= maxWord || (c === 0x2d && i - segment === 8)) return true;
+  }
+  return false;
 }

@@ -17,7 +17,8 @@ export interface TraceContext {
 export const contextFields: number = bit(field.traceparent) | bit(field.b3);
 
 /** @see W3C Trace Context §3.2; what a later version adds behind the flags is left alone. */
-const traceparentForm = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-|$)/;
+const currentForm = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const laterForm = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-|$)/;
 /** @see openzipkin/b3-propagation, single header */
 const b3Form = /^([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-([01d])(?:-[0-9a-f]{16})?)?$/;
 const traceIdForm = /^(?:[0-9a-f]{32}|[0-9a-f]{16})$/;
@@ -34,9 +35,8 @@ export function readContext(head: RequestHead): TraceContext | null {
 function readTraceparent(head: RequestHead): TraceContext | null {
   // Two of them would be read differently by whoever comes next.
   const value = (head.fields.repeated & bit(field.traceparent)) === 0 ? head.value(field.traceparent) : '';
-  const [, version, traceId = '', spanId = '', flags = ''] = traceparentForm.exec(value) ?? [];
-  if (version === undefined || (version === '00' && value.length !== 55)) return null;
-  return made(traceId, spanId, (Number.parseInt(flags, 16) & 1) === 1);
+  if (!currentForm.test(value) && (value.startsWith('00') || !laterForm.test(value))) return null;
+  return made(value.substring(3, 35), value.substring(36, 52), (Number.parseInt(value.substring(53, 55), 16) & 1) === 1);
 }
 
 function readB3(head: RequestHead): TraceContext | null {
