@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { type ScrapeTargets, scrapeTargets } from '../snapshot/scrape-targets.ts';
 import { json as answerJson, fail, readBody } from './answer.ts';
 import { readPersonRequest } from './ca.ts';
+import { eventText } from './event-text.ts';
 import { readExplainRequest } from './explain-request.ts';
 import { readFaultRequest } from './fault.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
@@ -9,7 +10,7 @@ import { readStatsRequest } from './stats-query.ts';
 import { DocumentStream, dropStuckReaders, type StreamClock, streamDocuments, stuckMs, writeSlowly } from './stream.ts';
 import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
-import { apiVersion, type MeshApi, type ProxyQuery, type StatusDocument } from './types.ts';
+import { apiVersion, type MeshApi, type MeshEvent, type ProxyQuery, type StatusDocument } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
 /** A daemon, or one that is still being put together: whoever asks it meanwhile waits. */
@@ -160,7 +161,11 @@ function streamEvents(api: MeshApi, { url, request, signal, open }: Exchange): P
   const after = Number(request.headers['last-event-id'] ?? url.searchParams.get('after') ?? 0);
   const follow = url.searchParams.get('follow') !== 'false';
   const events = api.events(Number.isFinite(after) ? after : 0, signal, follow);
-  return streamDocuments(open, events, { idOf: ({ seq }) => seq });
+  return streamDocuments(open, told(events), { idOf: ({ seq }) => seq });
+}
+
+async function* told(events: AsyncIterable<MeshEvent>): AsyncGenerator<MeshEvent, void, void> {
+  for await (const event of events) yield { ...event, told: eventText(event) };
 }
 
 function streamStats(api: MeshApi, { url, signal, open }: Exchange): Promise<void> {

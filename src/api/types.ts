@@ -10,6 +10,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { AccessCheckDocument, AccessMatrixDocument, SeenCallsDocument } from './access.ts';
 import type { CaDocument, PersonCertificate, PersonRequest, RotationStep } from './ca.ts';
 import type { DashboardDocument } from './dashboard.ts';
+import type { EventText } from './event-text.ts';
 import type { FaultStatus, FaultsApi } from './fault.ts';
 import type { TapLine, TapRequest } from './tap.ts';
 import type { TrafficApi } from './traffic.ts';
@@ -176,7 +177,12 @@ export interface ExplanationDocument extends Explanation {
 }
 
 /** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
-export type MeshEvent = { readonly seq: number; readonly at: string } & MeshEventBody;
+export type MeshEvent = {
+  readonly seq: number;
+  readonly at: string;
+  /** In words, where it comes over the API. */
+  readonly told?: EventText;
+} & MeshEventBody;
 
 /** What an event tells, by kind. */
 export type MeshEventBody =

@@ -1,4 +1,5 @@
-import type { MeshEvent, PlannedOperation } from '../api/types.ts';
+import { eventText, operationText } from '../api/event-text.ts';
+import type { MeshEvent } from '../api/types.ts';
 import { escapeLines, jsonText } from '../text/escape.ts';
 import type { Invocation } from './invocation.ts';
 import type { Output } from './output.ts';
@@ -41,7 +42,7 @@ class LivePresenter implements Presenter {
       if (event.kind === 'operation') {
         const key = `${event.operation.kind} ${event.operation.target}`;
         if (event.phase === 'start' || event.phase === 'progress') {
-          this.#running.set(key, `${title(event.operation)}${event.detail === '' ? '' : ` ${event.detail}`}`);
+          this.#running.set(key, `${operationText(event.operation)}${event.detail === '' ? '' : ` ${event.detail}`}`);
           return;
         }
         this.#running.delete(key);
@@ -78,51 +79,15 @@ function isFailure(event: MeshEvent): boolean {
 
 /** One event as lines for people; `null` for what only machines care about. */
 export function describe(event: MeshEvent, output: Pick<Output, 'tint' | 'addressed'>): string | null {
-  const good = output.tint('green', '✔');
-  const bad = output.tint('red', '✘');
-  switch (event.kind) {
-    case 'operation': {
-      const detail = event.detail === '' ? '' : ` ${output.tint('dim', escapeLines(event.detail))}`;
-      if (event.phase === 'done') return `${good} ${title(event.operation)}${detail}`;
-      if (event.phase === 'failed') return `${bad} ${title(event.operation)}${detail}`;
-      return null;
-    }
-    case 'ready':
-      return event.workloads === 0
-        ? null
-        : `${good} ${event.workloads} workloads ready in ${(event.durationMs / 1000).toFixed(1)} s`;
-    case 'reload':
-      return `${event.result.ok ? good : bad} ${event.file}: ${output.addressed(escapeLines(event.result.summary))}`;
-    case 'diagnostics':
-      return event.diagnostics.length === 0 ? null : output.addressed(event.diagnostics.map(each => each.text).join('\n'));
-    case 'engine':
-      return event.state === 'lost'
-        ? `${output.tint('yellow', '!')} the Docker engine is lost (${escapeLines(event.reason)}); traffic goes on, waiting for it`
-        : `${good} the Docker engine is back`;
-    case 'fault':
-      return `${output.tint('yellow', '!')} fault ${event.change}: ${escapeLines(event.text)}`;
-    case 'roots':
-      return `${good} ca: ${escapeLines(event.text)}`;
-    case 'keys':
-      return `${event.change === 'refreshed' ? good : output.tint('yellow', '!')} ${escapeLines(event.text)}`;
-    case 'denied':
-      return `${output.tint('yellow', '!')} ${escapeLines(event.to)} refused ${event.calls === 1 ? 'a call' : `${event.calls} calls`} of ${escapeLines(event.from)} by its access rules`;
-    case 'workload':
-      return `${output.tint('yellow', '!')} ${event.workload}: ${escapeLines(event.text)}`;
-    case 'warning':
-      return `${output.tint('yellow', '!')} ${escapeLines(event.message)}${event.hint === '' ? '' : `\n  hint: ${output.addressed(event.hint)}`}`;
-    case 'phase':
-      return event.phase === 'degraded' ? `${output.tint('yellow', '!')} ${escapeLines(event.reason)}` : null;
-    case 'gap':
-      return `${output.tint('yellow', '!')} ${event.missed} events were not read in time`;
-    case 'plan':
-    case 'healthy':
-      return null;
-  }
-}
-
-function title(operation: PlannedOperation): string {
-  return `${operation.kind} ${operation.target}${operation.cause === '' ? '' : ` (${operation.cause})`}`;
+  // The daemon may know kinds that this program does not.
+  const { level, text, detail, hint } = event.told ?? eventText(event);
+  if (level === 'step') return null;
+  // They are drawn already, signs and all.
+  if (event.kind === 'diagnostics') return output.addressed(event.diagnostics.map(each => each.text).join('\n'));
+  const sign = { good: output.tint('green', '✔'), bad: output.tint('red', '✘'), warn: output.tint('yellow', '!') }[level];
+  const result = event.kind === 'reload' ? output.addressed(escapeLines(text)) : escapeLines(text);
+  const more = detail === undefined ? '' : ` ${output.tint('dim', escapeLines(detail))}`;
+  return `${sign} ${result}${more}${hint === undefined ? '' : `\n  hint: ${output.addressed(hint)}`}`;
 }
 
 /** What a user wants to know once the mesh is up. */

@@ -58,6 +58,9 @@ async function read(path: string, headers: Record<string, string> = {}): Promise
 
 const sse = { accept: 'text/event-stream' };
 const event = (seq: number): MeshEvent => ({ seq, at: '2026-01-01T00:00:00.000Z', kind: 'healthy' });
+/** As it is told. */
+const line = (seq: number): string =>
+  JSON.stringify({ ...event(seq), told: { level: 'step', text: 'all health checks have passed' } });
 const until = (signal: AbortSignal): Promise<unknown> => new Promise(resolve => signal.addEventListener('abort', resolve));
 
 describe('a stream', () => {
@@ -72,11 +75,11 @@ describe('a stream', () => {
     await lines.ended;
     assert.equal(lines.headers['content-type'], 'application/x-ndjson');
     assert.equal(lines.headers['cache-control'], 'no-store');
-    assert.equal(lines.text(), `${JSON.stringify(event(5))}\n${JSON.stringify(event(6))}\n`);
+    assert.equal(lines.text(), `${line(5)}\n${line(6)}\n`);
     const events = await read('/v1/events?after=4', sse);
     await events.ended;
     assert.equal(events.headers['content-type'], 'text/event-stream');
-    assert.equal(events.text(), `id: 5\ndata: ${JSON.stringify(event(5))}\n\nid: 6\ndata: ${JSON.stringify(event(6))}\n\n`);
+    assert.equal(events.text(), `id: 5\ndata: ${line(5)}\n\nid: 6\ndata: ${line(6)}\n\n`);
     // A browser that reconnects asks for the same address again.
     const again = await read('/v1/events?after=4', { ...sse, 'last-event-id': '8' });
     await again.ended;
