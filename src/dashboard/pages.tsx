@@ -21,7 +21,7 @@ export interface Page {
 /** All of them; the first is where one begins. */
 export const pages: readonly Page[] = [
   { name: 'map', title: 'Map', view: status => <MapPage status={status} /> },
-  { name: 'traffic', title: 'Traffic', view: status => <TrafficPage status={status} /> },
+  { name: 'traffic', title: 'Traffic', view: () => <TrafficPage /> },
   { name: 'requests', title: 'Requests', view: status => <RequestsPage status={status} /> },
   { name: 'traces', title: 'Traces', view: status => <TracesPage status={status} /> },
   { name: 'security', title: 'Security', view: status => <SecurityPage status={status} /> },

@@ -48,7 +48,14 @@ export function end(name: string, version = '', kind: TrafficEnd['kind'] = 'serv
 export function edge(source: TrafficEnd, destination: TrafficEnd, total: Golden, more: Partial<EdgeStats> = {}): EdgeStats {
   const points = Array.from(
     { length: 6 },
-    (_, index): GoldenPoint => ({ ...total, requests: total.requests / 6, at: iso(stageMs - (5 - index) * 10 * second) }),
+    (_, index): GoldenPoint => ({
+      ...total,
+      requests: total.requests / 6,
+      failures: total.failures / 6,
+      denied: total.denied / 6,
+      clientErrors: total.clientErrors / 6,
+      at: iso(stageMs - (5 - index) * 10 * second),
+    }),
   );
   return { source, destination, protocol: 'http', secured: true, total, points, ...more };
 }

@@ -1,5 +1,6 @@
 /** The admin API as the page asks it. */
 import type { ErrorDocument } from '../../api/types.ts';
+import { readDocument } from './document.ts';
 import { readEvents } from './event-stream.ts';
 import { forget, proof } from './session.ts';
 
@@ -18,12 +19,12 @@ export class CallError extends Error {
 
 /** One document. @throws CallError */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await (await send('GET', path, undefined, signal)).json()) as T;
+  return readDocument<T>(await (await send('GET', path, undefined, signal)).text());
 }
 
 /** One change. @throws CallError */
 export async function post<T>(path: string, body: object): Promise<T> {
-  return (await (await send('POST', path, body)).json()) as T;
+  return readDocument<T>(await (await send('POST', path, body)).text());
 }
 
 /** Documents as they come, until the signal or the end of the daemon. @throws CallError */
@@ -33,10 +34,10 @@ export async function* follow<T>(path: string, signal: AbortSignal): AsyncGenera
   try {
     for await (const { event, data } of readEvents(answer.body.pipeThrough(new TextDecoderStream()))) {
       if (event === 'error') {
-        const { code, message, hint } = JSON.parse(data) as ErrorDocument;
+        const { code, message, hint } = readDocument<ErrorDocument>(data);
         throw new CallError(code, message, hint);
       }
-      yield JSON.parse(data) as Awaited<T>;
+      yield readDocument<Awaited<T>>(data);
     }
   } catch (error) {
     if (signal.aborted) return;

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { time } from './figures.ts';
 import { themeColour, useTheme } from './theme.ts';
 
 /** One line of a chart. */
@@ -41,7 +42,10 @@ export function Chart({ title, times, lines, format, height = 120 }: ChartProps)
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
-        axes: [axis, { ...axis, size: 62, values: (_, values) => values.map(value => format(value)) }],
+        axes: [
+          { ...axis, size: 26, space: 80, values: (_, seconds) => seconds.map(each => time(each * 1_000)) },
+          { ...axis, size: 62, values: (_, values) => values.map(value => format(value)) },
+        ],
         series: [
           {},
           ...lines.map(({ label, colour }) => ({ label, stroke: themeColour(colour), width: 1.5, points: { show: false } })),

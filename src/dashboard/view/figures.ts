@@ -24,6 +24,7 @@ export function percent(share: number | null, digits = 1): string {
 /** `0.8 ms`, `12 ms`, `1.5 s`; `–` where there is none. */
 export function duration(ms: number | null): string {
   if (ms === null) return '–';
+  if (ms === 0) return '0 ms';
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : age(ms);
