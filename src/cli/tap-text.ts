@@ -1,4 +1,5 @@
 import type { TapBody, TapLine } from '../api/tap.ts';
+import { bytesOf, textOf } from '../text/body-text.ts';
 import { escapeLine, escapeLines } from '../text/escape.ts';
 import type { Output } from './output.ts';
 
@@ -34,21 +35,10 @@ export function tapText(line: Exclude<TapLine, { kind: 'end' }>, heads: boolean,
   ];
 }
 
-/** The text of a body; `null`: it is none. The last character may have been cut in two. */
-export function textOf({ base64, cut }: TapBody): string | null {
-  const bytes = Buffer.from(base64, 'base64');
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: cut });
-  } catch {
-    return null;
-  }
-}
-
 function bodyText(body: TapBody | null, indent: string): readonly string[] {
   if (body === null || body.base64 === '') return [];
   const text = textOf(body);
-  const lines =
-    text === null ? [`(${Buffer.from(body.base64, 'base64').length} bytes that are no text)`] : escapeLines(text).split('\n');
+  const lines = text === null ? [`(${bytesOf(body.base64).length} bytes that are no text)`] : escapeLines(text).split('\n');
   return [indent.trimEnd(), ...[...lines, ...(body.cut ? ['…'] : [])].map(line => `${indent}${line}`)];
 }
 

@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
+import { STATUS_CODES } from 'node:http';
 import { connectApi } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { readTapRequest, type TapExchange, tapQuery } from '../../api/tap.ts';
 import { version } from '../../api/version.ts';
 import { isProblem, parseDuration, parseSize } from '../../config/units.ts';
 import { jsonText } from '../../text/escape.ts';
-import { harOf } from '../har.ts';
+import { harOf } from '../../text/har.ts';
 import type { Invocation } from '../invocation.ts';
 import { followSignals } from '../signals.ts';
 import { tapText } from '../tap-text.ts';
@@ -55,7 +56,7 @@ export async function run({ output, project }: Invocation, _arguments: unknown, 
     output.note(`${shed} more were not shown: a sidecar tells at most 100 in a second; ask for less with --to, --path, --status`);
   if (options.har !== undefined) {
     // It may hold bodies.
-    await writeFile(options.har, `${JSON.stringify(harOf(archived, version()), null, 2)}\n`, { mode: 0o600 });
+    await writeFile(options.har, `${JSON.stringify(harOf(archived, version(), STATUS_CODES), null, 2)}\n`, { mode: 0o600 });
     output.note(`${archived.length} ${archived.length === 1 ? 'request' : 'requests'} in ${options.har}`);
   }
   return ending.signal.aborted && options.har === undefined ? exitCodes.interrupted : exitCodes.ok;

@@ -1,24 +1,57 @@
 /** HTTP Archive 1.2, as browsers' developer tools import it. @see http://www.softwareishard.com/blog/har-12-spec/ */
-import { STATUS_CODES } from 'node:http';
-import type { TapBody, TapExchange } from '../api/tap.ts';
-import { textOf } from './tap-text.ts';
+import { type BodyStart, textOf } from './body-text.ts';
+
+type Fields = readonly (readonly [name: string, value: string])[];
 
 interface Named {
   readonly name: string;
   readonly value: string;
 }
 
-/** The archive of what was tapped. `version`: of this program. */
-export function harOf(exchanges: readonly TapExchange[], version: string): unknown {
-  const inOrder = exchanges.toSorted((a, b) => a.startMs - b.startMs);
-  return { log: { version: '1.2', creator: { name: 'localmesh', version }, pages: [], entries: inOrder.map(entryOf) } };
+/** What an archive needs of a tapped request and its answer. */
+export interface HarExchange {
+  readonly at: string;
+  readonly caller: string;
+  readonly called: string;
+  readonly upstreamAddress: string;
+  /** Ms since epoch. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly flag: string;
+  readonly protocol: string;
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  /** 0: no answer. */
+  readonly status: number;
+  readonly requestId: string;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly requestHeaders: Fields;
+  readonly responseHeaders: Fields;
+  readonly requestBody: BodyStart | null;
+  readonly responseBody: BodyStart | null;
 }
 
-function entryOf(exchange: TapExchange): unknown {
+/** The archive of what was tapped. `version`: of this program; `phrases`: reason phrases of HTTP/1.1 by status. */
+export function harOf(
+  exchanges: readonly HarExchange[],
+  version: string,
+  phrases: Readonly<Record<number, string | undefined>> = {},
+): unknown {
+  const inOrder = exchanges.toSorted((a, b) => a.startMs - b.startMs);
+  const entries = inOrder.map(exchange => entryOf(exchange, phrases[exchange.status] ?? ''));
+  return { log: { version: '1.2', creator: { name: 'localmesh', version }, pages: [], entries } };
+}
+
+/** The address that was asked for, as far as a head tells. */
+export function urlOf({ target, authority }: Pick<HarExchange, 'target' | 'authority'>): string {
+  return /^https?:\/\//i.test(target) ? target : `http://${authority || 'unknown'}${target}`;
+}
+
+function entryOf(exchange: HarExchange, statusText: string): unknown {
   const { requestHeaders, responseHeaders, requestBody, responseBody, durationMs, status } = exchange;
-  const url = /^https?:\/\//i.test(exchange.target)
-    ? exchange.target
-    : `http://${exchange.authority || 'unknown'}${exchange.target}`;
+  const url = urlOf(exchange);
   const sent = valueIn(requestHeaders, 'content-type');
   const answered = valueIn(responseHeaders, 'content-type');
   return {
@@ -46,7 +79,7 @@ function entryOf(exchange: TapExchange): unknown {
     },
     response: {
       status,
-      statusText: STATUS_CODES[status] ?? '',
+      statusText,
       httpVersion: exchange.protocol,
       cookies: [],
       headers: named(responseHeaders),
@@ -67,7 +100,7 @@ function entryOf(exchange: TapExchange): unknown {
   };
 }
 
-function contentOf(body: TapBody): object {
+function contentOf(body: BodyStart): object {
   const text = textOf(body);
   return { ...(text === null ? { text: body.base64, encoding: 'base64' } : { text }), ...cutNote(body.cut) };
 }
@@ -81,11 +114,11 @@ function serverAddress(address: string): object {
   return host === '' ? {} : { serverIPAddress: host };
 }
 
-function named(fields: TapExchange['requestHeaders']): readonly Named[] {
+function named(fields: Fields): readonly Named[] {
   return fields.map(([name, value]) => ({ name, value }));
 }
 
-function valueIn(fields: TapExchange['requestHeaders'], name: string): string {
+function valueIn(fields: Fields, name: string): string {
   return fields.find(([each]) => each === name)?.[1] ?? '';
 }
 
