@@ -5,6 +5,7 @@ import { sidecarEnv } from '../../src/snapshot/channel.ts';
 import type { SpanFacts } from '../../src/snapshot/observation.ts';
 import { packed } from '../../src/snapshot/packed-span.ts';
 import { type Edge, MeshMetrics } from '../../src/telemetry/mesh-metrics.ts';
+import { packExposition } from '../../src/telemetry/packed-exposition.ts';
 import { StandInSidecar } from '../../test/support/stand-in-sidecar.ts';
 
 const trustDomain = (environment: ReadonlyMap<string, string>): string => environment.get(sidecarEnv.trustDomain) ?? '';
@@ -40,7 +41,7 @@ export class BenchSidecar {
       trustDomain: trustDomain(environment),
       bundlePem: Buffer.from(environment.get(sidecarEnv.trustBundle) ?? '', 'base64').toString(),
       askFor: service,
-      answer: what => (what === 'stats' ? metrics.text() : null),
+      answer: what => (what === 'exposition' ? packExposition(metrics.text()) : null),
     });
     return new BenchSidecar(sidecar, metrics, [...calls, ...called], service);
   }

@@ -42,7 +42,7 @@ export interface ControlPort extends AsyncDisposable {
   settled(signal: AbortSignal): Promise<number>;
   /** By workload. */
   status(): ReadonlyMap<string, ProxyStatus>;
-  query(workload: string, what: ProxyQuery): Promise<unknown>;
+  query(workload: string, what: ProxyQuery | 'exposition'): Promise<unknown>;
   /** All that sidecars should run. */
   snapshots(): readonly Snapshot[];
   /** Whether the sidecar would let a call in; `null` before its first snapshot. */

@@ -53,10 +53,10 @@ export class DaemonMetrics {
   read(
     workloads: readonly string[],
     engine: 'connected' | 'lost',
-    statsOf: (workload: string) => Promise<unknown>,
+    expositionOf: (workload: string) => Promise<unknown>,
   ): AsyncIterable<string> {
     this.#workloads.set(workloads.length);
     this.#engine.set(engine === 'connected' ? 1 : 0);
-    return this.#scrapes.read(() => this.#registry.metrics(), workloads, statsOf);
+    return this.#scrapes.read(() => this.#registry.metrics(), workloads, expositionOf);
   }
 }

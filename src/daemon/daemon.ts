@@ -19,7 +19,9 @@ import {
   type StatusDocument,
 } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
+import { masked } from '../config/masked.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
+import { renderConfig } from '../config/render.ts';
 import type { FileWatch } from '../config/watch.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ExplainRequest } from '../snapshot/explanation.ts';
@@ -231,7 +233,8 @@ export class Daemon implements RunningDaemon {
   }
 
   async config(): Promise<ConfigDocument> {
-    return { apiVersion, kind: 'Config', version: configVersion(this.#config), config: this.#exposed.fill(this.#config) };
+    const config = this.#exposed.fill(this.#config);
+    return { apiVersion, kind: 'Config', version: configVersion(this.#config), config, text: renderConfig(masked(config)) };
   }
 
   async query(workload: string, what: ProxyQuery): Promise<unknown> {
@@ -269,7 +272,7 @@ export class Daemon implements RunningDaemon {
 
   metrics(): AsyncIterable<string> {
     const workloads = this.#convergence.pods.map(pod => pod.workload);
-    return this.#metrics.read(workloads, this.#engine.state, each => this.#parts.control.query(each, 'stats'));
+    return this.#metrics.read(workloads, this.#engine.state, each => this.#parts.control.query(each, 'exposition'));
   }
 
   explain(from: string, request: ExplainRequest): Promise<ExplanationDocument> {

@@ -1,62 +1,55 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { type PackedFamily, unpackSamples } from '../telemetry/packed-exposition.ts';
 
-/** From here on a piece is kept deflated. */
-const packedBytes = 4_096;
-const head = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*)(?: .*)?\n/gm;
+const headLine = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*)(?: .*)?\n/gm;
 /** Name, labels, value, and maybe a timestamp. */
 const sample = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+(?: -?\d+)?)$/gm;
-
-interface Piece {
-  readonly workload: string;
-  readonly packed: boolean;
-  readonly bytes: Buffer;
-}
 
 interface Family {
   /** Lines, by what they tell: a second one of a kind would be refused. */
   readonly heads: Map<string, string>;
-  readonly pieces: Piece[];
+  readonly pieces: { readonly workload: string; readonly packed: Buffer }[];
 }
 
 /**
  * Text expositions of several workloads as one: each sample gets a `workload` label, and each family stands once and in one piece, as the format demands. A
- * large mesh has tens of megabytes of it, nearly all of them the same labels again: pieces are kept deflated, and given out one at a time.
+ * large mesh has tens of megabytes of it: the pieces stay packed, and come out one at a time.
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export class MeshExposition {
   readonly #families = new Map<string, Family>();
 
-  /** Adds what a workload told; lines that are no metrics are left out. */
-  add(workload: string, text: string): void {
-    const heads = [...text.matchAll(head)];
-    heads.forEach(({ 0: line, 1: kind = '', 2: name = '', index }, i) => {
+  /** Adds what a workload told. */
+  add(workload: string, families: readonly PackedFamily[]): void {
+    for (const { head, samples } of families) {
+      const lines = [...head.matchAll(headLine)];
+      const name = lines[0]?.[2];
+      if (name === undefined) continue;
       const family: Family = this.#families.get(name) ?? { heads: new Map(), pieces: [] };
       this.#families.set(name, family);
-      if (!family.heads.has(kind)) family.heads.set(kind, line);
-      const samples = text.slice(index + line.length, heads[i + 1]?.index);
-      if (samples === '') return;
-      const bytes = Buffer.from(samples);
-      const packed = bytes.length >= packedBytes;
-      family.pieces.push({ workload, packed, bytes: packed ? deflateRawSync(bytes, { level: 1 }) : bytes });
-    });
+      for (const [line, kind = '', of] of lines) if (of === name && !family.heads.has(kind)) family.heads.set(kind, line);
+      family.pieces.push({ workload, packed: Buffer.from(samples, 'base64') });
+    }
   }
 
-  /** Everything, in pieces that end with a newline. */
+  /** Everything, in pieces that end with a newline; what is no metric is left out. */
   *text(): Generator<string, void, void> {
     for (const { heads, pieces } of this.#families.values()) {
       yield [...heads.values()].join('');
-      for (const { workload, packed, bytes } of pieces) {
-        const samples = (packed ? inflateRawSync(bytes) : bytes).toString();
-        const text = labelled(samples, `workload="${workload.replace(/[\\"]/g, '\\$&')}"`);
+      for (const { workload, packed } of pieces) {
+        const text = labelled(packed, `workload="${workload.replace(/[\\"]/g, '\\$&')}"`);
         if (text !== '') yield text;
       }
     }
   }
 }
 
-function labelled(samples: string, label: string): string {
+function labelled(packed: Buffer, label: string): string {
   let text = '';
-  for (const [, name = '', labels = '', value = ''] of samples.matchAll(sample))
-    text += `${name}{${label}${labels === '' ? '' : `,${labels}`}} ${value}\n`;
+  try {
+    for (const [, name = '', labels = '', value = ''] of unpackSamples(packed).matchAll(sample))
+      text += `${name}{${label}${labels === '' ? '' : `,${labels}`}} ${value}\n`;
+  } catch {
+    // A sidecar that sends what it does not should; the others' metrics are whole.
+  }
   return text;
 }

@@ -1,10 +1,11 @@
 import { MeshError } from '../api/mesh-error.ts';
 import { gaugeText } from '../telemetry/exposition.ts';
+import { type PackedFamily, packExposition } from '../telemetry/packed-exposition.ts';
 import { MeshExposition } from './mesh-exposition.ts';
 
 /** Answers under way; each of them holds a piece of text, and takes the daemon's time. */
 const maxReaders = 8;
-/** Sidecars asked at once: an answer of theirs may have a megabyte. */
+/** Sidecars asked at once. */
 const maxAsked = 4;
 
 /** Gives out the metrics of all sidecars. Who asks while they are being asked already shares their answers; a sidecar that does not answer is left out, and told. */
@@ -13,13 +14,13 @@ export class Scrapes {
   #readers = 0;
 
   /**
-   * Text exposition in pieces: that of the daemon, then that of the sidecars. `statsOf`: what a sidecar counts; rejects where it cannot be asked.
+   * Text exposition in pieces: that of the daemon, then that of the sidecars. `expositionOf`: what a sidecar counts; rejects where it cannot be asked.
    * @throws MeshError `too-many-scrapes`
    */
   async *read(
     own: () => Promise<string>,
     workloads: readonly string[],
-    statsOf: (workload: string) => Promise<unknown>,
+    expositionOf: (workload: string) => Promise<unknown>,
   ): AsyncGenerator<string, void, void> {
     if (this.#readers >= maxReaders)
       throw new MeshError(
@@ -29,7 +30,7 @@ export class Scrapes {
       );
     this.#readers++;
     try {
-      this.#asking ??= ask(workloads, statsOf).finally(() => {
+      this.#asking ??= ask(workloads, expositionOf).finally(() => {
         this.#asking = null;
       });
       const exposition = await this.#asking;
@@ -41,20 +42,25 @@ export class Scrapes {
   }
 }
 
-async function ask(workloads: readonly string[], statsOf: (workload: string) => Promise<unknown>): Promise<MeshExposition> {
+async function ask(workloads: readonly string[], expositionOf: (workload: string) => Promise<unknown>): Promise<MeshExposition> {
   const exposition = new MeshExposition();
   const next = workloads.values();
   const askNext = async (): Promise<void> => {
     for (const workload of next) {
-      const text = await statsOf(workload).catch(() => null);
-      const up = typeof text === 'string' ? 1 : 0;
-      exposition.add(
-        workload,
-        gaugeText('mesh_sidecar_up', 'Whether the metrics of the sidecar are in this answer.', [['', up]]),
-      );
-      if (typeof text === 'string') exposition.add(workload, text);
+      const families = await expositionOf(workload).catch(() => null);
+      const up = isPacked(families);
+      const told = gaugeText('mesh_sidecar_up', 'Whether the metrics of the sidecar are in this answer.', [['', up ? 1 : 0]]);
+      exposition.add(workload, packExposition(told));
+      if (up) exposition.add(workload, families);
     }
   };
   await Promise.all(Array.from({ length: maxAsked }, askNext));
   return exposition;
+}
+
+function isPacked(value: unknown): value is readonly PackedFamily[] {
+  return (
+    Array.isArray(value) &&
+    value.every((one: Partial<PackedFamily> | null) => typeof one?.head === 'string' && typeof one.samples === 'string')
+  );
 }

@@ -62,8 +62,8 @@ export type ToSidecar =
   /** Stop accepting, finish in-flight exchanges, then exit 0. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
-/** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools; `calls`: who called what (`ObservedCalls`), which is noted from the first question on. */
-export type QueryKind = 'config' | 'stats' | 'state' | 'calls';
+/** `config`: the running snapshot; `stats`: counters as text exposition; `exposition`: the same as `PackedFamily[]`; `state`: certificates, listeners, pools; `calls`: who called what (`ObservedCalls`), which is noted from the first question on. */
+export type QueryKind = 'config' | 'stats' | 'exposition' | 'state' | 'calls';
 
 /** A gateway's certificate with its private key, held in memory only. Sent before the first snapshot that names it, again on every hello, and when it changes. */
 export interface Certificate {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MeshExposition } from '../../src/daemon/mesh-exposition.ts';
+import { packExposition } from '../../src/telemetry/packed-exposition.ts';
 
 function merged(texts: Readonly<Record<string, string>>): string {
   const exposition = new MeshExposition();
-  for (const [workload, text] of Object.entries(texts)) exposition.add(workload, text);
+  for (const [workload, text] of Object.entries(texts)) exposition.add(workload, packExposition(text));
   return [...exposition.text()].join('');
 }
 
@@ -46,6 +47,14 @@ test('what is no metric is left out, and nobody else’s lines suffer', () => {
     '# TYPE h gauge\nh{workload="a-1",a="1"} 1\nh{workload="a-1",a="3"} 3\nh{workload="b-1"} 2\n',
   );
   assert.equal(merged({ 'a-1': 'no head 1\n' }), '');
+});
+
+test('what was not packed as it should be costs the one who sent it', () => {
+  const exposition = new MeshExposition();
+  exposition.add('a-1', [{ head: '# TYPE h gauge\n', samples: 'no deflate' }]);
+  exposition.add('a-1', [{ head: 'no head', samples: '' }]);
+  exposition.add('b-1', packExposition('# TYPE h gauge\nh 2\n'));
+  assert.equal([...exposition.text()].join(''), '# TYPE h gauge\nh{workload="b-1"} 2\n');
 });
 
 test('large families come out as they went in', () => {

@@ -3,15 +3,17 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Scrapes } from '../../src/daemon/scrapes.ts';
+import { packExposition } from '../../src/telemetry/packed-exposition.ts';
 
 const own = async (): Promise<string> => '# TYPE own gauge\nown 1\n';
 
 test('a sidecar that cannot be asked is left out, and told', async () => {
-  const statsOf = async (workload: string): Promise<unknown> => {
+  const expositionOf = async (workload: string): Promise<unknown> => {
     if (workload === 'dead-1') throw new Error('not connected');
-    return workload === 'odd-1' ? { not: 'text' } : '# TYPE h gauge\nh 1\n';
+    if (workload === 'odd-1') return [{ head: 1 }];
+    return packExposition('# TYPE h gauge\nh 1\n');
   };
-  const answer = await text(new Scrapes().read(own, ['a-1', 'dead-1', 'odd-1'], statsOf));
+  const answer = await text(new Scrapes().read(own, ['a-1', 'dead-1', 'odd-1'], expositionOf));
   assert.match(answer, /^# TYPE own gauge\nown 1\n/);
   const samples = answer.split('\n').filter(line => line !== '' && !line.startsWith('#'));
   assert.deepEqual(samples.sort(), [
@@ -28,26 +30,26 @@ test('few sidecars are asked at once, and scrapes that come together ask once', 
   let now = 0;
   let most = 0;
   const workloads = Array.from({ length: 50 }, (_, i) => `w-${i}`);
-  const statsOf = async (): Promise<string> => {
+  const expositionOf = async (): Promise<unknown> => {
     asked++;
     most = Math.max(most, ++now);
     await setImmediate();
     now--;
-    return '# TYPE h gauge\nh 1\n';
+    return packExposition('# TYPE h gauge\nh 1\n');
   };
   const scrapes = new Scrapes();
-  const answers = await Promise.all([1, 2, 3].map(() => text(scrapes.read(own, workloads, statsOf))));
+  const answers = await Promise.all([1, 2, 3].map(() => text(scrapes.read(own, workloads, expositionOf))));
   assert.equal(asked, 50);
   assert.ok(most <= 4, `${most} at once`);
   assert.equal(new Set(answers).size, 1);
-  await text(scrapes.read(own, workloads, statsOf));
+  await text(scrapes.read(own, workloads, expositionOf));
   assert.equal(asked, 100);
 });
 
 test('more scrapes than can be served are refused whole; those that ended or went away make room', async () => {
   const scrapes = new Scrapes();
   const begin = async (): Promise<AsyncGenerator<string>> => {
-    const reader = scrapes.read(own, ['a-1'], async () => '# TYPE h gauge\nh 1\n');
+    const reader = scrapes.read(own, ['a-1'], async () => packExposition('# TYPE h gauge\nh 1\n'));
     await reader.next();
     return reader;
   };

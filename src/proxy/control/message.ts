@@ -45,7 +45,7 @@ const message = tagged<DaemonMessage>({
   renew: {},
   certificate: { name: text(), chainPem: text(), keyPem: text() },
   ping: { id: whole(0) },
-  query: { id: whole(0), what: oneOf('config', 'stats', 'state', 'calls') },
+  query: { id: whole(0), what: oneOf('config', 'stats', 'exposition', 'state', 'calls') },
   explain: {
     id: whole(0),
     request: object<ExplainRequest>({ method: text(), url: text(), headers: list(pair) }),

@@ -6,6 +6,7 @@ import { nothingObserved, type Observed } from '../../snapshot/observation.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Tapped } from '../../snapshot/tap.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { packExposition } from '../../telemetry/packed-exposition.ts';
 import { messageOf } from '../../text/message-of.ts';
 import type { AppProbe } from '../app-probe.ts';
 import type { DataPlane } from '../data-plane.ts';
@@ -216,6 +217,8 @@ export class Orders {
         return dataPlane.snapshot;
       case 'stats':
         return metrics();
+      case 'exposition':
+        return packExposition(metrics());
       case 'calls':
         return dataPlane.calls();
       case 'state': {
