@@ -1,4 +1,5 @@
 import type { AccessCellStatus, AccessCheckDocument, AccessMatrixDocument } from '../api/access.ts';
+import { actionText, judgementText, matchText } from '../text/judgement-text.ts';
 import { table } from './table.ts';
 
 /** How whoever comes without an identity is called. */
@@ -24,14 +25,9 @@ export function checkText(
   { method, url }: { readonly method: string; readonly url: string },
 ): readonly string[] {
   const lines = [`${from} (${principal ?? 'no identity'}): ${method} ${url}`];
-  for (const { service, port, workload, odds, verdict, reason, rules } of destinations) {
-    const share = odds === 1 ? '' : `${Math.round(odds * 1000) / 10}% `;
-    lines.push(`→ ${share}${service}:${port}: ${verdict === 'asks' ? 'depends' : verdict}, ${reason} (judged by ${workload})`);
-    const rows = rules.map(rule => [
-      `  ${rule.name}`,
-      rule.dryRun ? `${rule.action} (dry run)` : rule.action,
-      rule.matches ? 'matches' : `does not match: ${rule.failed}`,
-    ]);
+  for (const judged of destinations) {
+    lines.push(`→ ${judgementText(judged)}`);
+    const rows = judged.rules.map(rule => [`  ${rule.name}`, actionText(rule), matchText(rule)]);
     if (rows.length > 0) lines.push(...table(['  RULE', 'ACTION', ''], rows));
   }
   return note === '' ? lines : [...lines, note];

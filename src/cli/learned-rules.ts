@@ -1,14 +1,5 @@
 import type { SeenCall } from '../api/access.ts';
-
-/** A rule that allows what was seen, as mesh.yaml writes it. */
-export interface LearnedRule {
-  readonly from?: readonly string[];
-  readonly principals?: readonly string[];
-  readonly to: readonly string[];
-  readonly ports?: readonly number[];
-  readonly methods?: readonly string[];
-  readonly paths?: readonly string[];
-}
+import type { AccessYamlRule } from '../text/access-yaml.ts';
 
 /** Calls by an identity: what a rule can name. */
 type NamedCall = SeenCall & { readonly from: string };
@@ -20,19 +11,19 @@ type Relation = ReadonlyMap<string, ReadonlySet<string>>;
  * The fewest rules found that allow exactly the calls that were seen: by service, or with `requests` by method and path template. Calls without identity
  * are left out: no rule can name who made them.
  */
-export function learnRules(calls: readonly SeenCall[], { requests }: { readonly requests: boolean }): readonly LearnedRule[] {
+export function learnRules(calls: readonly SeenCall[], { requests }: { readonly requests: boolean }): readonly AccessYamlRule[] {
   const named = calls.filter((call): call is NamedCall => call.from !== null);
   const rules = requests ? requestRules(named) : serviceRules(named);
   return rules.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
-function serviceRules(calls: readonly NamedCall[]): LearnedRule[] {
+function serviceRules(calls: readonly NamedCall[]): AccessYamlRule[] {
   return cover(relation(calls, call => call.to)).map(({ callers, called }) => ({ ...who(callers), to: called }));
 }
 
 /** A rule for each set of callers, port and methods: methods and paths of one rule allow each other, so only paths of the same methods share one. */
-function requestRules(calls: readonly NamedCall[]): LearnedRule[] {
-  const rules = new Map<string, { readonly rule: LearnedRule; readonly paths: string[] }>();
+function requestRules(calls: readonly NamedCall[]): AccessYamlRule[] {
+  const rules = new Map<string, { readonly rule: AccessYamlRule; readonly paths: string[] }>();
   const doors = Map.groupBy(calls, call => JSON.stringify([call.to, call.port]));
   for (const seen of doors.values()) {
     const paths = Map.groupBy(seen, call => call.path);
@@ -133,7 +124,7 @@ function pair(caller: string, called: string): string {
 }
 
 /** Services and gateways by name, everybody else by identity. */
-function who(callers: readonly string[]): Pick<LearnedRule, 'from' | 'principals'> {
+function who(callers: readonly string[]): Pick<AccessYamlRule, 'from' | 'principals'> {
   const { ids = [], names = [] } = Object.groupBy(callers, caller => (caller.startsWith('spiffe://') ? 'ids' : 'names'));
   return { ...(names.length === 0 ? {} : { from: names }), ...(ids.length === 0 ? {} : { principals: ids }) };
 }
@@ -142,26 +133,6 @@ function sorted(texts: Iterable<string>): string[] {
   return [...texts].sort();
 }
 
-function sortKey({ from = [], principals = [], to, ports = [], paths = [] }: LearnedRule): string {
+function sortKey({ from = [], principals = [], to, ports = [], paths = [] }: AccessYamlRule): string {
   return JSON.stringify([[...from, ...principals].join(), to.join(), ports, paths]);
-}
-
-/** Rules as the lines of `access:`, ready to paste. */
-export function accessYaml(rules: readonly LearnedRule[]): readonly string[] {
-  const lines = rules.map(rule => {
-    const fields = Object.entries(rule).map(([name, values]) => `${name}: ${flow(values)}`);
-    return `    - {${fields.join(', ')}}`;
-  });
-  return ['access:', '  default: deny', ...(lines.length === 0 ? ['  rules: []'] : ['  rules:', ...lines])];
-}
-
-/** One value by itself, several as a list. */
-function flow(values: readonly (string | number)[]): string {
-  const texts = values.map(value => (typeof value === 'number' || isPlain(value) ? `${value}` : JSON.stringify(value)));
-  return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
-}
-
-/** What YAML reads as a string without quotes, in all of its versions. */
-function isPlain(value: string): boolean {
-  return /^[A-Za-z_/][A-Za-z0-9_./-]*$/.test(value) && !/^(?:true|false|yes|no|on|off|null|y|n)$/i.test(value);
 }

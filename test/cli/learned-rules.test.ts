@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import type { SeenCall } from '../../src/api/access.ts';
-import { accessYaml, type LearnedRule, learnRules } from '../../src/cli/learned-rules.ts';
+import { learnRules } from '../../src/cli/learned-rules.ts';
+import { type AccessYamlRule, accessYaml } from '../../src/text/access-yaml.ts';
 
 function seen(from: string | null, to: string, method = 'GET', path = '/', port = 9080): SeenCall {
   return { from, to, port, method, path, allowed: true, calls: 1 };
 }
 
 /** All that rules allow, as `from to port method path`; a rule without methods allows the raw port. */
-function allowed(rules: readonly LearnedRule[]): string[] {
+function allowed(rules: readonly AccessYamlRule[]): string[] {
   return rules
     .flatMap(({ from = [], principals = [], to, ports = [0], methods = [''], paths = [''] }) =>
       [...from, ...principals].flatMap(caller =>

@@ -5,6 +5,7 @@ import { connectApi } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { apiVersion } from '../../api/types.ts';
 import { isProblem, parseDuration } from '../../config/units.ts';
+import { lateText, rotationPhases } from '../../text/certificate-text.ts';
 import { escapeLines } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
@@ -97,11 +98,6 @@ export function caText(document: CaDocument, output: Output): readonly string[] 
   ];
 }
 
-/** What a part of a life that is over without a renewal means. `late`: in (0, 1]. */
-export function lateText(late: number): string {
-  return late >= 1 ? 'svid_expired' : `not renewed, ${late * 100} % of its life is over`;
-}
-
 async function rotationStatus({ project, output }: Invocation, { json }: CaOptions): Promise<number> {
   const { rotation } = await connectApi(project.socket).ca();
   if (json) output.json({ apiVersion, kind: 'Rotation', rotation });
@@ -125,14 +121,8 @@ async function rotate({ project, output }: Invocation, { json }: CaOptions): Pro
   return exitCodes.ok;
 }
 
-const phases: Readonly<Record<RotationStatus['phase'], string>> = {
-  prepared: 'prepared: the next root is made and being trusted',
-  activated: 'activated: the new root signs, certificates are being replaced',
-  retired: 'retired: the old root is being forgotten',
-};
-
 function phaseText({ phase }: RotationStatus): string {
-  return phases[phase];
+  return rotationPhases[phase];
 }
 
 function waiting(blockers: readonly RotationBlocker[]): readonly string[] {

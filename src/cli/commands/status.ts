@@ -1,13 +1,13 @@
 import { connectApi, isAlive } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import type { IssuerStatus, StatusDocument } from '../../api/types.ts';
+import { lateText } from '../../text/certificate-text.ts';
 import { escapeLine, escapeLines } from '../../text/escape.ts';
 import { openEngine } from '../engine.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
 import { age, table } from '../table.ts';
 import { stateOf } from '../workload-text.ts';
-import { lateText } from './ca.ts';
 import { faultTable } from './fault.ts';
 
 /** `mesh status` */
