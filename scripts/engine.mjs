@@ -1,9 +1,10 @@
 // The Docker engine as the scripts need it: plain HTTP over its socket, no packages. Runs on Node 20.
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, Stop, say } from './say.mjs';
+import { ensureProgram } from './system-packages.mjs';
 
 /** Where the engine is: DOCKER_HOST (unix or tcp without TLS), else the well-known socket. */
 function target() {
@@ -50,21 +51,10 @@ export async function ensureEngine() {
   if (await enginePing()) return;
   if (process.env.DOCKER_HOST !== undefined)
     throw new Stop(`No Docker engine answers at DOCKER_HOST=${process.env.DOCKER_HOST}. Start it, or unset DOCKER_HOST.`);
-  const install = 'apt-get update && apt-get install -y --no-install-recommends docker.io iptables iproute2';
-  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  const debian = /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(release);
-  const root = process.getuid?.() === 0;
-  if (!debian || !root) {
-    const command = debian
-      ? `sudo sh -c '${install} && service docker start'`
-      : 'see https://docs.docker.com/engine/install/ and start the engine';
-    const why = existsSync('/var/run/docker.sock') ? ' (or this user may not use /var/run/docker.sock)' : '';
-    throw new Stop(`No Docker engine answers${why}. Run this once, then try again:\n\n    ${command}\n`);
-  }
-  if (spawnSync('sh', ['-c', 'command -v dockerd']).status !== 0) {
-    say('engine', 'no Docker engine here: installing docker.io (a minute or two)');
-    await run('sh', ['-c', install], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
-  }
+  const why = existsSync('/var/run/docker.sock') ? ' (or this user may not use /var/run/docker.sock)' : '';
+  const missing = `No Docker engine answers${why}.`;
+  await ensureProgram('dockerd', { packages: ['docker.io', 'iptables', 'iproute2'], missing, after: 'service docker start' });
+  if (process.getuid?.() !== 0) throw new Stop(`${missing} Start it, then try again:\n\n    sudo service docker start\n`);
   await start();
 }
 

@@ -9,11 +9,14 @@ import { check } from './check.mjs';
 import { ensureImages } from './images.mjs';
 import { entry, Stop } from './say.mjs';
 import { runSuites, suites } from './suites.mjs';
+import { ensureProgram } from './system-packages.mjs';
 
 /** Suites that `check` does not run. */
 const rest = () => Object.keys(suites()).filter(name => name !== 'architecture' && name !== 'unit');
 /** Suites that start containers. */
 const onEngine = ['contract', 'integration', 'e2e'];
+/** Suites that open pages. */
+const onBrowser = ['browser', 'e2e'];
 
 await entry(async () => {
   const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, name: { type: 'string' } } });
@@ -25,6 +28,10 @@ await entry(async () => {
   const engine = values.only === undefined || wanted.some(name => onEngine.includes(name));
   await bootstrap({ build: engine, engine });
   if (engine) await ensureImages();
+  if (wanted.some(name => onBrowser.includes(name))) {
+    const missing = 'The tests of the dashboard need Chromium.';
+    await ensureProgram('chromium', { packages: ['chromium', 'fonts-liberation'], missing });
+  }
   const total = values.only === undefined ? await check() : { passed: 0, failed: 0, skipped: 0 };
   const counts = await runSuites(wanted, values.name === undefined ? [] : [`--test-name-pattern=${values.name}`]);
   for (const key of Object.keys(total)) total[key] += counts[key];
