@@ -159,6 +159,8 @@ export interface ConfigDocument {
   readonly kind: 'Config';
   readonly version: string;
   readonly config: MeshConfig;
+  /** As YAML, as `mesh config --running` prints it, with `***` for values of variables named like secrets and for passwords in URLs. */
+  readonly text: string;
 }
 
 /** `config`: the running snapshot; `stats`: counters as text exposition; `state`: certificates, listeners, pools. */
