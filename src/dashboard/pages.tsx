@@ -26,5 +26,5 @@ export const pages: readonly Page[] = [
   { name: 'traces', title: 'Traces', view: status => <TracesPage status={status} /> },
   { name: 'security', title: 'Security', view: status => <SecurityPage status={status} /> },
   { name: 'config', title: 'Config', view: status => <ConfigPage status={status} /> },
-  { name: 'events', title: 'Events', view: status => <EventsPage status={status} /> },
+  { name: 'events', title: 'Events', view: () => <EventsPage /> },
 ];

@@ -49,6 +49,7 @@ export async function openStage({ traffic, ...api }: StageApi = {}): Promise<Sta
           kind: 'Config',
           version: 'a1b2c3',
           config: { name: 'bookshop', services: [], gateways: [] },
+          text: 'name: bookshop\nservices: []\ngateways: []\n',
         }) as unknown as ConfigDocument,
       accessMatrix: async () => accessMatrix(),
       ca: async () => caDocument(),
