@@ -20,11 +20,6 @@ export class WebFiles {
     this.#files = new Map(names.map(name => [name === 'index.html' ? '/' : `/${name}`, join(folder ?? '', name)]));
   }
 
-  /** Whether there is a page to open. */
-  get any(): boolean {
-    return this.#files.has('/');
-  }
-
   /** Answers a request for a file; `false`: it is for no file. */
   serve(request: IncomingMessage, response: ServerResponse): boolean {
     const file = request.method === 'GET' ? this.#files.get((request.url ?? '').replace(/\?.*$/, '')) : undefined;

@@ -21,7 +21,7 @@ import { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
 import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
-import { WebAccess } from './web-access.ts';
+import { findDashboard, WebAccess } from './web-access.ts';
 
 /** The daemon's side of the program: the one thing that the CLI loads from here. */
 export const backend: Backend = {
@@ -36,6 +36,7 @@ export const backend: Backend = {
     const web = new WebAccess(createApiHandler(started.promise, { clock: systemClock, onBug }), {
       stateDir: project.stateDir,
       clock: systemClock,
+      dashboard: findDashboard(),
     });
     const release = async (removed: boolean): Promise<void> => {
       await web.close();

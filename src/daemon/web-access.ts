@@ -11,14 +11,22 @@ import { openWebFace, type WebFace } from './web-face.ts';
 /** Where a dashboard is looked for first, so that its address stays the same. */
 const usualPort = 15_080;
 
+/** What it is made with. */
+export interface WebAccessOptions {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  /** Folder of the dashboard's files; `null`: it is not built. */
+  readonly dashboard: string | null;
+}
+
 /** The admin API on TCP, opened when somebody wants it. */
 export class WebAccess {
   readonly #handle: RequestListener;
-  readonly #options: { readonly stateDir: string; readonly clock: Clock };
+  readonly #options: WebAccessOptions;
   #face: Promise<WebFace> | null = null;
   #url: string | null = null;
 
-  constructor(handle: RequestListener, options: { readonly stateDir: string; readonly clock: Clock }) {
+  constructor(handle: RequestListener, options: WebAccessOptions) {
     this.#handle = handle;
     this.#options = options;
   }
@@ -30,7 +38,8 @@ export class WebAccess {
 
   /** Opens it, where it is not open. `port`: 0 is any free one. @throws MeshError `port-taken` */
   async open(port: number): Promise<WebFace> {
-    this.#face ??= openWebFace(this.#handle, { ...this.#options, port, files: dashboardFiles() });
+    const { stateDir, clock, dashboard } = this.#options;
+    this.#face ??= openWebFace(this.#handle, { stateDir, clock, port, files: new WebFiles(dashboard) });
     try {
       const face = await this.#face;
       this.#url = face.url;
@@ -46,7 +55,7 @@ export class WebAccess {
    * nothing is open yet. @throws MeshError `port-taken`, `no-dashboard`
    */
   async dashboard(port: number | null): Promise<DashboardDocument> {
-    if (!dashboardFiles().any)
+    if (this.#options.dashboard === null)
       throw new MeshError('no-dashboard', 'the dashboard is not built', 'in a checkout: `npm run build`');
     const face = await (port === null ? this.open(usualPort).catch(() => this.open(0)) : this.open(port));
     return { apiVersion, kind: 'Dashboard', url: face.url, loginUrl: `${face.url}/#code=${face.createCode()}` };
@@ -59,8 +68,8 @@ export class WebAccess {
   }
 }
 
-/** Beside the daemon's build, or below the checkout. */
-function dashboardFiles(): WebFiles {
-  const places = ['../dashboard', './dashboard', '../../dist/dashboard'].map(place => join(import.meta.dirname, place));
-  return new WebFiles(places.find(place => existsSync(join(place, 'index.html'))) ?? null);
+/** Folder of the dashboard's files: beside the built command, or in `dist` of a checkout; `null`: it is not built. */
+export function findDashboard(): string | null {
+  const places = ['./dashboard', '../dashboard', '../../dist/dashboard'].map(place => join(import.meta.dirname, place));
+  return places.find(place => existsSync(join(place, 'index.html'))) ?? null;
 }
