@@ -83,24 +83,24 @@ export async function writeSlowly(response: ServerResponse, text: string): Promi
 
 /** How documents are streamed. */
 export interface StreamOptions<T> {
-  /** Begins with the first document: what a source refuses is an answer of its own. */
+  /** Begins with the first document: what the source refuses is an answer of its own. */
   readonly lazy?: boolean;
   /** Where a reader that comes back goes on. */
-  readonly idOf?: (document: T) => number;
+  idOf?(document: T): number;
 }
 
 /** Streams documents to their end, or to the error that ended them; a bug is thrown on when it was told. */
 export async function streamDocuments<T>(
   open: () => DocumentStream,
   documents: AsyncIterable<T>,
-  { lazy = false, idOf }: StreamOptions<T> = {},
+  options: StreamOptions<T>,
 ): Promise<void> {
-  let stream = lazy ? null : open();
+  let stream = options.lazy ? null : open();
   try {
     const iterator = documents[Symbol.asyncIterator]();
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
       stream ??= open();
-      await stream.send(next.value, idOf?.(next.value));
+      await stream.send(next.value, options.idOf?.(next.value));
     }
   } catch (error) {
     if (stream === null) throw error;
@@ -109,6 +109,31 @@ export async function streamDocuments<T>(
     return;
   }
   (stream ?? open()).end();
+}
+
+/** What `work` pushes, until it is done; it does not wait for the reader and goes on without one. For a few documents: they are kept. */
+export async function* pushed<T>(work: (push: (document: T) => void) => Promise<void>): AsyncGenerator<T, void, void> {
+  let waiting: T[] = [];
+  let wake = (): void => {};
+  let isOver = false;
+  const done = work(document => {
+    waiting.push(document);
+    wake();
+  }).finally(() => {
+    isOver = true;
+    wake();
+  });
+  done.catch(() => undefined);
+  while (!isOver || waiting.length > 0) {
+    const documents = waiting;
+    waiting = [];
+    yield* documents;
+    if (waiting.length > 0 || isOver) continue;
+    await new Promise<void>(resolve => {
+      wake = resolve;
+    });
+  }
+  await done;
 }
 
 /**

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net';
 import { fail, json, readBody } from './answer.ts';
 import { asMeshError, MeshError } from './mesh-error.ts';
+import { withoutPrefix } from './server.ts';
 import { dropStuckReaders, stuckMs } from './stream.ts';
 import type { WebFiles } from './web-files.ts';
 import { refusal, webHeaders } from './web-guard.ts';
@@ -69,7 +70,7 @@ async function answer(
   }
   if (files.serve(request, response)) return;
   const cookie = `mesh_session_${port}`;
-  const path = `${request.method} ${request.url}`;
+  const path = `${request.method} ${withoutPrefix(request.url ?? '/')}`;
   if (path === 'POST /v1/session') {
     const { token: given, code } = await readBody(request);
     const known =

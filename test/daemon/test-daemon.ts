@@ -3,6 +3,7 @@ import type { MeshEvent, PrintedDiagnostic, ProxyStatus } from '../../src/api/ty
 import { systemClock } from '../../src/async/clock.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import type { IssuerKeys } from '../../src/control/compile/token.ts';
+import type { ObservedWorkload } from '../../src/control/control-plane.ts';
 import type { LiveFault } from '../../src/control/live-fault.ts';
 import type { CaPort } from '../../src/daemon/ca-link.ts';
 import type { ReadConfig } from '../../src/daemon/config-source.ts';
@@ -11,8 +12,10 @@ import { Daemon } from '../../src/daemon/daemon.ts';
 import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../../src/snapshot/explanation.ts';
 import type { Judgement } from '../../src/snapshot/judgement.ts';
+import type { Observation, Observed } from '../../src/snapshot/observation.ts';
 import type { ObservedCalls } from '../../src/snapshot/observed-call.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { TapOrder, Tapped } from '../../src/snapshot/tap.ts';
 
 /** A control plane without sidecars: everything is acked at once. `configs` and `pods` are what it was told. */
 export class FakeControl implements ControlPort {
@@ -31,11 +34,24 @@ export class FakeControl implements ControlPort {
     async *rotate() {},
     issuePerson: () => Promise.reject(new Error('there is no CA')),
   };
+  /** Says what a sidecar tells of its traffic. */
+  tell: (from: ObservedWorkload, message: Observed) => void = () => undefined;
+  /** The same of live requests. */
+  tellTapped: (from: ObservedWorkload, message: Tapped) => void = () => undefined;
+  /** Who watches them. */
+  taps: readonly TapOrder[] = [];
+
   onNotice(): void {}
-  observe(): void {}
-  tap(): void {}
-  onTapped(): void {}
   offerMetrics(): void {}
+  observe(_: Observation, listener: FakeControl['tell']): void {
+    this.tell = listener;
+  }
+  tap(orders: readonly TapOrder[]): void {
+    this.taps = orders;
+  }
+  onTapped(listener: FakeControl['tellTapped']): void {
+    this.tellTapped = listener;
+  }
   setConfig(config: MeshConfig): void {
     this.configs.push(config);
   }
