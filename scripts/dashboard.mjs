@@ -36,7 +36,7 @@ export async function buildDashboard(esbuild, folder = join(root, dashboardBundl
   const icon = readFileSync(join(root, 'src/dashboard/icon.svg'));
   const iconName = `icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   writeFileSync(join(folder, iconName), icon);
-  const page = readFileSync(join(root, 'src/dashboard/index.html'), 'utf8')
+  const page = readFileSync(join(root, 'src/dashboard/page.html'), 'utf8')
     .replace('/ICON', `/${iconName}`)
     .replace('/STYLE', `/${builtFrom(dashboardBundle.entryPoints.style)}`)
     .replace('/SCRIPT', `/${builtFrom(dashboardBundle.entryPoints.dashboard)}`)
