@@ -27,9 +27,14 @@ export async function post<T>(path: string, body: object): Promise<T> {
   return readDocument<T>(await (await send('POST', path, body)).text());
 }
 
-/** Documents as they come, until the signal or the end of the daemon. @throws CallError */
-export async function* follow<T>(path: string, signal: AbortSignal): AsyncGenerator<Awaited<T>, void, void> {
+/** Documents as they come, until the signal or the end of the daemon. `onOpen`: the daemon has taken the question. @throws CallError */
+export async function* follow<T>(
+  path: string,
+  signal: AbortSignal,
+  onOpen: () => void = () => {},
+): AsyncGenerator<Awaited<T>, void, void> {
   const answer = await send('GET', path, undefined, signal, 'text/event-stream');
+  onOpen();
   if (answer.body === null) return;
   try {
     for await (const { event, data } of readEvents(answer.body.pipeThrough(new TextDecoderStream()))) {

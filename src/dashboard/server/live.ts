@@ -9,6 +9,7 @@ export interface Live<T> {
 }
 
 const retryMs = 2_000;
+const wellMs = 500;
 
 /** Asks again and again. `everyMs`: `null` asks once. A page in the background asks nothing. */
 export function usePolled<T>(path: string | null, everyMs: number | null): Live<T> {
@@ -31,9 +32,18 @@ export function useFollowed<T>(path: string | null): Live<T> {
 
 /** Follows a stream while the page is looked at; `onDocument` gets all of it, `onStart` is told each time that it begins anew. */
 export function useStream<T>(path: string | null, onDocument: (document: T) => void, onStart: () => void): CallError | null {
-  return useLive<never>(path, 'stream', async signal => {
-    onStart();
-    for await (const document of follow<T>(path ?? '', signal)) onDocument(document);
+  return useLive<null>(path, 'stream', async (signal, show) => {
+    // Who asks in vain is told so at once; a stream that has lasted for a while is well, also when it has nothing to tell.
+    let well = 0;
+    try {
+      const opened = (): void => {
+        well = setTimeout(() => show(null), wellMs);
+        onStart();
+      };
+      for await (const document of follow<T>(path ?? '', signal, opened)) onDocument(document);
+    } finally {
+      clearTimeout(well);
+    }
     await pause(retryMs, signal);
   }).error;
 }

@@ -61,3 +61,8 @@ export function age(ms: number): string {
 export function time(ms: number): string {
   return new Date(ms).toLocaleTimeString('en-GB');
 }
+
+/** `14:03:07.123` */
+export function preciseTime(ms: number): string {
+  return `${time(ms)}.${String(Math.floor(ms % 1_000)).padStart(3, '0')}`;
+}
