@@ -298,11 +298,12 @@ class RunningDataPlane implements DataPlane {
 
   metrics(): string {
     const access = (this.#rules?.decisions.text() ?? '') + (this.#rules?.authorizers.metrics() ?? '');
+    const limits = this.#rules?.rateLimits.text() ?? '';
     const { snapshot } = this;
     const open = this.#metrics.openText(this.#served.open, snapshot?.kind === 'gateway' ? 'gateway' : 'outbound');
     const version = snapshot === null ? [] : [[labels({ version: snapshot.version }), 1] as const];
     const config = gaugeText('mesh_config_info', 'Version of the configuration in force.', version);
-    return this.#metrics.text() + open + poolText(this.clusters()) + config + access + this.#overload.metrics();
+    return this.#metrics.text() + open + poolText(this.clusters()) + config + access + limits + this.#overload.metrics();
   }
 
   /** `upstream`: where raw TCP goes; `null` where the caller is not let through. `seen`: it was raw TCP. */

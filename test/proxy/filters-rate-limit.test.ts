@@ -58,6 +58,16 @@ describe('a rate limit', () => {
     assert.deepEqual([ask(['X-User: a']), ask(['x-user: b']), ask(['x-user: a']), ask(), ask()], [0, 0, 429, 0, 429]);
   });
 
+  test('counts what it lets through and what it refuses, also over a new set of rules', () => {
+    const { parts, ask } = limited([limit]);
+    assert.equal(parts.rateLimits.text(), '');
+    assert.deepEqual([ask(), ask(), ask()], [0, 0, 429]);
+    const next = ruleParts({ clock: parts.clock, before: parts });
+    send(table([rule({ rateLimits: [limit] })], next), 'GET /');
+    assert.match(next.rateLimits.text(), /^envoy_http_local_rate_limiter_http_local_rate_limit_ok 2$/m);
+    assert.match(next.rateLimits.text(), /^envoy_http_local_rate_limiter_http_local_rate_limit_rate_limited 2$/m);
+  });
+
   test('that refuses takes no token of the others', () => {
     const { clock, ask } = limited([
       { ...limit, name: 'wide', burst: 2 },

@@ -12,7 +12,7 @@ import { TokenBuckets } from './token-buckets.ts';
  * over a swap as long as name and numbers do. @see Envoy, local rate limit filter
  */
 export function rateLimitFilter(limits: readonly RateLimit[], key: string, parts: RuleParts): RequestFilter {
-  const { clock } = parts;
+  const { clock, rateLimits } = parts;
   const compiled = limits.map(limit => ({
     limit,
     keyOf: compileKey(limit.by),
@@ -23,8 +23,12 @@ export function rateLimitFilter(limits: readonly RateLimit[], key: string, parts
     for (const { limit, buckets, keyOf } of compiled) {
       const bucket = keyOf(head, caller, decision);
       const wait = buckets.wait(bucket, now);
-      if (wait > 0) return refusal(limit, wait, buckets.untilFull(bucket, now));
+      if (wait > 0) {
+        rateLimits.rateLimited += 1;
+        return refusal(limit, wait, buckets.untilFull(bucket, now));
+      }
     }
+    rateLimits.ok += 1;
     for (const { buckets, keyOf } of compiled) buckets.take(keyOf(head, caller, decision), now);
     return null;
   };

@@ -3,6 +3,7 @@ import { type RandomSource, seededDraws } from '../../async/random.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { AccessDecisions } from '../../telemetry/access-decisions.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { RateLimitCounters } from '../../telemetry/rate-limit-counters.ts';
 import { Authorizers } from '../authorizer/authorizers.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { KeptState } from './kept-state.ts';
@@ -20,6 +21,8 @@ export class RuleParts {
   readonly kept: KeptState;
   /** Counts what access rules decide. */
   readonly decisions: AccessDecisions;
+  /** Counts what rate limits decide. */
+  readonly rateLimits: RateLimitCounters;
   /** Whom rules ask. */
   readonly authorizers: Authorizers;
   readonly #random: RandomSource;
@@ -37,6 +40,7 @@ export class RuleParts {
     this.clock = clock;
     this.cluster = cluster;
     this.kept = new KeptState(before?.kept);
+    this.rateLimits = before?.rateLimits ?? new RateLimitCounters();
     this.decisions = before?.decisions ?? new AccessDecisions();
     this.authorizers = new Authorizers(authorizers, cluster, { clock, log }, before?.authorizers ?? null);
     this.#random = random;
