@@ -238,7 +238,7 @@ await entry(async () => {
 ${bold('The mesh is up.')}
   the shop        http://127.0.0.1:${gatewayPort()}   (sign in as jason and the stars are black)
   change it       edit mesh.yaml and save
-  look at it      npx mesh status      npx mesh proxy-status      npx mesh logs -f
+  look at it      npx mesh dashboard   npx mesh stat   npx mesh traces   npx mesh logs -f
   stop it         npx mesh down`);
   agent.destroy();
 });

@@ -102,7 +102,7 @@ export function story(
   return [
     `${output.tint('bold', project)} is up${rows.length > 0 ? ':' : '.'}`,
     ...rows,
-    `  look with  ${mesh} status · ${mesh} proxy-status · ${mesh} logs -f`,
+    `  look with  ${mesh} dashboard · ${mesh} status · ${mesh} logs -f`,
     ...(gateways.some(({ url }) => url.startsWith('https:'))
       ? [`  trust      ${mesh} ca > ca.pem, for curl --cacert ca.pem`]
       : []),

@@ -162,7 +162,7 @@ describe('a command that is told', () => {
 
   test('ends this copy and no other', () => {
     const to = new Output(new Sink(false), new Sink(false), { stdout: false, stderr: false }, 'mesh -p two');
-    assert.match(story('two', [], to, true), /look with {2}mesh -p two status.*\n.*\n {2}end with {3}mesh -p two down$/);
+    assert.match(story('two', [], to, true), /look with {2}mesh -p two dashboard.*\n.*\n {2}end with {3}mesh -p two down$/);
     assert.equal(to.addressed('`mesh down` ends it'), '`mesh -p two down` ends it');
     assert.equal(to.addressed(to.addressed('see `mesh ps`')), 'see `mesh -p two ps`');
   });
