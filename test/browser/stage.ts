@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import type { TapLine } from '../../src/api/tap.ts';
 import type { TrafficApi } from '../../src/api/traffic.ts';
-import type { ConfigDocument, MeshApi, MeshEvent } from '../../src/api/types.ts';
+import type { MeshApi, MeshEvent } from '../../src/api/types.ts';
 import { WebApi } from '../support/web-api.ts';
+import { configDocument } from './stage-config.ts';
 import {
   accessMatrix,
   bookshopEdges,
@@ -43,14 +44,9 @@ export async function openStage({ traffic, ...api }: StageApi = {}): Promise<Sta
   const web = await WebApi.start(
     {
       status: async () => statusDocument(),
-      config: async () =>
-        ({
-          apiVersion: 1,
-          kind: 'Config',
-          version: 'a1b2c3',
-          config: { name: 'bookshop', services: [], gateways: [] },
-          text: 'name: bookshop\nservices: []\ngateways: []\n',
-        }) as unknown as ConfigDocument,
+      config: async () => configDocument(),
+      query: async (workload, what) =>
+        what === 'stats' ? '# TYPE a counter\na 1\n' : { workload, version: 'a1', routeTables: [] },
       accessMatrix: async () => accessMatrix(),
       ca: async () => caDocument(),
       async *events(_after, signal, follow = true): AsyncGenerator<MeshEvent> {
