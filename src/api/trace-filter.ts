@@ -8,6 +8,7 @@ export function readTraceFilter(query: URLSearchParams): TraceFilter {
   const service = query.get('service');
   const status = query.get('status');
   const minMs = query.get('minMs');
+  const broken = query.get('broken');
   const limit = query.get('limit');
   if (status !== null && !/^(?:[1-5][0-9x][0-9x]|0|error)$/.test(status))
     throw new MeshError(
@@ -15,10 +16,13 @@ export function readTraceFilter(query: URLSearchParams): TraceFilter {
       `no status ${JSON.stringify(status.slice(0, 40))}`,
       'one such as 503, 5xx, 0 for no answer, or error',
     );
+  if (broken !== null && broken !== 'true' && broken !== 'false')
+    throw new MeshError('bad-filter', `\`broken\` is ${JSON.stringify(broken.slice(0, 40))}`, '`true` or `false`');
   return {
     ...(service === null ? {} : { service }),
     ...(status === null ? {} : { status }),
     ...(minMs === null ? {} : { minMs: number(minMs, 'minMs') }),
+    ...(broken === null ? {} : { broken: broken === 'true' }),
     ...(limit === null ? {} : { limit: Math.min(maxTraces, number(limit, 'limit')) }),
   };
 }

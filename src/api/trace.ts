@@ -115,6 +115,8 @@ export interface TraceFilter {
   /** `500`, `5xx`, or `error` for every trace with a span that failed. */
   readonly status?: string;
   readonly minMs?: number;
+  /** Only those that begin in the middle of another one. */
+  readonly broken?: boolean;
   /** @default 20 */
   readonly limit?: number;
 }

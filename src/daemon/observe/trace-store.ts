@@ -57,10 +57,11 @@ export class TraceStore {
   }
 
   /** The newest first. */
-  list({ service, status, minMs = 0, limit = 20 }: TraceFilter): TraceSummary[] {
+  list({ service, status, minMs = 0, broken = false, limit = 20 }: TraceFilter): TraceSummary[] {
     const found = [...this.#traces.values()].map(({ spans }) => summaryOf(spans));
     return found
       .filter(trace => service === undefined || trace.services.includes(service))
+      .filter(trace => trace.broken || !broken)
       .filter(trace => trace.durationMs >= minMs && hasStatus(trace, status))
       .sort((a, b) => b.startMs - a.startMs)
       .slice(0, limit);
