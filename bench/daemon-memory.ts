@@ -74,13 +74,15 @@ function edgeName(from: number, ahead: number): EdgeName {
 
 function busyRow({ destination }: EdgeName): ReturnType<typeof emptyRow> {
   const row = emptyRow();
-  row.requests = 4;
-  row.bytesIn = 480;
-  row.bytesOut = 4_096;
-  row.open = 2;
+  // Numbers that nobody can deflate.
+  const any = (most: number): number => Math.ceil(Math.random() * most);
+  row.requests = any(40);
+  row.bytesIn = any(5_000);
+  row.bytesOut = any(50_000);
+  row.open = any(4);
   row.secured = true;
-  row.durations.set([0, 1, 1, 1, 0, 1]);
-  row.rules.set(`${destination.service}/default`, { hits: 4, failures: 0 });
+  row.durations.set([0, any(4), any(10), any(20), any(4), any(2)]);
+  row.rules.set(`${destination.service}/default`, { hits: row.requests, failures: 0 });
   return row;
 }
 

@@ -24,12 +24,13 @@ export interface Moment {
 
 /**
  * A piece of the history that can be read by itself: the names of its edges and rules are in it. In memory it is the very bytes of its file, so that nothing
- * is kept twice, and what is lost at the end of a file costs that end only.
+ * is kept twice, and what is lost at the end of a file costs that end only. While it is the last one moments are appended to it; then it is sealed.
  */
 export class Segment {
   /** Of its first moment, ms since epoch. */
   readonly startMs: number;
   bytes: number = segmentHead.length;
+  readonly #frames: Buffer[] = [segmentHead];
   readonly #ticks: { readonly atMs: number; readonly body: Buffer }[] = [];
   readonly #edges: EdgeName[] = [];
   readonly #edgeIds = new Map<string, number>();
@@ -89,6 +90,16 @@ export class Segment {
     return Buffer.concat(frames);
   }
 
+  /** When its moments end, ms since epoch. */
+  get times(): readonly number[] {
+    return this.#ticks.map(({ atMs }) => atMs);
+  }
+
+  /** Its file. */
+  get file(): Buffer {
+    return Buffer.concat(this.#frames);
+  }
+
   /** Its moments that end after `fromMs` and not after `toMs`. */
   *moments(fromMs: number, toMs: number): Generator<Moment, void, void> {
     for (const { atMs, body } of this.#ticks) {
@@ -114,6 +125,7 @@ export class Segment {
 
   #keep(frame: Buffer): Buffer {
     this.bytes += frame.length;
+    this.#frames.push(frame);
     const body = frame.subarray(frameHead);
     switch (frame[8]) {
       case frameKind.edge:

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppendFile } from './append-file.ts';
+import { SealedSegment } from './sealed-segment.ts';
 import { type Moment, Segment, segmentHead } from './segment.ts';
 
 /** How much is kept, and in what pieces. */
@@ -18,11 +19,16 @@ export interface TierLimits {
 /** After a failed write a new file is begun, but not at once. */
 const retryMs = 60_000;
 
-/** A segment and the file that it is appended to; `null`: it was read from there, and its end may be broken. */
+/** A segment and its file. */
 interface Piece {
-  readonly segment: Segment;
+  readonly segment: Pick<Segment, 'startMs' | 'bytes' | 'moments'>;
   readonly path: string;
-  readonly file: AppendFile | null;
+}
+
+/** The one that is appended to. */
+interface OpenPiece extends Piece {
+  readonly segment: Segment;
+  readonly file: AppendFile;
 }
 
 /**
@@ -33,8 +39,11 @@ export class Tier {
   readonly limits: TierLimits;
   readonly #folder: string;
   readonly #onTrouble: (error: unknown) => void;
+  /** In the order they came; the open one is the last. */
   #pieces: Piece[] = [];
-  #removing: Promise<unknown> = Promise.resolve();
+  #open: OpenPiece | null = null;
+  /** Files that are being closed and removed. */
+  #closing: Promise<unknown> = Promise.resolve();
 
   /** `onTrouble`: a file could not be written. */
   constructor(limits: TierLimits, folder: string, onTrouble: (error: unknown) => void) {
@@ -43,7 +52,7 @@ export class Tier {
     this.#onTrouble = onTrouble;
   }
 
-  /** Bytes in memory. */
+  /** Bytes of its files. In memory they are fewer. */
   get bytes(): number {
     return this.#pieces.reduce((sum, { segment }) => sum + segment.bytes, 0);
   }
@@ -57,7 +66,7 @@ export class Tier {
       const file = await readFile(path).catch(() => Buffer.alloc(0));
       const read = Segment.read(file);
       if (read === null) await rm(path, { force: true }).catch(() => undefined);
-      else this.#pieces.push({ segment: read.segment, path, file: null });
+      else this.#pieces.push({ segment: new SealedSegment(read.segment), path });
       // A daemon that ended before its first second leaves the head alone.
       if (read?.whole !== true && file.length !== segmentHead.length) broken.push(name);
     }
@@ -69,12 +78,12 @@ export class Tier {
   append(moment: Moment): void {
     const { segment, file } = this.#writable(moment.atMs) ?? this.#begin(moment.atMs);
     const bytes = segment.append(moment);
-    file?.write(bytes);
+    file.write(bytes);
   }
 
   /** Makes what was written safe against a loss of power. */
   sync(): void {
-    this.#pieces.at(-1)?.file?.sync();
+    this.#open?.file.sync();
   }
 
   /** Moments that end after `fromMs` and not after `toMs`, in the order they came. */
@@ -84,41 +93,52 @@ export class Tier {
 
   /** Waits for what is still to be written. */
   async close(): Promise<void> {
-    await this.#pieces.at(-1)?.file?.close();
-    await this.#removing;
+    await this.#open?.file.close();
+    await this.#closing;
   }
 
-  #writable(atMs: number): Piece | null {
-    const last = this.#pieces.at(-1);
-    if (last === undefined || last.file === null) return null;
-    const age = Math.abs(atMs - last.segment.startMs);
-    return age < (last.file.failed ? Math.min(retryMs, this.limits.segmentMs) : this.limits.segmentMs) ? last : null;
+  #writable(atMs: number): OpenPiece | null {
+    if (this.#open === null) return null;
+    const { segment, file } = this.#open;
+    const age = Math.abs(atMs - segment.startMs);
+    return age < (file.failed ? Math.min(retryMs, this.limits.segmentMs) : this.limits.segmentMs) ? this.#open : null;
   }
 
-  #begin(atMs: number): Piece {
-    void this.#pieces.at(-1)?.file?.close();
+  #begin(atMs: number): OpenPiece {
+    this.#seal();
     const path = join(this.#folder, `${this.limits.name}-${String(Math.max(0, atMs)).padStart(15, '0')}.history`);
     const piece = { segment: new Segment(atMs), path, file: new AppendFile(path, segmentHead, this.#onTrouble) };
+    this.#open = piece;
     // A clock that went back may bring a file's time again.
     this.#pieces = [...this.#pieces.filter(each => each.path !== path), piece];
     this.#trim(atMs);
     return piece;
   }
 
-  /** What is too old, also by a clock that went ahead meanwhile, and what is too much. */
+  #seal(): void {
+    const open = this.#open;
+    if (open === null) return;
+    this.#open = null;
+    this.#pieces = this.#pieces.map(each =>
+      each === open ? { segment: new SealedSegment(open.segment), path: open.path } : each,
+    );
+    this.#closing = Promise.all([this.#closing, open.file.close()]).catch(() => undefined);
+  }
+
+  /** What is too old, also by a clock that went ahead meanwhile, and what is too much. The open one stays. */
   #trim(nowMs: number): void {
     const { keepMs, segmentMs, maxBytes } = this.limits;
     const most = Math.ceil(keepMs / segmentMs) + 1;
     let { bytes } = this;
     let left = this.#pieces.length;
-    this.#pieces = this.#pieces.filter(({ segment, path, file }) => {
+    this.#pieces = this.#pieces.filter(piece => {
+      const { segment, path } = piece;
       const tooOld = segment.startMs + segmentMs < nowMs - keepMs;
-      if (!(tooOld || left > most || bytes > maxBytes) || (left === 1 && file !== null)) return true;
+      if (!(tooOld || left > most || bytes > maxBytes) || piece === this.#open) return true;
       bytes -= segment.bytes;
       left--;
       // A file that is still to be made would outlive its removal.
-      const closed = file?.close() ?? Promise.resolve();
-      this.#removing = Promise.all([this.#removing, closed.then(() => rm(path, { force: true }))]).catch(() => undefined);
+      this.#closing = this.#closing.then(() => rm(path, { force: true })).catch(() => undefined);
       return false;
     });
   }
