@@ -17,4 +17,7 @@ export interface RequestTrace {
   readonly lost: LostContext | null;
   /** `null`: no try was followed by another. */
   retries: RetriedTry[] | null;
+  /** Neighbours among those that the app is serving. @see ServedRequests */
+  older: RequestTrace | null;
+  newer: RequestTrace | null;
 }

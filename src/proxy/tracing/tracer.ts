@@ -86,6 +86,8 @@ export class Tracer {
       beganAt: now,
       lost: recorded && !known && at === 'app' ? this.#served.lost(now) : null,
       retries: null,
+      older: null,
+      newer: null,
     };
     // Of a trace that nobody could read.
     if (!known && head.fields.has(field.traceparent)) head.drop('tracestate');
