@@ -31,6 +31,7 @@ export function configDocument(
     services,
     gateways: [{ name: 'web', hostAddress: '127.0.0.1', port: 8080, protocol: 'http', routes: [] }],
     mtls: 'strict',
+    access: { default: 'allow', rules: [] },
     egress: 'allow',
   } as unknown as MeshConfig;
   return { apiVersion: 1, kind: 'Config', version: 'a1b2c3', config, text: renderConfig(config) };
