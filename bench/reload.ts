@@ -35,7 +35,7 @@ const sidecars = (await shop.status()).workloads.length;
 let onReload: (event: MeshEvent) => void = () => {};
 const following = new AbortController();
 const follow = (async () => {
-  for await (const event of api.events(0, following.signal)) if (event.kind === 'reload') onReload(event);
+  for await (const event of api.events('run', following.signal)) if (event.kind === 'reload') onReload(event);
 })().catch((error: unknown) => {
   if (!following.signal.aborted) throw error;
 });

@@ -58,6 +58,8 @@ export function eventText(event: MeshEventBody): EventText {
       return event.phase === 'degraded'
         ? { level: 'warn', text: event.reason }
         : { level: 'step', text: `the mesh is ${event.phase}${event.reason === '' ? '' : `: ${event.reason}`}` };
+    case 'started':
+      return { level: 'step', text: `daemon ${event.version} began (pid ${event.pid})` };
     case 'gap':
       return { level: 'warn', text: `${event.missed} events were not read in time` };
     case 'plan':

@@ -14,6 +14,7 @@ import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocum
 import type {
   apiVersion,
   ConfigDocument,
+  EventsFrom,
   ExplanationDocument,
   MeshEvent,
   PlanDocument,
@@ -192,8 +193,8 @@ export interface WebOperations {
 
 /** Which events. */
 export interface EventsQuery {
-  /** Only those with a higher number. @default 0 */
-  readonly after?: number;
+  /** Only those with a higher number; `run`: only those since the daemon began. @default 0 */
+  readonly after?: EventsFrom;
   /** `false`: ends with what has happened. @default true */
   readonly follow?: boolean;
 }

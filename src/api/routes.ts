@@ -12,7 +12,7 @@ import { readStatsRequest } from './stats-query.ts';
 import { pushed, type StreamOptions } from './stream.ts';
 import { readTapRequest } from './tap.ts';
 import { readTraceFilter } from './trace-filter.ts';
-import { apiVersion, type MeshApi, type MeshEvent, type ProxyQuery, type StatusDocument } from './types.ts';
+import { apiVersion, type EventsFrom, type MeshApi, type MeshEvent, type ProxyQuery, type StatusDocument } from './types.ts';
 
 const queries: readonly ProxyQuery[] = ['config', 'stats', 'state'];
 
@@ -72,7 +72,7 @@ export const routes: { readonly [Name in keyof Operations]: RouteOf<Operations[N
       // Whoever comes back by itself says what it saw last.
       told(
         api.events(
-          number(headers['last-event-id'] ?? url.searchParams.get('after')),
+          after(headers['last-event-id'] ?? url.searchParams.get('after')),
           signal,
           url.searchParams.get('follow') !== 'false',
         ),
@@ -142,6 +142,10 @@ function down(api: MeshApi, { body }: Asked): AsyncIterable<DownLine> {
     await api.down({ volumes }, text => push({ kind: 'line', text }));
     push({ kind: 'end' });
   });
+}
+
+function after(text: unknown): EventsFrom {
+  return text === 'run' ? text : number(text);
 }
 
 /** `0` for what is none. */

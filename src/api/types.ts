@@ -178,7 +178,7 @@ export interface ExplanationDocument extends Explanation {
   readonly workload: string;
 }
 
-/** What happens in the daemon, in order. `seq` counts up by one and never starts again while the daemon lives. */
+/** What happens in the daemon, in order. `seq` counts up by one, over restarts too. */
 export type MeshEvent = {
   readonly seq: number;
   readonly at: string;
@@ -186,8 +186,13 @@ export type MeshEvent = {
   readonly told?: EventText;
 } & MeshEventBody;
 
+/** From where: only events with a higher number, or only those since the daemon began. */
+export type EventsFrom = number | 'run';
+
 /** What an event tells, by kind. */
 export type MeshEventBody =
+  /** A daemon began; older events are those of daemons before. */
+  | { readonly kind: 'started'; readonly version: string; readonly pid: number }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly reason: string; readonly hint: string }
   | { readonly kind: 'plan'; readonly operations: readonly PlannedOperation[]; readonly cause: string }
   | {
@@ -237,8 +242,8 @@ export interface MeshApi {
   status(): Promise<StatusDocument>;
   /** What would be done now; empty when desired equals observed. */
   plan(): Promise<PlanDocument>;
-  /** Everything kept with a number above `after`, then, unless `follow` is `false`, what happens; ends with `signal` or with the daemon. */
-  events(after: number, signal: AbortSignal, follow?: boolean): AsyncIterable<MeshEvent>;
+  /** Everything kept from there on, then, unless `follow` is `false`, what happens; ends with `signal` or with the daemon. */
+  events(after: EventsFrom, signal: AbortSignal, follow?: boolean): AsyncIterable<MeshEvent>;
   config(): Promise<ConfigDocument>;
   query(workload: string, what: ProxyQuery): Promise<unknown>;
   /** Reads the files again now. */

@@ -20,6 +20,8 @@ import { createControlLink } from './control-link.ts';
 import { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
+import { EventFile } from './event-file.ts';
+import { EventLog } from './event-log.ts';
 import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
 import { findDashboard, WebAccess } from './web-access.ts';
 
@@ -117,6 +119,8 @@ async function compose(
   await onRoots(authority.bundlePem);
   const random = createRandom(randomBytes(4).readUInt32LE());
   const control = createControlLink({ authority, clock, random, runtime, version: version(), onRoots });
+  const events = new EventLog(() => clock.now(), await EventFile.open({ clock, stateDir: project.stateDir }));
+  events.emit({ kind: 'started', version: version(), pid: process.pid });
   const daemon = new Daemon(
     {
       project,
@@ -125,6 +129,7 @@ async function compose(
       clock,
       runtime,
       control,
+      events,
       config,
       diagnostics,
       readConfig: () => readConfig(project),

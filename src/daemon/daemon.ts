@@ -9,6 +9,7 @@ import type { TrafficApi } from '../api/traffic.ts';
 import {
   apiVersion,
   type ConfigDocument,
+  type EventsFrom,
   type ExplanationDocument,
   type MeshEvent,
   type Phase,
@@ -33,7 +34,7 @@ import type { ReadConfig } from './config-source.ts';
 import type { ControlPort } from './control-port.ts';
 import { Convergence } from './convergence.ts';
 import { DaemonMetrics } from './daemon-metrics.ts';
-import { EventLog } from './event-log.ts';
+import type { EventLog } from './event-log.ts';
 import { explainFor, unknownWorkload } from './explain.ts';
 import { ExposedPorts } from './exposed-ports.ts';
 import { IssuerKeys } from './issuer-keys.ts';
@@ -54,6 +55,7 @@ export interface DaemonParts {
   readonly clock: Clock;
   readonly runtime: Runtime;
   readonly control: ControlPort;
+  readonly events: EventLog;
   /** The configuration to begin with; it has no errors. */
   readonly config: MeshConfig;
   readonly diagnostics: readonly PrintedDiagnostic[];
@@ -102,9 +104,9 @@ export class Daemon implements RunningDaemon {
     // Nobody may be waiting for the end when it comes.
     this.ended.catch(() => undefined);
     this.#startedAtMs = parts.clock.now();
-    this.#events = new EventLog(() => parts.clock.now());
+    this.#events = parts.events;
     this.#exposed = new ExposedPorts(parts.runtime);
-    this.#convergence = new Convergence({ ...parts, events: this.#events, onImages: config => this.#onImages(config) });
+    this.#convergence = new Convergence({ ...parts, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
     parts.control.onNotice(notice => this.#events.emit(notice));
     parts.control.offerMetrics(() => this.#metrics.own(this.#convergence.pods.length, this.#engine.state));
@@ -137,7 +139,6 @@ export class Daemon implements RunningDaemon {
     });
     this.#reloads = new Reloads({
       ...parts,
-      events: this.#events,
       metrics: this.#metrics,
       ending: this.#ending.signal,
       config: () => this.#config,
@@ -228,7 +229,7 @@ export class Daemon implements RunningDaemon {
     return { apiVersion, kind: 'Plan', project, operations };
   }
 
-  events(after: number, signal: AbortSignal, follow = true): AsyncIterable<MeshEvent> {
+  events(after: EventsFrom, signal: AbortSignal, follow = true): AsyncIterable<MeshEvent> {
     return this.#events.read(after, signal, follow);
   }
 
@@ -443,6 +444,7 @@ export class Daemon implements RunningDaemon {
     for (const watch of [...this.#watches, ...(this.#fileWatch === null ? [] : [this.#fileWatch])])
       await watch[Symbol.asyncDispose]();
     await this.#parts.control[Symbol.asyncDispose]();
+    await this.#events.closeFile();
     await this.#parts.release(removed);
   }
 }

@@ -1,32 +1,35 @@
-import type { MeshEvent, MeshEventBody } from '../api/types.ts';
+import type { EventsFrom, MeshEvent, MeshEventBody } from '../api/types.ts';
+import { type EventFile, keptEvents } from './event-file.ts';
 
-/** A reader that comes late still sees how the start went; older events are dropped. */
-const keptEvents = 1000;
-
-/** What happened in the daemon, numbered. Readers come and go; a slow one is not waited for, and told what it missed. */
+/** What happened in the mesh, numbered. Readers come and go; a slow one is not waited for, and told what it missed. */
 export class EventLog {
   readonly #now: () => number;
-  readonly #events: MeshEvent[] = [];
+  readonly #file: EventFile | null;
+  readonly #events: MeshEvent[];
   readonly #wakers = new Set<() => void>();
-  #seq = 0;
+  /** Number of the last event before this daemon. */
+  readonly #start: number;
+  #seq: number;
   #closed = false;
 
-  /** `now`: wall clock in ms. */
-  constructor(now: () => number) {
+  /** `now`: wall clock in ms. `file`: keeps them over restarts; `null`: nobody does. */
+  constructor(now: () => number, file: EventFile | null = null) {
     this.#now = now;
+    this.#file = file;
+    this.#events = [...(file?.past ?? [])];
+    this.#seq = this.#events.at(-1)?.seq ?? 0;
+    this.#start = this.#seq;
+    file?.onTrouble((message, hint) => this.emit({ kind: 'warning', message, hint }));
   }
 
   /** Appends one event. */
   emit(body: MeshEventBody): void {
     this.#seq += 1;
-    this.#events.push({ seq: this.#seq, at: new Date(this.#now()).toISOString(), ...body });
+    const event = { seq: this.#seq, at: new Date(this.#now()).toISOString(), ...body };
+    this.#events.push(event);
     if (this.#events.length > keptEvents) this.#events.shift();
+    this.#file?.append(event);
     this.#wake();
-  }
-
-  /** Number of the last event, 0 before the first. */
-  get last(): number {
-    return this.#seq;
   }
 
   /** Ends every reader once it has seen what is there. */
@@ -35,9 +38,16 @@ export class EventLog {
     this.#wake();
   }
 
+  /** Writes what is pending; later events are kept in memory only. */
+  async closeFile(): Promise<void> {
+    await this.#file?.close();
+  }
+
   /** Events numbered above `after`, then, unless `follow` is `false`, new ones until `signal` or `close`. */
-  async *read(after: number, signal: AbortSignal, follow = true): AsyncGenerator<MeshEvent, void, void> {
-    let seen = after;
+  async *read(after: EventsFrom, signal: AbortSignal, follow = true): AsyncGenerator<MeshEvent, void, void> {
+    const asked = after === 'run' ? this.#start : after;
+    // Of a folder that was removed since: the numbers began anew.
+    let seen = asked > this.#seq ? 0 : asked;
     while (!signal.aborted) {
       // Numbers are consecutive, so the place of the next one is known.
       const first = this.#events[0]?.seq ?? this.#seq + 1;

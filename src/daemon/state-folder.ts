@@ -39,7 +39,7 @@ async function refuseLinks(folder: string): Promise<void> {
   const top = dirname(parent);
   // With `-p` it lies in `.mesh/projects`.
   const above = basename(top) === '.mesh' ? [top, parent] : [];
-  for (const path of [...above, folder, join(folder, 'run'), join(folder, 'pki')]) {
+  for (const path of [...above, folder, ...['run', 'pki', 'history', 'events'].map(name => join(folder, name))]) {
     if ((await lstat(path).catch(() => null))?.isSymbolicLink() === true)
       throw new MeshError('state-folder', `${path} is a link: it came with the project`, `remove it: rm ${path}`);
   }

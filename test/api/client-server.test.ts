@@ -131,9 +131,9 @@ test('events stream, start after the number given, and end with the reader', asy
   const api = connectApi(
     await serve({
       async *events(from, signal) {
-        after.push(from);
-        yield event(from + 1);
-        yield event(from + 2);
+        after.push(Number(from));
+        yield event(Number(from) + 1);
+        yield event(Number(from) + 2);
         await new Promise(resolve => signal.addEventListener('abort', resolve));
         after.push(-1);
       },

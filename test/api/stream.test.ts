@@ -67,8 +67,8 @@ describe('a stream', () => {
   test('is a document a line, or an event each for whoever accepts those', async () => {
     await serve({
       async *events(from) {
-        yield event(from + 1);
-        yield event(from + 2);
+        yield event(Number(from) + 1);
+        yield event(Number(from) + 2);
       },
     });
     const lines = await read('/v1/events?after=4');

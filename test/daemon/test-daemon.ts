@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Project } from '../../src/api/backend.ts';
 import type { MeshEvent, PrintedDiagnostic, ProxyStatus } from '../../src/api/types.ts';
 import { systemClock } from '../../src/async/clock.ts';
@@ -9,6 +12,7 @@ import type { CaPort } from '../../src/daemon/ca-link.ts';
 import type { ReadConfig } from '../../src/daemon/config-source.ts';
 import type { ControlPort } from '../../src/daemon/control-port.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
+import { EventLog } from '../../src/daemon/event-log.ts';
 import type { ObservedPod, Runtime } from '../../src/runtime/runtime.ts';
 import type { ExplainRequest, Explanation } from '../../src/snapshot/explanation.ts';
 import type { Judgement } from '../../src/snapshot/judgement.ts';
@@ -100,7 +104,7 @@ export class FakeControl implements ControlPort {
   }
 }
 
-const project: Project = {
+const project: Omit<Project, 'stateDir'> = {
   dir: '/shop',
   file: '/shop/mesh.yaml',
   name: null,
@@ -108,7 +112,6 @@ const project: Project = {
   allowPrivileged: false,
   granted: new Set(),
   env: {},
-  stateDir: '/shop/.mesh',
   socket: '/shop/.mesh/run/daemon.sock',
 };
 
@@ -119,16 +122,20 @@ export class TestDaemon implements AsyncDisposable {
   readonly events: MeshEvent[] = [];
   released: boolean | null = null;
   #read: ReadConfig;
+  readonly #stateDir: string;
   #onChange: () => void = () => undefined;
 
   constructor(runtime: Runtime, config: MeshConfig) {
+    const stateDir = mkdtempSync(join(tmpdir(), 'mesh-test-daemon-'));
+    this.#stateDir = stateDir;
     this.#read = { config, diagnostics: [], files: [project.file], savedAtMs: null };
     this.daemon = new Daemon(
       {
-        project,
+        project: { ...project, stateDir },
         version: '0.0.0',
         pid: 1,
         clock: systemClock,
+        events: new EventLog(() => systemClock.now()),
         runtime,
         control: this.control,
         config,
@@ -170,6 +177,7 @@ export class TestDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.daemon.stop({ containers: false });
+    rmSync(this.#stateDir, { recursive: true, force: true });
   }
 }
 

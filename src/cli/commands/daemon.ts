@@ -19,7 +19,7 @@ export async function run(
   const presenter = createPresenter(invocation);
   const ending = new AbortController();
   void (async () => {
-    for await (const event of daemon.events(0, ending.signal)) presenter.show(event);
+    for await (const event of daemon.events('run', ending.signal)) presenter.show(event);
   })();
   await daemon.ended.finally(() => ending.abort());
   return exitCodes.ok;

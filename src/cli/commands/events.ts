@@ -1,4 +1,5 @@
 import { connectApi } from '../../api/client.ts';
+import { eventText } from '../../api/event-text.ts';
 import { exitCodes } from '../../api/mesh-error.ts';
 import { jsonText } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
@@ -19,7 +20,8 @@ export async function run(
       output.data(jsonText(event));
       continue;
     }
-    const text = describe(event, paint);
+    // Of no interest while one looks at `up`; here it parts what came before.
+    const text = event.kind === 'started' ? output.paint('dim', eventText(event).text) : describe(event, paint);
     if (text !== null) output.data(`${output.paint('dim', event.at.slice(0, 19).replace('T', ' '))}  ${text}`);
   }
   return exitCodes.ok;

@@ -77,7 +77,7 @@ async function attached(invocation: Invocation, options: UpOptions): Promise<num
   });
 
   const watching = (async () => {
-    for await (const event of daemon.events(0, ending.signal)) {
+    for await (const event of daemon.events('run', ending.signal)) {
       presenter.show(event);
       if (event.kind === 'phase' && event.phase === 'failed') return;
       if (event.kind === 'ready' && !ready) {
@@ -175,7 +175,7 @@ async function untilReady(
   invocation: Invocation,
 ): Promise<void> {
   let failure: { readonly reason: string; readonly hint: string } | null = null;
-  for await (const event of api.events(0, signal)) {
+  for await (const event of api.events('run', signal)) {
     presenter.show(event);
     if (event.kind === (healthy ? 'healthy' : 'ready')) return;
     if (event.kind === 'phase' && event.phase === 'failed') failure = event;

@@ -36,16 +36,16 @@ export class AppendFile {
     else this.#begin();
   }
 
-  /** Makes what was written safe against a loss of power. */
-  sync(): void {
+  /** Makes what was written safe against a loss of power; resolves when it is, or has failed. */
+  async sync(): Promise<void> {
     this.#syncs = true;
     this.#begin();
+    await this.#work;
   }
 
   /** Writes what is pending and closes. */
   async close(): Promise<void> {
-    this.sync();
-    await this.#work;
+    await this.sync();
     await this.#handle?.close().catch(() => undefined);
     this.#handle = null;
   }
