@@ -22,12 +22,14 @@ import { examine } from './doctor.ts';
 import { connectEngine, createEngine, openRuntime } from './engine-session.ts';
 import { EventFile } from './event-file.ts';
 import { EventLog } from './event-log.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { forgetRun, openStateFolder, readRecord, writePublicRoot, writeRecord } from './state-folder.ts';
 import { findDashboard, WebAccess } from './web-access.ts';
 
 /** The daemon's side of the program: the one thing that the CLI loads from here. */
 export const backend: Backend = {
   async startDaemon(project, options) {
+    keepHeapSmall();
     await openStateFolder(project.stateDir);
     // The API answers from the first moment: a second start must see that somebody is here.
     const started = Promise.withResolvers<Daemon>();
