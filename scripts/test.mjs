@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.mjs';
 import { check } from './check.mjs';
-import { ensureImages } from './images.mjs';
+import { baseImages, e2eImages, ensureImages } from './images.mjs';
 import { entry, Stop } from './say.mjs';
 import { runSuites, suites } from './suites.mjs';
 import { ensureProgram } from './system-packages.mjs';
@@ -27,7 +27,7 @@ await entry(async () => {
   const wanted = values.only ?? rest();
   const engine = values.only === undefined || wanted.some(name => onEngine.includes(name));
   await bootstrap({ build: engine, engine });
-  if (engine) await ensureImages();
+  if (engine) await ensureImages([...baseImages, ...(wanted.includes('e2e') ? e2eImages : [])]);
   if (wanted.some(name => onBrowser.includes(name))) {
     const missing = 'The tests of the dashboard need Chromium.';
     await ensureProgram('chromium', { packages: ['chromium', 'fonts-liberation'], missing });

@@ -9,7 +9,8 @@ import { mesh } from './support/mesh-command.ts';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/compose/bookshop/README.md'].concat(
+const examples = ['bookshop', 'observability'].map(name => `examples/compose/${name}/README.md`);
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...examples].concat(
   readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.md'))
     .map(name => join('docs', name)),

@@ -10,8 +10,11 @@ export const images = {
   curl: 'buildpack-deps:bookworm-curl',
 } as const;
 
-/** Makes sure that `images` are on the engine; returns at once where they are. `npm test` has done it before the first test. */
-export async function ensureImages(): Promise<void> {
+/** The one that the e2e suite needs besides. */
+export const prometheusImage = 'prom/prometheus:v2.42.0';
+
+/** Makes sure that `images` and `more` are on the engine; returns at once where they are. `npm test` has done it before the first test. */
+export async function ensureImages(...more: readonly string[]): Promise<void> {
   const script = fileURLToPath(new URL('../../scripts/images.mjs', import.meta.url));
-  await promisify(execFile)(process.execPath, [script, ...Object.values(images)]);
+  await promisify(execFile)(process.execPath, [script, ...Object.values(images), ...more]);
 }
