@@ -51,7 +51,7 @@ describe('filters', () => {
   store.add(spanOf('b/1', 'web', { startMs: 2, durationMs: 500, status: 504, to: 'ratings' }));
   store.add(spanOf('c/1', 'web', { startMs: 3, status: 404 }));
   store.add(spanOf('d/1', 'web', { startMs: 4, grpcStatus: '14' }));
-  store.add(spanOf('e/1', 'jobs', { startMs: 5, status: 0, flag: 'DC', lost: { open: 1, traceId: null } }));
+  store.add(spanOf('e/1', 'jobs', { startMs: 5, status: 0, flag: 'DC', lost: { open: 1, traceId: null, spanId: null } }));
   for (const [title, filter, found] of [
     ['newest first', {}, 'edcba'],
     ['so many', { limit: 2 }, 'ed'],
