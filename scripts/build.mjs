@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildDashboard } from './dashboard.mjs';
+import { bundledPackages, licenceText } from './licences.mjs';
 import { root } from './pinned-node.mjs';
 import { entry, Stop, say } from './say.mjs';
 
@@ -28,6 +29,7 @@ function inputsHash() {
     join(root, 'package-lock.json'),
     fileURLToPath(import.meta.url),
     join(root, 'scripts/dashboard.mjs'),
+    join(root, 'scripts/licences.mjs'),
   ];
   for (const file of inputs)
     hash.update(`${file.slice(root.length)}\0`).update(createHash('sha256').update(readFileSync(file)).digest());
@@ -76,9 +78,11 @@ export async function build({ force = false } = {}) {
   }
   const esbuild = await import('esbuild');
   rmSync(dist, { recursive: true, force: true });
-  await esbuild.build(sidecarBundle);
+  const sidecar = await esbuild.build(sidecarBundle);
   await esbuild.build(cliBundle);
-  await buildDashboard(esbuild);
+  const page = await buildDashboard(esbuild);
+  const bundled = new Set([...bundledPackages(sidecar.metafile), ...bundledPackages(page)]);
+  writeFileSync(join(dist, 'licences.txt'), licenceText([...bundled, 'koffi'].sort()));
   // The one native file that the sidecar loads, for the architecture of this machine (npm installs no other).
   const koffi = join(root, `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
   if (existsSync(koffi)) copyFileSync(koffi, join(dist, 'sidecar/koffi.node'));

@@ -27,9 +27,10 @@ export const dashboardBundle = {
   logLevel: 'error',
 };
 
-/** Builds it into a folder. */
+/** Builds it into a folder; resolves to esbuild's metafile. */
 export async function buildDashboard(esbuild, folder = join(root, dashboardBundle.outdir)) {
-  const { outputs } = (await esbuild.build({ ...dashboardBundle, outdir: folder })).metafile;
+  const { metafile } = await esbuild.build({ ...dashboardBundle, outdir: folder });
+  const { outputs } = metafile;
   const builtFrom = input =>
     basename(Object.keys(outputs).find(file => outputs[file].entryPoint === input) ?? `nothing was built from ${input}`);
   mkdirSync(folder, { recursive: true });
@@ -43,4 +44,5 @@ export async function buildDashboard(esbuild, folder = join(root, dashboardBundl
     // Known to the script by its place in the page: its name has a hash.
     .replace('/LAYOUT', `/${builtFrom(dashboardBundle.entryPoints.layout)}`);
   writeFileSync(join(folder, 'index.html'), page);
+  return metafile;
 }

@@ -113,6 +113,10 @@ test('two packs of the same sources are byte-equal and hold what they should', a
       );
       assert.deepEqual([...tops].sort(), ['LICENSE', 'README.md', ...manifest.files, 'package.json'].sort());
       assert.match(stdout, /^package\/dist\/sidecar\/sidecar\.cjs$/m);
+      assert.match(stdout, /^package\/dist\/dashboard\/index\.html$/m);
+      const notices = await readFile(join(copy, 'dist/licences.txt'), 'utf8');
+      for (const name of ['cytoscape', 'dns-packet', 'jose', 'koffi', 'preact', 'uplot'])
+        assert.match(notices, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'));
     }
     assert.equal(hashes.size, 1);
   } finally {
