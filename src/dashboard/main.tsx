@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
-import { login } from './server/session.ts';
+import { login, watchSession } from './server/session.ts';
 import { watchAddress } from './view/address.ts';
 
 const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
@@ -10,5 +10,6 @@ if (code !== undefined) {
   void login({ code });
 }
 watchAddress();
+watchSession();
 const place = document.getElementById('app');
 if (place !== null) render(<App />, place);

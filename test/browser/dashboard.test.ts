@@ -43,6 +43,20 @@ describe('who comes', () => {
     await page.context().close();
   });
 
+  test('again by a new link is in with every tab, also with one whose session has ended', async () => {
+    await using other = await openStage();
+    const { page: old } = await openPage(browser);
+    await old.goto(other.link());
+    await old.getByRole('heading', { name: 'Map', level: 1 }).waitFor();
+    other.web.clock.advance(13 * 3_600_000);
+    await old.getByRole('button', { name: 'Sign in' }).waitFor();
+    const fresh = await old.context().newPage();
+    await fresh.goto(other.link());
+    await fresh.getByRole('heading', { name: 'Map', level: 1 }).waitFor();
+    await old.getByRole('heading', { name: 'Map', level: 1 }).waitFor();
+    await old.context().close();
+  });
+
   test('by a link on another site gets the page, which shows nothing', async () => {
     const { page } = await openPage(browser);
     await page.goto('data:text/html,<a href="http://127.0.0.1:PORT/">go</a>'.replace('PORT', String(stage.web.port)));

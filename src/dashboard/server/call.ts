@@ -57,7 +57,8 @@ async function send(
   signal?: AbortSignal,
   accept = 'application/json',
 ): Promise<Response> {
-  const headers: Record<string, string> = { accept, 'x-mesh-proof': proof() };
+  const shown = proof();
+  const headers: Record<string, string> = { accept, 'x-mesh-proof': shown };
   if (body !== undefined) headers['content-type'] = 'application/json';
   let answer: Response;
   try {
@@ -68,6 +69,6 @@ async function send(
   }
   if (answer.ok) return answer;
   const { code, message, hint } = (await answer.json().catch(() => ({}))) as Partial<ErrorDocument>;
-  if (code === 'unauthorized') forget();
+  if (code === 'unauthorized') forget(shown);
   throw new CallError(code ?? 'internal', message ?? `the daemon answered ${answer.status}`, hint);
 }

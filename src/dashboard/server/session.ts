@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 
 const proofKey = 'mesh-proof';
 
-/** `checking`: a login code is being shown to the daemon. `gone`: the daemon does not answer. */
+/** `checking`: a login code is being shown to the daemon. */
 export const session = signal<'checking' | 'in' | 'out'>(localStorage.getItem(proofKey) === null ? 'out' : 'in');
 
 /** What proves beside the cookie that this page was logged in; the empty string: nothing does. */
@@ -18,10 +18,17 @@ export async function login(given: { readonly code: string } | { readonly token:
   return problem;
 }
 
-/** The session has ended. */
-export function forget(): void {
-  localStorage.removeItem(proofKey);
-  session.value = 'out';
+/** The session that `ended` proved is over. Another tab may have logged in meanwhile: its session stays. */
+export function forget(ended: string): void {
+  if (proof() === ended) localStorage.removeItem(proofKey);
+  session.value = proof() === '' ? 'out' : 'in';
+}
+
+/** Follows what other tabs do: who logs in there is in here too. */
+export function watchSession(): void {
+  window.addEventListener('storage', ({ key }) => {
+    if (key === proofKey) session.value = proof() === '' ? 'out' : 'in';
+  });
 }
 
 async function exchange(given: object): Promise<string> {
