@@ -3,6 +3,7 @@ export interface AccessYamlRule {
   /** @default allow */
   readonly action?: readonly ['deny'];
   readonly from?: readonly string[];
+  readonly notFrom?: readonly string[];
   readonly principals?: readonly string[];
   readonly to: readonly string[];
   readonly ports?: readonly number[];

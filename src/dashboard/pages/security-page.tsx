@@ -1,8 +1,57 @@
 import type { VNode } from 'preact';
+import type { CaDocument } from '../../api/ca.ts';
+import type { StatsDocument } from '../../api/stats.ts';
 import type { StatusDocument } from '../../api/types.ts';
-import { PageHead } from '../view/parts.tsx';
+import { usePolled } from '../server/live.ts';
+import { address, setQuery } from '../view/address.ts';
+import { Choice, PageHead, Problem } from '../view/parts.tsx';
+import { AccessView } from './security/access-view.tsx';
+import { Certificates } from './security/certificates.tsx';
+import { EncryptionView } from './security/encryption-view.tsx';
 
-/** Security. */
+const views = [
+  ['', 'Access'],
+  ['encryption', 'Encryption'],
+  ['certificates', 'Certificates'],
+] as const;
+/** Minutes are kept for a day; they need not be read every few seconds. */
+const windows = [
+  ['15m', '15 min', 5_000],
+  ['1h', '1 h', 15_000],
+  ['24h', '24 h', 60_000],
+] as const;
+const caEveryMs = 5_000;
+
+/** Who may call whom and who does, what is encrypted, and certificates. */
 export function SecurityPage({ status }: { readonly status: StatusDocument | null }): VNode {
-  return <PageHead title="Security">{status === null ? null : <span>{status.project}</span>}</PageHead>;
+  const { query } = address.value;
+  const view = views.find(([name]) => name === query.get('view'))?.[0] ?? '';
+  const [window, during, everyMs] = windows.find(([name]) => name === query.get('window')) ?? windows[0];
+  const stats = usePolled<StatsDocument>(view === 'certificates' ? null : `/v1/stats?window=${window}`, everyMs);
+  const ca = usePolled<CaDocument>('/v1/ca', caEveryMs);
+  return (
+    <>
+      <PageHead title="Security">
+        <Choice label="What" options={views} value={view} onChange={value => setQuery({ view: value })} />
+        {view === 'certificates' ? null : (
+          <Choice
+            label="Over the last"
+            options={windows.map(([name, text]) => [name, text] as const)}
+            value={window}
+            onChange={value => setQuery({ window: value === '15m' ? '' : value })}
+          />
+        )}
+      </PageHead>
+      <Problem error={stats.error ?? ca.error} />
+      {view === 'certificates' ? (
+        ca.value === null ? null : (
+          <Certificates document={ca.value} />
+        )
+      ) : stats.value === null || status === null ? null : view === 'encryption' ? (
+        <EncryptionView edges={stats.value.edges} version={status.config.version} during={during} />
+      ) : (
+        <AccessView edges={stats.value.edges} svids={ca.value?.svids ?? []} workloads={status.workloads} during={during} />
+      )}
+    </>
+  );
 }

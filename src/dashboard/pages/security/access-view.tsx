@@ -1,0 +1,146 @@
+import type { VNode } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
+import type { AccessMatrixDocument, SeenCallsDocument } from '../../../api/access.ts';
+import type { WorkloadSvid } from '../../../api/ca.ts';
+import type { EdgeStats } from '../../../api/stats.ts';
+import type { MeshEvent, WorkloadStatus } from '../../../api/types.ts';
+import { usePolled, useStream } from '../../server/live.ts';
+import { address, setQuery } from '../../view/address.ts';
+import { Choice, Field, Problem, Section } from '../../view/parts.tsx';
+import { type AccessGrid, accessGrid, cellKey, chosenPart, countMarks, type Mark, nobody } from './access-grid.ts';
+import { CellPanel, type Watch } from './cell-panel.tsx';
+import { Matrix, signs } from './matrix.tsx';
+import { Refusals } from './refusals.tsx';
+
+interface AccessViewProps {
+  readonly edges: readonly EdgeStats[];
+  readonly svids: readonly WorkloadSvid[];
+  readonly workloads: readonly WorkloadStatus[];
+  readonly during: string;
+}
+
+const matrixEveryMs = 5_000;
+const marks: readonly (readonly [mark: Mark, text: string])[] = [
+  ['used', 'used'],
+  ['unused', 'never used'],
+  ['tried', 'refused'],
+  ['depends', 'depends'],
+  ['closed', 'closed'],
+];
+
+/** The matrix, the cell that is picked, and what was refused. */
+export function AccessView({ edges, svids, workloads, during }: AccessViewProps): VNode {
+  const { query } = address.value;
+  const { value, error } = usePolled<AccessMatrixDocument>('/v1/access', matrixEveryMs);
+  const grid = useMemo(() => (value === null ? null : accessGrid(value, edges)), [value, edges]);
+  const identities = useMemo(() => identitiesOf(workloads, svids), [workloads, svids]);
+  const watch = useWatch();
+  const told = useToldRefusals(!watch.on);
+  const from = callerOf(query.get('from') ?? '');
+  const picked = query.has('to') ? cellKey(from, query.get('to') ?? '') : '';
+  if (grid === null) return <Problem error={error} />;
+  if (grid.services.length === 0)
+    return (
+      <p class="card empty">No service has a port that a sidecar guards. Services in mesh.yaml are shown here once they run.</p>
+    );
+  const cell = grid.cells.get(picked);
+  return (
+    <>
+      <Problem error={error} />
+      <Section title="Who may call whom">
+        <Walls grid={grid} picked={picked} />
+      </Section>
+      {cell === undefined ? null : (
+        <CellPanel cell={cell} ruled={grid.ruled} identities={identities} during={during} watch={watch} />
+      )}
+      <Refusals grid={grid} told={told} during={during} />
+    </>
+  );
+}
+
+/** The matrix with what narrows it down. */
+function Walls({ grid, picked }: { readonly grid: AccessGrid; readonly picked: string }): VNode {
+  const { query } = address.value;
+  const counts = countMarks(grid);
+  const filter = {
+    callers: query.get('callers') ?? '',
+    services: query.get('services') ?? '',
+    mark: marks.find(([mark]) => mark === query.get('mark'))?.[0] ?? ('' as const),
+    hideEmpty: query.get('empty') === 'hide',
+  };
+  const { callers, services } = chosenPart(grid, filter);
+  return (
+    <>
+      {grid.ruled ? null : (
+        <p class="notice">
+          There are no access rules: everybody may call everybody. `mesh access learn` writes rules from what it sees.
+        </p>
+      )}
+      <div class="text-tools">
+        <Choice
+          label="Cells"
+          options={[
+            ['', `all ${grid.cells.size}`] as const,
+            ...marks.map(([mark, text]) => [mark, `${signs[mark]} ${text} ${counts[mark]}`] as const),
+          ]}
+          value={filter.mark}
+          onChange={mark => setQuery({ mark })}
+        />
+        <Field label="From" value={filter.callers} onChange={value => setQuery({ callers: value })} />
+        <Field label="To" value={filter.services} onChange={value => setQuery({ services: value })} />
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={filter.hideEmpty}
+            onChange={event => setQuery({ empty: event.currentTarget.checked ? 'hide' : '' })}
+          />{' '}
+          Hide what is closed to all
+        </label>
+      </div>
+      {callers.length === 0 || services.length === 0 ? (
+        <p class="empty">No cell fits. Take a part of the filter away.</p>
+      ) : (
+        <Matrix
+          grid={grid}
+          callers={callers}
+          services={services}
+          mark={filter.mark}
+          picked={picked}
+          onPick={(from, to) => setQuery({ from: from ?? 'nobody', to })}
+        />
+      )}
+    </>
+  );
+}
+
+/** Events and edges call whoever has no identity `unknown`, the command line calls it `nobody`. */
+function callerOf(name: string): string | null {
+  return ['', 'nobody', 'unknown', nobody].includes(name) ? null : name;
+}
+
+function identitiesOf(workloads: readonly WorkloadStatus[], svids: readonly WorkloadSvid[]): ReadonlyMap<string, string> {
+  const services = new Map(workloads.map(({ name, service }) => [name, service]));
+  return new Map(svids.map(({ workload, spiffeId }) => [services.get(workload) ?? workload, spiffeId]));
+}
+
+/** Watches calls while it is on: nothing in the address begins it. */
+function useWatch(): Watch {
+  const [on, set] = useState(false);
+  const [seen, setSeen] = useState<SeenCallsDocument | null>(null);
+  const error = useStream<SeenCallsDocument>(on ? '/v1/access/calls?forMs=3600000' : null, setSeen, () => undefined);
+  return { on, seen, error, set };
+}
+
+/** When refused calls were told of last, by cell. `on`: one stream of a page is enough. */
+function useToldRefusals(on: boolean): ReadonlyMap<string, number> {
+  const [told, setTold] = useState<ReadonlyMap<string, number>>(new Map());
+  useStream<MeshEvent>(
+    on ? '/v1/events' : null,
+    event => {
+      if (event.kind === 'denied')
+        setTold(before => new Map(before).set(cellKey(callerOf(event.from), event.to), Date.parse(event.at)));
+    },
+    () => undefined,
+  );
+  return told;
+}
