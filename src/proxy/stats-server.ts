@@ -6,6 +6,8 @@ import { listenHttp } from './listener/listen-http.ts';
 /** A scraper or two, each with the connection that it keeps. */
 const maxConnections = 8;
 const headMs = 5_000;
+/** Prometheus itself waits ten seconds for an answer; what waits for a reader that has stopped is memory of the pod. */
+const defaultStuckMs = 30_000;
 
 /** What a stats server is made of. */
 export interface StatsParts {
@@ -17,6 +19,8 @@ export interface StatsParts {
   readonly targets: () => readonly ScrapeTargets[] | null;
   /** Text exposition of the daemon for the app beside this sidecar: `null` if that is no scraper, a promise of it while the daemon is away. */
   readonly daemon: () => Promise<string | null> | null;
+  /** How long a reader may take nothing. @default 30 s */
+  readonly stuckMs?: number;
 }
 
 /**
@@ -34,6 +38,7 @@ export class StatsServer {
       else request.socket.destroy();
     });
     this.#server.maxConnections = maxConnections;
+    this.#server.setTimeout(parts.stuckMs ?? defaultStuckMs, socket => socket.destroy());
     this.#server.prependListener('connection', socket => {
       if (!parts.admits(socket.remoteAddress ?? '')) socket.destroy();
     });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { type StatsParts, StatsServer } from '../../src/proxy/stats-server.ts';
 import { afterTest } from '../support/after-test.ts';
+import { eventually } from '../support/eventually.ts';
 
 async function serving(admitted: string, parts: Partial<StatsParts> = {}): Promise<number> {
   const admits = (address: string): boolean => address === admitted;
@@ -77,3 +79,22 @@ test('a scraper reads the daemon, if it is there', async () => {
   text = null;
   assert.equal((await fetch(url)).status, 503);
 });
+
+test('a reader that takes nothing is hung up on', async () => {
+  const long = 'a 1\n'.repeat(4_000_000);
+  const port = await serving('127.0.0.1', { metrics: async () => long, stuckMs: 200 });
+  const socket = connect(port, '127.0.0.1');
+  afterTest(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('GET /stats/prometheus HTTP/1.1\r\nhost: x\r\n\r\n');
+  // Paused, it holds what fits; that the rest is gone shows when it goes on.
+  await once(socket, 'readable');
+  await eventually(async () => assert.equal(await connectionsAt(port), 0), { timeoutMs: 20_000 });
+});
+
+/** Open connections of this process to a port. */
+async function connectionsAt(port: number): Promise<number> {
+  const text = await readFile('/proc/self/net/tcp', 'latin1');
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return text.split('\n').filter(line => new RegExp(`^ *\\d+: 0100007F:${hex} [0-9A-F]{8}:[0-9A-F]{4} 01 `).test(line)).length;
+}

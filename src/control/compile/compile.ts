@@ -15,7 +15,7 @@ import { compileAuthorizers } from './authorizer.ts';
 import { type ClusterKey, clusterName, compileCluster } from './cluster.ts';
 import { compileWildcards } from './external.ts';
 import { compileGateway } from './gateway.ts';
-import { compilePeers, scrapersOf } from './peers.ts';
+import { compilePeers, scraperAddresses } from './peers.ts';
 import { inboundPolicy } from './policy.ts';
 import { clusterCollector } from './route.ts';
 import { compileDns, compileOutbound, type MeshName, meshNames, type OutboundPart } from './service-view.ts';
@@ -65,6 +65,7 @@ export function compile(input: CompileInput): Compiled {
   const peers = compilePeers(config, workloads);
   const peersHash = contentHash(peers);
   const edges = edgesOf(config);
+  const scrapers = scraperAddresses(config, workloads);
 
   const snapshots = new Map<string, Snapshot>();
   for (const workload of workloads.filter(item => item.state !== 'gone').sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -88,7 +89,8 @@ export function compile(input: CompileInput): Compiled {
       ...accessLogOf(config, workload.service),
       ...tracingOf(config, workload.service),
       ...appMetricsOf(config, workload.service),
-      ...scrapersOf(config, workload.service, workloads),
+      ...(scrapers.length === 0 ? {} : { scrapers }),
+      ...(config.metrics?.scrapers.includes(workload.service) === true ? { scrapes: true as const } : {}),
       ...(config.seed === undefined ? {} : { seed: config.seed }),
       ...(authorizers.length === 0 ? {} : { authorizers }),
       ...(inbound.length === 0 || edges.length === 0 ? {} : { edges }),

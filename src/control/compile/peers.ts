@@ -1,7 +1,7 @@
 /** Who runs where, so that the servers' sidecars name their callers in metrics. */
 import { identityOf } from '../../config/identity-of.ts';
 import type { MeshConfig } from '../../config/mesh-config.ts';
-import type { Peer, Snapshot } from '../../snapshot/snapshot.ts';
+import type { Peer } from '../../snapshot/snapshot.ts';
 import type { RegisteredWorkload } from '../registry.ts';
 
 /** All pods that have an address, sorted by name; also those that do not serve (yet): they may call all the same. */
@@ -13,18 +13,10 @@ export function compilePeers(config: MeshConfig, workloads: readonly RegisteredW
     .sort((a, b) => (a.workload < b.workload ? -1 : 1));
 }
 
-/** Who may read the metrics of a service's sidecars, and whether the service itself reads those of others. */
-export function scrapersOf(
-  { metrics }: MeshConfig,
-  service: string,
-  workloads: readonly RegisteredWorkload[],
-): Pick<Snapshot, 'scrapers' | 'scrapes'> {
-  if (metrics === undefined) return {};
-  const scrapers = workloads.flatMap(({ service: of, address }) =>
-    address !== null && metrics.scrapers.includes(of) ? [address] : [],
-  );
-  return {
-    ...(scrapers.length === 0 ? {} : { scrapers: scrapers.sort() }),
-    ...(metrics.scrapers.includes(service) ? { scrapes: true } : {}),
-  };
+/** Addresses of the pods that may read everybody's metrics, sorted. */
+export function scraperAddresses({ metrics }: MeshConfig, workloads: readonly RegisteredWorkload[]): readonly string[] {
+  if (metrics === undefined) return [];
+  return workloads
+    .flatMap(({ service, address }) => (address !== null && metrics.scrapers.includes(service) ? [address] : []))
+    .sort();
 }
