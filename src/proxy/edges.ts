@@ -24,7 +24,8 @@ export function sourceEdge(snapshot: Snapshot, cluster: Called | null, endpoint:
     sourceVersion: orUnknown(snapshot.serviceVersion),
     sourcePrincipal: snapshot.identity,
     sourceCluster: orUnknown(snapshot.mesh),
-    destinationWorkload: endpoint === null ? unknown : deploymentOf(endpoint.workload),
+    // As in Istio: what has no identity has no sidecar, and is no workload.
+    destinationWorkload: endpoint === null || principal === undefined ? unknown : deploymentOf(endpoint.workload),
     destinationNamespace: namespaceOf(principal),
     destinationService: cluster?.service ?? unknown,
     destinationVersion: orUnknown(endpoint?.version ?? cluster?.subset),

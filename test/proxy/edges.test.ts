@@ -18,8 +18,10 @@ test('a caller counts itself by its account and namespace, and the server by tho
   assert.deepEqual([edge.sourceNamespace, edge.sourceApp], ['shop', 'reviews']);
   assert.equal(edge.destinationPrincipal, 'spiffe://test.local/ns/data/sa/ratings');
   assert.equal(edge.destinationNamespace, 'data');
-  const outside = sourceEdge(snapshot, clusterTo('stripe', [1]), null);
+  const stripe = clusterTo('stripe', [1]);
+  const outside = sourceEdge(snapshot, stripe, stripe.endpoints[0] ?? null);
   assert.deepEqual([outside.destinationPrincipal, outside.destinationNamespace], ['unknown', 'unknown']);
+  assert.deepEqual([outside.destinationService, outside.destinationWorkload], ['stripe', 'unknown'], 'no sidecar, no workload');
 });
 
 test('a caller counts the version of the pod that answers, and knows the service of requests that go nowhere', () => {
