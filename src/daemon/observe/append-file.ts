@@ -9,6 +9,7 @@ const maxPendingBytes = 4 * 1024 * 1024;
 export class AppendFile {
   readonly #path: string;
   readonly #onTrouble: (error: unknown) => void;
+  readonly #onSynced: () => void;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #syncs = false;
@@ -16,10 +17,11 @@ export class AppendFile {
   #handle: FileHandle | null = null;
   #failed = false;
 
-  /** `head`: its first bytes. */
-  constructor(path: string, head: Buffer, onTrouble: (error: unknown) => void) {
+  /** `head`: its first bytes. `onSynced`: all that was written is safe on the disk. */
+  constructor(path: string, head: Buffer, onTrouble: (error: unknown) => void, onSynced: () => void = () => {}) {
     this.#path = path;
     this.#onTrouble = onTrouble;
+    this.#onSynced = onSynced;
     this.write(head);
   }
 
@@ -68,12 +70,14 @@ export class AppendFile {
       if (!this.#syncs) continue;
       this.#syncs = false;
       await this.#handle.datasync();
+      this.#onSynced();
     }
   }
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    return open(this.#path, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY, 0o600);
+    // Where a link lies nothing is written to what it leads to.
+    return open(this.#path, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
   }
 
   #fail(error: unknown): void {
@@ -82,5 +86,20 @@ export class AppendFile {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#onTrouble(error);
+  }
+}
+
+/** Reads such a file; an empty one where there is none, or what lies there is a link, no file, or longer than any of ours. */
+export async function readWritten(path: string, maxBytes: number): Promise<Buffer> {
+  // A pipe would be waited for.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (handle === null) return Buffer.alloc(0);
+  try {
+    const found = await handle.stat();
+    return found.isFile() && found.size <= maxBytes ? await handle.readFile() : Buffer.alloc(0);
+  } catch {
+    return Buffer.alloc(0);
+  } finally {
+    await handle.close();
   }
 }

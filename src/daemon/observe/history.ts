@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../async/clock.ts';
+import { messageOf } from '../../text/message-of.ts';
 import { addRow, type EdgeName, type EdgeRow, emptyRow } from './edge-row.ts';
 import type { EdgeRows, Moment } from './segment.ts';
 import { Tier, type TierLimits } from './tier.ts';
@@ -33,18 +34,25 @@ export class History {
   #names = new Map<string, EdgeName>();
   /** Number of the minute that is being summed up. */
   #current: number | null = null;
-  #told = false;
+  /** Tiers that the disk takes nothing of; the user knows. */
+  readonly #stuck = new Set<string>();
 
   constructor(options: HistoryOptions) {
     this.#options = options;
     const { seconds, minutes } = options.limits ?? historyLimits;
     const folder = join(options.stateDir, 'history');
-    const onTrouble = (error: unknown): void => this.#trouble(folder, error);
-    this.#seconds = new Tier(seconds, folder, onTrouble);
-    this.#minutes = new Tier(minutes, folder, onTrouble);
+    const open = (limits: TierLimits): Tier =>
+      new Tier(
+        limits,
+        folder,
+        error => this.#failed(limits.name, folder, error),
+        () => this.#synced(limits.name, folder),
+      );
+    this.#seconds = open(seconds);
+    this.#minutes = open(minutes);
   }
 
-  /** Bytes in memory. */
+  /** Bytes of its files. */
   get bytes(): number {
     return this.#seconds.bytes + this.#minutes.bytes;
   }
@@ -57,6 +65,12 @@ export class History {
       this.#options.warn(
         `history: ${broken.join(', ')} could be read only in part, or not at all`,
         'the rest is used; new files are written',
+      );
+    const lastMs = Math.max(this.#seconds.lastMs, this.#minutes.lastMs);
+    if (lastMs > now + minuteMs)
+      this.#options.warn(
+        `history: the clock was set back since ${new Date(lastMs).toISOString().replace(/\.\d+/, '')}`,
+        'what was kept until then is shown at its own time',
       );
     // What the minute had when the daemon before ended.
     let last = 0;
@@ -106,10 +120,16 @@ export class History {
     this.#minutes.sync();
   }
 
-  #trouble(folder: string, error: unknown): void {
-    if (this.#told) return;
-    this.#told = true;
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#options.warn(`history: ${folder} cannot be written: ${reason}`, 'it is kept in memory, and tried again every minute');
+  #failed(tier: string, folder: string, error: unknown): void {
+    if (this.#stuck.size === 0)
+      this.#options.warn(
+        `history: ${folder} cannot be written: ${messageOf(error)}`,
+        'it is kept in memory, and tried again every minute',
+      );
+    this.#stuck.add(tier);
+  }
+
+  #synced(tier: string, folder: string): void {
+    if (this.#stuck.delete(tier) && this.#stuck.size === 0) this.#options.warn(`history: ${folder} is written again`, '');
   }
 }

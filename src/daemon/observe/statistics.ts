@@ -11,6 +11,8 @@ import { SignalRecorder } from './signal-recorder.ts';
 import { type EdgeSum, graphDocument, type Names, statsDocument, sumEdges } from './stats.ts';
 
 const secondMs = 1_000;
+/** Clocks are set by less than that all the time. */
+const jumpMs = 5_000;
 
 /** What the statistics need. */
 export interface StatisticsOptions extends Omit<HistoryOptions, 'warn'> {
@@ -30,6 +32,8 @@ export class Statistics {
   readonly #loaded: Promise<void>;
   #cancel = (): void => {};
   #closed = false;
+  /** What the two clocks said when they were looked at last. */
+  #looked: { readonly nowMs: number; readonly monotonicMs: number } | null = null;
   readonly #watchers = new Set<() => void>();
 
   /** Reads what is on disk and begins to count. */
@@ -98,11 +102,27 @@ export class Statistics {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
+  /** Times of before are not those of now any more: who wonders at a gap, or at two truths of one minute, finds why. */
+  #lookAtClock(): void {
+    const { clock, emit } = this.#options;
+    const before = this.#looked;
+    const looked = { nowMs: clock.now(), monotonicMs: clock.monotonic() };
+    this.#looked = looked;
+    if (before === null) return;
+    const ahead = looked.nowMs - before.nowMs - (looked.monotonicMs - before.monotonicMs);
+    if (Math.abs(ahead) < jumpMs) return;
+    const seconds = Math.round(Math.abs(ahead) / secondMs);
+    const message =
+      ahead < 0 ? `the clock went back by ${seconds} s` : `the clock went ahead by ${seconds} s, or the machine slept`;
+    emit({ kind: 'warning', message, hint: 'what was counted before is shown at the time that the clock said then' });
+  }
+
   /** On the second, so that the moments of one daemon and the next lie side by side. */
   #wait(): void {
     if (this.#closed) return;
     const { clock, control } = this.#options;
     this.#cancel = clock.after(secondMs - (clock.now() % secondMs), () => {
+      this.#lookAtClock();
       const atMs = Math.round(clock.now() / secondMs) * secondMs;
       const status = control.status();
       const moment = this.#recorder.end(atMs, secondMs, workload => status.get(workload)?.connected === true);

@@ -1,6 +1,6 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppendFile } from './append-file.ts';
+import { AppendFile, readWritten } from './append-file.ts';
 import { SealedSegment } from './sealed-segment.ts';
 import { type Moment, Segment, segmentHead } from './segment.ts';
 
@@ -39,22 +39,29 @@ export class Tier {
   readonly limits: TierLimits;
   readonly #folder: string;
   readonly #onTrouble: (error: unknown) => void;
+  readonly #onSynced: () => void;
   /** In the order they came; the open one is the last. */
   #pieces: Piece[] = [];
   #open: OpenPiece | null = null;
   /** Files that are being closed and removed. */
   #closing: Promise<unknown> = Promise.resolve();
 
-  /** `onTrouble`: a file could not be written. */
-  constructor(limits: TierLimits, folder: string, onTrouble: (error: unknown) => void) {
+  /** `onTrouble`: a file could not be written. `onSynced`: what was written is safe. */
+  constructor(limits: TierLimits, folder: string, onTrouble: (error: unknown) => void, onSynced: () => void) {
     this.limits = limits;
     this.#folder = folder;
     this.#onTrouble = onTrouble;
+    this.#onSynced = onSynced;
   }
 
   /** Bytes of its files. In memory they are fewer. */
   get bytes(): number {
     return this.#pieces.reduce((sum, { segment }) => sum + segment.bytes, 0);
+  }
+
+  /** When the last of its segments began, ms since epoch; 0: there is none. */
+  get lastMs(): number {
+    return Math.max(0, ...this.#pieces.map(({ segment }) => segment.startMs));
   }
 
   /** Reads what a daemon before this one wrote. @returns names of files that were broken */
@@ -63,7 +70,7 @@ export class Tier {
     const names = await readdir(this.#folder).catch(() => []);
     for (const name of names.filter(one => one.startsWith(`${this.limits.name}-`)).sort()) {
       const path = join(this.#folder, name);
-      const file = await readFile(path).catch(() => Buffer.alloc(0));
+      const file = await readWritten(path, this.limits.maxBytes);
       const read = Segment.read(file);
       if (read === null) await rm(path, { force: true }).catch(() => undefined);
       else this.#pieces.push({ segment: new SealedSegment(read.segment), path });
@@ -106,13 +113,20 @@ export class Tier {
 
   #begin(atMs: number): OpenPiece {
     this.#seal();
-    const path = join(this.#folder, `${this.limits.name}-${String(Math.max(0, atMs)).padStart(15, '0')}.history`);
-    const piece = { segment: new Segment(atMs), path, file: new AppendFile(path, segmentHead, this.#onTrouble) };
+    const path = this.#newPath(atMs);
+    const piece = { segment: new Segment(atMs), path, file: new AppendFile(path, segmentHead, this.#onTrouble, this.#onSynced) };
     this.#open = piece;
-    // A clock that went back may bring a file's time again.
-    this.#pieces = [...this.#pieces.filter(each => each.path !== path), piece];
+    this.#pieces.push(piece);
     this.#trim(atMs);
     return piece;
+  }
+
+  /** A clock that went back brings a time again. */
+  #newPath(atMs: number): string {
+    for (let ms = Math.max(0, atMs); ; ms++) {
+      const path = join(this.#folder, `${this.limits.name}-${String(ms).padStart(15, '0')}.history`);
+      if (!this.#pieces.some(each => each.path === path)) return path;
+    }
   }
 
   #seal(): void {

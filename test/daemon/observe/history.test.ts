@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../../src/async/clock.ts';
 import { type EdgeName, type EdgeRow, emptyRow, quantile } from '../../../src/daemon/observe/edge-row.ts';
 import { History, historyLimits } from '../../../src/daemon/observe/history.ts';
 import { type Moment, Segment } from '../../../src/daemon/observe/segment.ts';
+import { eventually } from '../../support/eventually.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 const nowhere = { service: '', version: '', workload: '', principal: '' };
@@ -174,7 +177,7 @@ describe('the history', () => {
     for (let s = 1; s <= 200; s++) {
       clock.set(startMs + s * 1_000);
       history.add(moment(startMs + s * 1_000, 1));
-      await new Promise(resolve => setImmediate(resolve));
+      await setImmediate();
     }
     assert.equal(requestsIn(history, startMs, startMs + 200_000), 200);
     await history.close();
@@ -235,5 +238,125 @@ describe('the history', () => {
     history.add(moment(startMs, 1));
     await history.close();
     assert.equal((await readdir(folder)).length, 1);
+  });
+});
+
+describe('a history and its disk', () => {
+  /** Adds a second and lets the files follow. */
+  async function add(history: History, clock: { set(ms: number): void }, atMs: number): Promise<void> {
+    clock.set(atMs);
+    history.add(moment(atMs, 1));
+    await setImmediate();
+  }
+
+  const isRoot = process.getuid?.() === 0;
+  test('that is full: goes on in memory, says so once, and writes again when there is room', {
+    skip: !isRoot && 'needs root, for a disk of its own',
+  }, async t => {
+    const { open, stateDir, folder, warnings, startMs, clock } = setUp(t);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'mesh-test', stateDir]);
+    using _disk = { [Symbol.dispose]: () => execFileSync('umount', ['-l', stateDir]) };
+    const ballast = join(stateDir, 'ballast');
+    const history = open();
+    await history.load();
+    await add(history, clock, startMs + 1_000);
+    await eventually(async () => assert.equal((await readdir(folder)).length, 1));
+    // All that is left, to the last page.
+    for (let size = 65_536; size >= 512; size /= 2) await appendFile(ballast, Buffer.alloc(size)).catch(() => undefined);
+    for (let s = 2; s <= 400; s++) await add(history, clock, startMs + s * 1_000);
+    await eventually(() => assert.equal(warnings.length, 1));
+    assert.match(warnings[0] ?? '', /history cannot be written: ENOSPC/);
+    assert.equal(requestsIn(history, startMs, startMs + 400_000), 400, 'nothing is lost in memory');
+    await rm(ballast);
+    for (let s = 401; s <= 600; s++) await add(history, clock, startMs + s * 1_000);
+    await eventually(() => assert.equal(warnings.length, 2));
+    assert.match(warnings[1] ?? '', /history is written again$/);
+    await history.close();
+    const next = open();
+    await next.load();
+    assert.ok(requestsIn(next, startMs + 500_000, startMs + 600_000) === 100, 'and is there after a restart');
+    await next.close();
+  });
+
+  test('links, pipes, folders and files too long to be ours are told and left alone; nothing is waited for', async t => {
+    const { open, stateDir, folder, warnings, startMs, clock } = setUp(t);
+    await mkdir(folder);
+    const precious = join(stateDir, 'precious');
+    await writeFile(precious, 'of somebody else');
+    await symlink(precious, join(folder, 'seconds-000000000000001.history'));
+    await symlink('/dev/zero', join(folder, 'seconds-000000000000002.history'));
+    execFileSync('mkfifo', [join(folder, 'seconds-000000000000003.history')]);
+    await mkdir(join(folder, 'minutes-000000000000004.history'));
+    await writeFile(join(folder, 'minutes-000000000000005.history'), '');
+    await truncate(join(folder, 'minutes-000000000000005.history'), 4 * 1024 ** 3);
+    // Where the next file will be.
+    await symlink(precious, join(folder, `seconds-${String(startMs + 1_000).padStart(15, '0')}.history`));
+    const history = open();
+    await history.load();
+    assert.equal(warnings.length, 1);
+    for (const n of [1, 2, 3, 4, 5]) assert.match(warnings[0] ?? '', new RegExp(`00${n}\\.history`));
+    await add(history, clock, startMs + 1_000);
+    await history.close();
+    assert.equal(await readFile(precious, 'utf8'), 'of somebody else');
+    assert.equal(requestsIn(history, startMs, startMs + 1_000), 1);
+  });
+
+  test('a link that appears where a file is to be is not followed', async t => {
+    const { open, stateDir, folder, warnings, startMs, clock } = setUp(t);
+    const precious = join(stateDir, 'precious');
+    await writeFile(precious, 'of somebody else');
+    const history = open();
+    await history.load();
+    await mkdir(folder);
+    await symlink(precious, join(folder, `seconds-${String(startMs + 1_000).padStart(15, '0')}.history`));
+    await add(history, clock, startMs + 1_000);
+    await history.close();
+    assert.equal(await readFile(precious, 'utf8'), 'of somebody else');
+    assert.match(warnings[0] ?? '', /cannot be written: ELOOP/);
+  });
+});
+
+describe('a clock that jumps', () => {
+  test('back by an hour, or ahead by a day, while the daemon runs: every second counts once, at its time', async t => {
+    const { open, clock, startMs } = setUp(t);
+    const history = open();
+    await history.load();
+    const add = (atMs: number): void => {
+      clock.set(atMs);
+      history.add(moment(atMs, 1));
+    };
+    const hour = 3_600_000;
+    for (let s = 1; s <= 120; s++) add(startMs + s * 1_000);
+    for (let s = 1; s <= 120; s++) add(startMs - hour + s * 1_000);
+    assert.equal(requestsIn(history, startMs - hour, startMs - hour + 120_000), 120);
+    assert.equal(requestsIn(history, startMs - hour - 60_000, startMs - hour), 0);
+    // An hour later the same time comes again: what was then and what is now are two things.
+    for (let s = 1; s <= 60; s++) add(startMs + s * 1_000);
+    assert.equal(requestsIn(history, startMs, startMs + 60_000), 120);
+    for (let s = 1; s <= 120; s++) add(startMs + 24 * hour + s * 1_000);
+    assert.equal(requestsIn(history, clock.now() - 60_000, clock.now()), 60);
+    assert.equal(requestsIn(history, clock.now() - 900_000, clock.now()), 120);
+    await history.close();
+  });
+
+  test('between two daemons: a past that lies ahead is told once, stays, and is shown when its time comes', async t => {
+    const { open, clock, startMs, warnings } = setUp(t);
+    const history = open();
+    await history.load();
+    for (let s = 1; s <= 180; s++) history.add(moment(startMs + s * 1_000, 1));
+    await history.close();
+    clock.set(startMs - 24 * 3_600_000);
+    const next = open();
+    await next.load();
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', /^history: the clock was set back since 2023-11-14T22:1\d/);
+    const nowMs = clock.now();
+    assert.equal(requestsIn(next, nowMs - 900_000, nowMs), 0);
+    next.add(moment(nowMs + 1_000, 5));
+    clock.set(nowMs + 1_000);
+    assert.equal(requestsIn(next, nowMs - 900_000, nowMs + 1_000), 5);
+    clock.set(startMs + 200_000);
+    assert.equal(requestsIn(next, startMs, startMs + 200_000), 180);
+    await next.close();
   });
 });
