@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { TapBody, TapExchange } from '../../../api/tap.ts';
 import { escapeLine } from '../../../text/escape.ts';
 import { hrefOf } from '../../view/address.ts';
+import { Fact } from '../../view/facts.tsx';
 import { bytes, duration, preciseTime } from '../../view/figures.ts';
 import { flagWords } from '../../view/flag-words.ts';
 import { Badge } from '../../view/parts.tsx';
@@ -50,7 +51,7 @@ export function ExchangeDetail({ line, onClose }: { readonly line: Entry['line']
             <Fact name="Trace" value={line.traceId ?? ''} />
           </>
         ) : null}
-        <Fact name="Started" value={`${preciseTime(line.startMs)}`} />
+        <Fact name="Started" value={preciseTime(line.startMs)} />
         {line.kind === 'connection' && line.phase === 'opened' ? null : (
           <>
             <Fact name="Took" value={duration(line.durationMs)} />
@@ -105,16 +106,6 @@ function Ways({ exchange }: { readonly exchange: TapExchange }): VNode {
   );
 }
 
-function Fact({ name, value }: { readonly name: string; readonly value: string }): VNode | null {
-  if (value === '') return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{escapeLine(value)}</dd>
-    </>
-  );
-}
-
 /** Head and body of one way. */
 function Half({
   title,
@@ -137,7 +128,7 @@ function Half({
         <dl class="facts mono">
           {fields.map(([name, value], index) => (
             // A header may come twice, and the list never changes.
-            <Fact key={index} name={escapeLine(name)} value={value || '(empty)'} />
+            <Fact key={index} name={name} value={value || '(empty)'} />
           ))}
         </dl>
       )}
