@@ -50,6 +50,20 @@ export function eventText(event: MeshEventBody): EventText {
         level: 'warn',
         text: `${event.to} refused ${event.calls === 1 ? 'a call' : `${event.calls} calls`} of ${event.from} by its access rules`,
       };
+    case 'nack':
+      return { level: 'bad', text: `${names(event.workloads)} refused a configuration: ${event.reason}` };
+    case 'certificates':
+      return { level: 'step', text: `certificates issued to ${names(event.workloads)}` };
+    case 'endpoint': {
+      const change = { ejected: 'ejected', unhealthy: 'found unhealthy', healthy: 'taken back' }[event.change];
+      const level = event.change === 'healthy' ? 'good' : 'warn';
+      return { level, text: `${event.endpoint} of ${event.service} is ${change} by ${names(event.by)}` };
+    }
+    case 'overflow':
+      return {
+        level: 'warn',
+        text: `the circuit breaker to ${event.service} refused ${many(event.refused, 'call')} of ${names(event.by)}`,
+      };
     case 'workload':
       return { level: 'warn', text: `${event.workload}: ${event.text}` };
     case 'warning':
@@ -67,6 +81,12 @@ export function eventText(event: MeshEventBody): EventText {
     case 'healthy':
       return { level: 'step', text: 'all health checks have passed' };
   }
+}
+
+/** The first few, and how many more there are. */
+function names(all: readonly string[]): string {
+  const most = 5;
+  return all.length <= most ? all.join(', ') : `${all.slice(0, most).join(', ')} and ${all.length - most} more`;
 }
 
 /** `create-pod web-1 (new)` */

@@ -219,6 +219,21 @@ export type MeshEventBody =
   | { readonly kind: 'roots'; readonly text: string }
   /** Calls that access rules refused: at once, then once a minute while it goes on. */
   | { readonly kind: 'denied'; readonly from: string; readonly to: string; readonly calls: number }
+  /** Sidecars stay with the configuration that they have: they refused another one. What many say alike is one event, here and below. */
+  | { readonly kind: 'nack'; readonly workloads: readonly string[]; readonly reason: string }
+  /** Workloads got certificates: at their start, at half of a certificate's life, with a new root. */
+  | { readonly kind: 'certificates'; readonly workloads: readonly string[] }
+  /** An endpoint gets no more traffic from these workloads (`ejected`: by outlier detection, `unhealthy`: by health checks), or gets it again. */
+  | {
+      readonly kind: 'endpoint';
+      readonly change: 'ejected' | 'unhealthy' | 'healthy';
+      readonly service: string;
+      /** Workload, or the address of one outside the mesh. */
+      readonly endpoint: string;
+      readonly by: readonly string[];
+    }
+  /** Circuit breakers of these workloads refused so many requests or connections to a service. */
+  | { readonly kind: 'overflow'; readonly service: string; readonly refused: number; readonly by: readonly string[] }
   | { readonly kind: 'workload'; readonly workload: string; readonly text: string }
   | { readonly kind: 'warning'; readonly message: string; readonly hint: string }
   /** Events before this number that the reader did not take in time. */

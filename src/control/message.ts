@@ -1,7 +1,14 @@
 /** What a sidecar sends, checked: a sidecar shares its pod with an app and is not trusted further than its own workload. */
 import type { AppState, SvidReport, ToDaemon } from '../snapshot/channel.ts';
 import type { EdgeSignal, Party, RuleSignal } from '../snapshot/edge-signal.ts';
-import { type LostContext, maxSpanText, type RetriedTry, type SpanFacts } from '../snapshot/observation.ts';
+import {
+  type EndpointChange,
+  type LostContext,
+  maxSpanText,
+  type Overflow,
+  type RetriedTry,
+  type SpanFacts,
+} from '../snapshot/observation.ts';
 import { unpacked } from '../snapshot/packed-span.ts';
 import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
@@ -94,6 +101,10 @@ const message = tagged<ToDaemon>({
   scrape: {},
   signals: { edges: list(edgeSignal) },
   spans: { dropped: whole(0), spans: unpacked(span) },
+  policies: {
+    endpoints: list(object<EndpointChange>({ service: cut, endpoint: cut, health: oneOf('healthy', 'ejected', 'unhealthy') })),
+    overflows: list(object<Overflow>({ service: cut, refused: whole(1) })),
+  },
   tapped: tappedFields,
 });
 

@@ -16,6 +16,7 @@ import type { Tapped } from '../snapshot/tap.ts';
 import { createCaLink } from './ca-link.ts';
 import type { ControlPort } from './control-port.ts';
 import { noticeOf } from './identity-notices.ts';
+import { Notices } from './notices.ts';
 
 /** What the real control plane is made from. */
 export interface ControlLinkParts {
@@ -57,9 +58,10 @@ export function createControlLink({ authority, clock, random, runtime, version, 
   return {
     ca: createCaLink(authority, plane, clock),
     onNotice(listener) {
+      const notices = new Notices(clock, listener);
       plane.on(event => {
         const notice = noticeOf(event);
-        if (notice !== null) listener(notice);
+        if (notice !== null) notices.take(notice);
       });
     },
     observe(observation, listener) {

@@ -1,7 +1,10 @@
 import type { MeshEventBody } from '../api/types.ts';
 import type { ControlEvent } from '../control/control-plane.ts';
 
-/** What the user is told of certificates and roots; `null` for what is as it should be. */
+/** Of what a sidecar says; it shares its pod with an app. */
+const maxReason = 500;
+
+/** What the user is told of sidecars, certificates and roots; `null` for what is as it should be. */
 export function noticeOf(event: ControlEvent): MeshEventBody | null {
   switch (event.kind) {
     case 'svid-late': {
@@ -24,6 +27,12 @@ export function noticeOf(event: ControlEvent): MeshEventBody | null {
         message: `the change of the root is held up: ${event.reason}`,
         hint: '`mesh ca show` tells how far it is',
       };
+    case 'certificate-failed':
+      return { kind: 'warning', message: `gateway ${event.gateway} got no certificate: ${event.reason}`, hint: '' };
+    case 'nack':
+      return { kind: 'nack', workloads: [event.workload], reason: event.reason.slice(0, maxReason) };
+    case 'issued':
+      return { kind: 'certificates', workloads: [event.workload] };
     case 'roots':
       return { kind: 'roots', text: event.text };
     default:

@@ -45,6 +45,9 @@ export function noticeable(
       const was = old[part];
       const is = pod[part];
       if (was?.state !== 'running' || is === null || (is.state !== 'exited' && is.state !== 'dead')) {
+        // By somebody else, between two looks.
+        if (was?.state === 'running' && is?.state === 'running' && is.id === was.id && is.startedAt !== was.startedAt)
+          return [{ workload: pod.workload, text: `${part} was restarted` }];
         if (was?.state === 'running' && is?.health === 'unhealthy' && was.health !== 'unhealthy')
           return [{ workload: pod.workload, text: 'its health check fails' }];
         return [];

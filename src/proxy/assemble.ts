@@ -29,6 +29,7 @@ import { Http2Pool } from './http2/http2-pool.ts';
 import { judge } from './judge.ts';
 import { readServerName, tellTls } from './listener/peek.ts';
 import { sniff } from './listener/sniff.ts';
+import { PolicyWatch } from './observe/policy-watch.ts';
 import { SignalReporter } from './observe/signal-reporter.ts';
 import { Signals } from './observe/signals.ts';
 import { Overload } from './overload.ts';
@@ -73,6 +74,7 @@ class RunningDataPlane implements DataPlane {
   readonly #tracer: Tracer;
   readonly #served: ServedConnections;
   readonly #signals: SignalReporter;
+  readonly #policies: PolicyWatch;
   #clusters: ReadonlyMap<string, ClusterRuntime> = new Map();
   #tables: Tables | null = null;
   readonly #egress: Egress;
@@ -101,6 +103,7 @@ class RunningDataPlane implements DataPlane {
       guard: (client, act) => this.#guard(client, act),
     });
     this.#signals = new SignalReporter(deps.clock, new Signals(this.#metrics, () => this.#served.openByEdge));
+    this.#policies = new PolicyWatch(deps.clock, () => this.#clusters.values());
     this.#egress = this.#makeEgress();
     this.#admitted = new AdmittedConnections(deps.log);
   }
@@ -286,6 +289,7 @@ class RunningDataPlane implements DataPlane {
   observe(observation: Observation, tell: (message: Observed) => boolean): void {
     this.#tracer.observe(observation, tell);
     this.#signals.use(observation.signals ? edges => tell({ kind: 'signals', edges }) : null);
+    this.#policies.use(observation.signals ? tell : null);
   }
 
   tap(orders: readonly TapOrder[], tell: (message: Tapped) => boolean): void {

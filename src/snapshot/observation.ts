@@ -4,7 +4,7 @@ import type { EdgeSignal } from './edge-signal.ts';
 
 /** What the daemon wants to be told. Replaces what it wanted before; a sidecar whose channel is gone tells nothing. */
 export interface Observation {
-  /** Golden signals of the edges on which something happened, every second. */
+  /** Golden signals of the edges on which something happened, every second, and what policies did. */
   readonly signals: boolean;
   /** Finished spans of sampled requests. */
   readonly spans: boolean;
@@ -17,7 +17,34 @@ export const nothingObserved: Observation = { signals: false, spans: false };
 export type Observed =
   | { readonly kind: 'signals'; readonly edges: readonly EdgeSignal[] }
   /** `dropped`: spans that were lost since the last message. */
-  | { readonly kind: 'spans'; readonly dropped: number; readonly spans: readonly SpanFacts[] };
+  | { readonly kind: 'spans'; readonly dropped: number; readonly spans: readonly SpanFacts[] }
+  | PolicyReport;
+
+/** What the policies of clusters did since the last message. Told with the signals. */
+export interface PolicyReport {
+  readonly kind: 'policies';
+  readonly endpoints: readonly EndpointChange[];
+  readonly overflows: readonly Overflow[];
+}
+
+/** An endpoint gets no more traffic from this sidecar, or gets it again. */
+export interface EndpointChange {
+  /** That it belongs to. */
+  readonly service: string;
+  /** Workload, or the address of one outside the mesh. */
+  readonly endpoint: string;
+  /** `ejected`: by outlier detection, `unhealthy`: by health checks. */
+  readonly health: 'healthy' | 'ejected' | 'unhealthy';
+}
+
+/** Requests and raw TCP connections that a circuit breaker refused. */
+export interface Overflow {
+  readonly service: string;
+  readonly refused: number;
+}
+
+/** Most changes of endpoints in one message. */
+export const maxChangesPerMessage = 100;
 
 /** Most spans in one message. */
 export const maxSpansPerMessage = 128;

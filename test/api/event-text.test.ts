@@ -1,57 +1,27 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { eventText } from '../../src/api/event-text.ts';
-import type { MeshEventBody, ReloadResult } from '../../src/api/types.ts';
+import type { MeshEventBody } from '../../src/api/types.ts';
 
-const result: ReloadResult = { ok: true, at: '', durationMs: 4, sinceSavedMs: null, kind: 'routing', summary: '1 route changed' };
-const operation = { kind: 'create-pod', target: 'web-1', cause: 'new' };
-const problem = { code: 'x', file: null, line: null, column: null, path: '', message: '', hint: '', text: '' };
+const by = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'web-6', 'web-7'];
+const endpoint = { kind: 'endpoint', service: 'reviews', endpoint: 'reviews-v1-1', by: ['web-1'] } as const;
 
-const cases: readonly (readonly [event: MeshEventBody, level: string, text: string])[] = [
-  [{ kind: 'operation', phase: 'start', operation, detail: '' }, 'step', 'create-pod web-1 (new)'],
-  [{ kind: 'operation', phase: 'failed', operation: { ...operation, cause: '' }, detail: '' }, 'bad', 'create-pod web-1'],
-  [{ kind: 'ready', gateways: [], workloads: 3, durationMs: 1_240 }, 'good', '3 workloads ready in 1.2 s'],
-  [{ kind: 'ready', gateways: [], workloads: 0, durationMs: 40 }, 'step', '0 workloads ready in 0.0 s'],
-  [{ kind: 'reload', file: 'mesh.yaml', result }, 'good', 'mesh.yaml: 1 route changed'],
-  [{ kind: 'reload', file: 'mesh.yaml', result: { ...result, ok: false } }, 'bad', 'mesh.yaml: 1 route changed'],
-  [{ kind: 'diagnostics', diagnostics: [] }, 'step', 'the configuration has no errors and no warnings'],
+for (const [event, level, text] of [
   [
-    {
-      kind: 'diagnostics',
-      diagnostics: [
-        { ...problem, severity: 'error' },
-        { ...problem, severity: 'warning' },
-        { ...problem, severity: 'warning' },
-      ],
-    },
+    { kind: 'nack', workloads: by, reason: 'no such port' },
     'bad',
-    'the configuration has 1 error and 2 warnings',
+    'web-1, web-2, web-3, web-4, web-5 and 2 more refused a configuration: no such port',
   ],
-  [{ kind: 'diagnostics', diagnostics: [{ ...problem, severity: 'warning' }] }, 'warn', 'the configuration has 1 warning'],
+  [{ kind: 'certificates', workloads: ['web-1'] }, 'step', 'certificates issued to web-1'],
+  [{ ...endpoint, change: 'ejected' }, 'warn', 'reviews-v1-1 of reviews is ejected by web-1'],
+  [{ ...endpoint, change: 'unhealthy' }, 'warn', 'reviews-v1-1 of reviews is found unhealthy by web-1'],
+  [{ ...endpoint, change: 'healthy' }, 'good', 'reviews-v1-1 of reviews is taken back by web-1'],
   [
-    { kind: 'engine', state: 'lost', reason: 'gone' },
+    { kind: 'overflow', service: 'reviews', refused: 1, by: ['web-1'] },
     'warn',
-    'the Docker engine is lost (gone); traffic goes on, waiting for it',
+    'the circuit breaker to reviews refused 1 call of web-1',
   ],
-  [{ kind: 'denied', from: 'a', to: 'b', calls: 1 }, 'warn', 'b refused a call of a by its access rules'],
-  [{ kind: 'denied', from: 'a', to: 'b', calls: 7 }, 'warn', 'b refused 7 calls of a by its access rules'],
-  [{ kind: 'phase', phase: 'running', reason: '', hint: '' }, 'step', 'the mesh is running'],
-  [{ kind: 'phase', phase: 'degraded', reason: 'web-1 ended', hint: '' }, 'warn', 'web-1 ended'],
-  [{ kind: 'gap', missed: 3 }, 'warn', '3 events were not read in time'],
-  [{ kind: 'plan', operations: [operation], cause: 'mesh up' }, 'step', '1 operation to do (mesh up)'],
-  [{ kind: 'plan', operations: [], cause: 'mesh up' }, 'step', 'nothing to do (mesh up)'],
-];
-
-describe('an event in words', () => {
-  for (const [event, level, text] of cases)
-    test(`${event.kind}: ${text}`, () => {
-      const told = eventText(event);
-      assert.deepEqual([told.level, told.text], [level, text]);
-    });
-
-  test('says what an operation came to and what to do, where there is something', () => {
-    assert.equal(eventText({ kind: 'operation', phase: 'done', operation, detail: 'in 2 s' }).detail, 'in 2 s');
-    assert.equal(eventText({ kind: 'warning', message: 'm', hint: 'h' }).hint, 'h');
-    assert.deepEqual(Object.keys(eventText({ kind: 'warning', message: 'm', hint: '' })), ['level', 'text']);
-  });
-});
+  [{ kind: 'started', version: '0.1.0', pid: 7 }, 'step', 'daemon 0.1.0 began (pid 7)'],
+  [{ kind: 'gap', missed: 7 }, 'warn', '7 events were not read in time'],
+] as const satisfies readonly (readonly [MeshEventBody, string, string])[])
+  test(text, () => assert.deepEqual(eventText(event), { level, text }));

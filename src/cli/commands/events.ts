@@ -20,8 +20,11 @@ export async function run(
       output.data(jsonText(event));
       continue;
     }
-    // Of no interest while one looks at `up`; here it parts what came before.
-    const text = event.kind === 'started' ? output.paint('dim', eventText(event).text) : describe(event, paint);
+    // Of no interest while one looks at `up`; here they tell what came before, and who was renewed.
+    const text =
+      event.kind === 'started' || event.kind === 'certificates'
+        ? output.paint('dim', eventText(event).text)
+        : describe(event, paint);
     if (text !== null) output.data(`${output.paint('dim', event.at.slice(0, 19).replace('T', ' '))}  ${text}`);
   }
   return exitCodes.ok;

@@ -3,7 +3,9 @@ import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocum
 import type { TrafficApi } from '../../api/traffic.ts';
 import { nothingObserved } from '../../snapshot/observation.ts';
 import type { ControlPort } from '../control-port.ts';
+import { Notices } from '../notices.ts';
 import { openExport } from './open-export.ts';
+import { policyEvents } from './policy-events.ts';
 import { Statistics, type StatisticsOptions } from './statistics.ts';
 import type { TraceExport } from './trace-export.ts';
 import { Traces } from './traces.ts';
@@ -26,6 +28,7 @@ export class Observatory implements TrafficApi {
     this.#export = openExport({ env, clock, warn });
     this.#traces = new Traces(clock, span => this.#export?.add(span));
     this.#statistics = new Statistics({ clock, control, ...rest });
+    const notices = new Notices(clock, rest.emit);
     control.observe({ ...nothingObserved, signals: true, spans: true }, (from, message) => {
       switch (message.kind) {
         case 'signals':
@@ -33,6 +36,9 @@ export class Observatory implements TrafficApi {
           return;
         case 'spans':
           this.#traces.take(from, message);
+          return;
+        case 'policies':
+          for (const event of policyEvents(from.name, message)) notices.take(event);
       }
     });
   }

@@ -71,6 +71,11 @@ export class ClusterRuntime implements OutcomeWatcher {
     return this.#pools;
   }
 
+  /** Requests and raw TCP connections that the circuit breaker has refused. */
+  get refused(): number {
+    return this.#counters.requestOverflow + this.#counters.connectionOverflow;
+  }
+
   /** How things stand now. */
   get report(): ClusterReport {
     const { requests, connections, pending, retries } = this.breaker;
