@@ -32,14 +32,15 @@ describe('refused', () => {
     test(title, () => assert.throws(() => decodeToDaemon(wire({ ...facts, ...change })), ControlError));
 });
 
+const ids = ['d'.repeat(32), 'c'.repeat(16), null, 1.5, 7.25, 'id'] as const;
+
 test('what a span has in common with the one before it is not sent again, and arrives all the same', () => {
-  const next = { ...facts, spanId: 'c'.repeat(16), durationMs: 7.25, retries: [], lost: null };
+  const [traceId, spanId, parentId, startMs, durationMs, requestId] = ids;
+  const next = { ...facts, traceId, spanId, parentId, startMs, durationMs, requestId, retries: [], lost: null };
   const message: Observed = { kind: 'spans', dropped: 0, spans: [facts, next, next] };
   const sent = JSON.parse(JSON.stringify(packed(message))) as { readonly spans: readonly unknown[][] };
-  assert.deepEqual(
-    sent.spans.slice(1).map(([, ...values]) => values),
-    [['c'.repeat(16), 7.25, [], null], []],
-  );
+  const values = sent.spans.slice(1).map(([, ...rest]) => rest);
+  assert.deepEqual(values, [[...ids, [], null], [...ids]]);
   assert.deepEqual(decodeToDaemon(sent), message);
 });
 
@@ -88,7 +89,20 @@ test('a list that announces other values than it has is refused', () => {
   const [whole = []] = (
     JSON.parse(JSON.stringify(packed({ kind: 'spans', dropped: 0, spans: [facts] }))) as { spans: unknown[][] }
   ).spans;
-  for (const second of [[1], [0, 1], [-1], [2 ** 27], [0.5], ['1', 'a'], []])
+  assert.equal(
+    (decodeToDaemon({ kind: 'spans', dropped: 0, spans: [whole, [0, ...ids]] }) as { spans: unknown[] }).spans.length,
+    2,
+  );
+  for (const second of [
+    [1, ...ids],
+    [0],
+    [0, ...ids, 1],
+    [-1, ...ids],
+    [2 ** 21, ...ids],
+    [0.5, ...ids],
+    ['1', ...ids, 'GET'],
+    [],
+  ])
     assert.throws(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [whole, second] }), ControlError, String(second));
-  assert.throws(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [[0]] }), ControlError);
+  assert.throws(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [[0, ...ids]] }), ControlError);
 });
