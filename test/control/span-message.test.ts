@@ -89,10 +89,7 @@ test('a list that announces other values than it has is refused', () => {
   const [whole = []] = (
     JSON.parse(JSON.stringify(packed({ kind: 'spans', dropped: 0, spans: [facts] }))) as { spans: unknown[][] }
   ).spans;
-  assert.equal(
-    (decodeToDaemon({ kind: 'spans', dropped: 0, spans: [whole, [0, ...ids]] }) as { spans: unknown[] }).spans.length,
-    2,
-  );
+  assert.doesNotThrow(() => decodeToDaemon({ kind: 'spans', dropped: 0, spans: [whole, [0, ...ids]] }));
   for (const second of [
     [1, ...ids],
     [0],
