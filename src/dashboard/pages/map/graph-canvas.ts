@@ -72,8 +72,8 @@ export class GraphCanvas {
       this.#viewed = false;
       this.#dragged.clear();
     }
-    if (anew || this.#needsPlaces()) this.#ask();
-    if (!anew) this.#draw();
+    if (anew) this.#ask();
+    else this.#update();
   }
 
   /** Finds places for everything again; what the user dragged goes where it belongs. */
@@ -141,7 +141,6 @@ export class GraphCanvas {
   }
 
   #ask(): void {
-    // What is asked already is answered first: a mesh that changes all the time is shown nevertheless.
     if (this.#asked !== null) {
       this.#again = true;
       return;
@@ -156,8 +155,8 @@ export class GraphCanvas {
     this.#asked = null;
     for (const [id, place] of placesOfNodes(nodes, places)) this.#places.set(id, place);
     this.#joined = new Set(edges.flatMap(({ source, target }) => (source === target ? [] : [source, target])));
-    this.#draw();
     this.#cy.batch(() => {
+      this.#draw();
       for (const { id } of nodes) {
         const place = this.placeOf(id);
         if (place !== null) this.#cy.getElementById(id).position({ ...place });
@@ -165,6 +164,13 @@ export class GraphCanvas {
     });
     if (!this.#viewed) this.fit();
     if (this.#again) this.#ask();
+    else this.#update();
+  }
+
+  #update(): void {
+    // What is asked already is answered first: a mesh that changes all the time is shown nevertheless.
+    if (this.#asked === null && this.#needsPlaces()) this.#ask();
+    this.#draw();
   }
 
   /** What has a place. */
