@@ -2,7 +2,7 @@ import type { Resource } from '@opentelemetry/resources';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import { readableSpan, resourceAttributes } from './readable-span.ts';
 import type { TracedSpan } from './span-document.ts';
-import type { SpanSink } from './trace-export.ts';
+import { type SpanSink, SpansRefused } from './trace-export.ts';
 
 /** A mesh has no more workloads at once; those that are gone make room. */
 const maxResources = 500;
@@ -33,11 +33,19 @@ export async function openOtlpSink(
       new Promise((resolve, reject) => {
         exporter.export(
           spans.map(span => readableSpan(span, resourceOf(span))),
-          ({ code, error }) => (code === 0 ? resolve() : reject(error ?? new Error('the collector refused them'))),
+          ({ code, error }) => (code === 0 ? resolve() : reject(reasonOf(error))),
         );
       }),
     close: () => exporter.shutdown(),
   };
+}
+
+/** What the collector says with 4xx it will say again, but for those that ask to wait. The exporter has waited already, as long as its timeout allows. */
+function reasonOf(error: (Error & { readonly code?: unknown }) | undefined): Error {
+  const status = Number(error?.code);
+  const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  const message = error?.message ?? 'the collector refused them';
+  return isFinal ? new SpansRefused(`it answers ${status} ${message}`, status === 413) : new Error(message);
 }
 
 async function createExporter(protocol: 'http/protobuf' | 'http/json'): Promise<SpanExporter> {

@@ -1,7 +1,19 @@
 import type { Clock } from '../../async/clock.ts';
 import type { TracedSpan } from './span-document.ts';
 
-/** Sends spans somewhere; rejects with the reason. */
+/** These spans will never be taken: sent again they would hold up all that come behind. */
+export class SpansRefused extends Error {
+  override readonly name = 'SpansRefused';
+  /** Fewer at once may be. */
+  readonly tooLarge: boolean;
+
+  constructor(message: string, tooLarge: boolean) {
+    super(message);
+    this.tooLarge = tooLarge;
+  }
+}
+
+/** Sends spans somewhere; rejects with the reason, `SpansRefused` where there is no use in another try. */
 export interface SpanSink {
   send(spans: readonly TracedSpan[]): Promise<void>;
   close(): Promise<void>;
@@ -31,6 +43,8 @@ export class TraceExport {
   readonly #options: TraceExportOptions;
   #sink: SpanSink | null = null;
   #queue: TracedSpan[] = [];
+  /** Spans sent at once. */
+  #batch = maxBatch;
   #dropped = 0;
   #failing = false;
   #sending: Promise<void> | null = null;
@@ -82,13 +96,18 @@ export class TraceExport {
 
   /** Never rejects. */
   async #send(): Promise<void> {
-    const batch = this.#queue.splice(0, maxBatch);
+    const batch = this.#queue.splice(0, this.#batch);
     try {
       this.#sink ??= await this.#options.open();
       await this.#sink.send(batch);
       this.#worked();
     } catch (error) {
-      this.#queue.unshift(...batch);
+      if (!(error instanceof SpansRefused)) this.#queue.unshift(...batch);
+      else if (error.tooLarge && batch.length > 1) {
+        this.#queue.unshift(...batch);
+        this.#batch = Math.ceil(batch.length / 2);
+        return;
+      } else this.#dropped += batch.length;
       this.#failed(error);
     }
   }

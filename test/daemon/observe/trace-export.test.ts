@@ -1,9 +1,10 @@
 /** The export against a real receiver: an HTTP server that reads what OpenTelemetry's exporter sends. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, test } from 'node:test';
+import { json } from 'node:stream/consumers';
+import { describe, type TestContext, test } from 'node:test';
 import { systemClock } from '../../../src/async/clock.ts';
 import { openExport } from '../../../src/daemon/observe/open-export.ts';
 import type { TracedSpan } from '../../../src/daemon/observe/span-document.ts';
@@ -199,5 +200,129 @@ describe('a collector that is away', () => {
     const { tries } = state;
     traces.add(spanOf('a/2', 'web'));
     assert.equal(state.tries, tries);
+  });
+});
+
+describe('a real collector', () => {
+  /** Answers as told, and says what it was sent; ended and begun again on the same port. */
+  class Collector {
+    readonly names: string[] = [];
+    readonly batches: number[] = [];
+    requests = 0;
+    answer: (spans: number, response: ServerResponse) => void = (_, response) => void response.writeHead(200).end('{}');
+    port = 0;
+    #server: Server | null = null;
+
+    async start(): Promise<this> {
+      this.#server = createServer(async (request, response) => {
+        this.requests++;
+        const { resourceSpans } = (await json(request)) as OtlpBody;
+        const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans));
+        response.once('finish', () => {
+          if (response.statusCode !== 200) return;
+          this.batches.push(spans.length);
+          this.names.push(...spans.map(({ name }) => name));
+        });
+        this.answer(spans.length, response);
+      });
+      this.#server.listen(this.port, '127.0.0.1');
+      await once(this.#server, 'listening');
+      this.port = (this.#server.address() as AddressInfo).port;
+      return this;
+    }
+
+    async stop(): Promise<void> {
+      this.#server?.closeAllConnections();
+      await new Promise(resolve => this.#server?.close(resolve));
+    }
+  }
+
+  async function stage(t: TestContext) {
+    const away = await new Collector().start();
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${away.port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+    };
+    const restore = withEnv(env);
+    const warnings: string[] = [];
+    // Batches and tries follow each other fifty times as fast.
+    const clock = { ...systemClock, after: (ms: number, fn: () => void) => systemClock.after(ms / 50, fn) };
+    const traces = openExport({ env, clock, warn: message => warnings.push(message) });
+    assert.ok(traces !== null);
+    t.after(async () => {
+      await away.stop();
+      await traces.close();
+      restore[Symbol.dispose]();
+    });
+    const add = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) traces.add(spanOf('a/1', 'web', { path: `/${i}` }));
+    };
+    const arrive = (count: number): Promise<void> =>
+      eventually(() => assert.equal(away.names.length, count), { timeoutMs: 20_000 });
+    return { away, warnings, add, arrive };
+  }
+
+  test('that is killed and comes back gets what it missed, in order, and all of it is told once', async t => {
+    const { away, warnings, add, arrive } = await stage(t);
+    add(0, 3);
+    await arrive(3);
+    await away.stop();
+    add(3, 6);
+    await eventually(() => assert.equal(warnings.length, 1));
+    await away.start();
+    await arrive(6);
+    assert.deepEqual(away.names, ['GET /0', 'GET /1', 'GET /2', 'GET /3', 'GET /4', 'GET /5']);
+    await eventually(() => assert.equal(warnings.length, 2));
+    assert.match(warnings[0] ?? '', /^traces do not reach 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+    assert.match(warnings[1] ?? '', /again, none was lost$/);
+  });
+
+  test('that hangs is given up on and asked again', async t => {
+    const { away, warnings, add, arrive } = await stage(t);
+    const { answer } = away;
+    away.answer = () => {};
+    add(0, 2);
+    await eventually(() => assert.equal(warnings.length, 1));
+    away.answer = answer;
+    await arrive(2);
+    await eventually(() => assert.match(warnings[1] ?? '', /again, none was lost$/));
+    assert.equal(warnings.length, 2);
+  });
+
+  for (const status of [429, 503]) {
+    test(`that answers ${status} with Retry-After is asked again, and nothing is lost`, async t => {
+      const { away, add, arrive, warnings } = await stage(t);
+      const { answer } = away;
+      away.answer = (_, response) => void response.writeHead(status, { 'retry-after': '60' }).end();
+      add(0, 2);
+      await eventually(() => assert.ok(away.requests >= 3));
+      away.answer = answer;
+      await arrive(2);
+      await eventually(() => assert.equal(warnings.length, 2));
+    });
+  }
+
+  test('that refuses spans for good does not hold up those behind them; the lost are counted', async t => {
+    const { away, warnings, add, arrive } = await stage(t);
+    const { answer } = away;
+    away.answer = (_, response) => void response.writeHead(400).end('{}');
+    add(0, 600);
+    await eventually(() => assert.equal(warnings.length, 1));
+    away.answer = answer;
+    add(600, 610);
+    await arrive(98);
+    assert.match(warnings[0] ?? '', /^traces do not reach [\d.:]+: it answers 400/);
+    await eventually(() => assert.match(warnings[1] ?? '', /again, 512 spans were lost$/));
+  });
+
+  test('that takes no large bodies gets smaller ones', async t => {
+    const { away, warnings, add, arrive } = await stage(t);
+    const { answer } = away;
+    away.answer = (spans, response) => (spans > 100 ? void response.writeHead(413).end() : answer(spans, response));
+    add(0, 512);
+    await arrive(512);
+    assert.ok(away.batches.every(size => size <= 100));
+    assert.deepEqual(warnings, []);
   });
 });
