@@ -33,6 +33,7 @@ export interface ControlLinkParts {
 export function createControlLink({ authority, clock, random, runtime, version, onRoots }: ControlLinkParts): ControlPort {
   let sidecars: ReadonlyMap<string, { readonly id: string; readonly startedAt: string }> = new Map();
   const lost = new Map<string, string>();
+  const pushes = { acked: 0, nacked: 0 };
   let onObserved: (from: ObservedWorkload, message: Observed) => void = () => {};
   let onTapped: (from: ObservedWorkload, message: Tapped) => void = () => {};
   let ownMetrics = async (): Promise<string> => '';
@@ -50,6 +51,8 @@ export function createControlLink({ authority, clock, random, runtime, version, 
     },
   });
   plane.on(event => {
+    if (event.kind === 'ack') pushes.acked++;
+    if (event.kind === 'nack') pushes.nacked++;
     if (event.kind === 'connect') lost.delete(event.workload);
     if (event.kind === 'lost') lost.set(event.workload, event.reason);
     // Who reads them finds those of the next step at the next step; a full disk does not stop a change that is under way.
@@ -94,6 +97,7 @@ export function createControlLink({ authority, clock, random, runtime, version, 
         signal.removeEventListener('abort', onAbort);
       }
     },
+    pushes: () => pushes,
     status: () =>
       new Map(plane.status().map(status => [status.workload, proxyStatus(status, lost.get(status.workload) ?? null)])),
     explain: (workload, request) => told(plane.sidecars.explain(workload, request)),

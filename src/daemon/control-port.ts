@@ -40,6 +40,8 @@ export interface ControlPort extends AsyncDisposable {
   whenAppListening(workload: string, signal: AbortSignal): Promise<void>;
   /** Resolves when every connected sidecar runs what was compiled last, to their number. */
   settled(signal: AbortSignal): Promise<number>;
+  /** Configurations that sidecars took, and refused, since the daemon began. */
+  pushes(): { readonly acked: number; readonly nacked: number };
   /** By workload. */
   status(): ReadonlyMap<string, ProxyStatus>;
   query(workload: string, what: ProxyQuery | 'exposition'): Promise<unknown>;

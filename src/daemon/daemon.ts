@@ -40,7 +40,6 @@ import { ExposedPorts } from './exposed-ports.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { LiveFaults } from './live-faults.ts';
 import { Observatory } from './observe/observatory.ts';
-import { TapHub } from './observe/tap-hub.ts';
 import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
 import { Reloads } from './reloads.ts';
 import { RepairSchedule } from './repair-schedule.ts';
@@ -74,7 +73,7 @@ export class Daemon implements RunningDaemon {
   readonly #parts: DaemonParts;
   readonly #options: StartOptions;
   readonly #events: EventLog;
-  readonly #metrics = new DaemonMetrics();
+  readonly #metrics: DaemonMetrics;
   readonly #convergence: Convergence;
   readonly #startedAtMs: number;
   readonly #end = Promise.withResolvers<void>();
@@ -94,7 +93,6 @@ export class Daemon implements RunningDaemon {
   readonly #repairs: RepairSchedule;
   readonly #faults: LiveFaults;
   readonly #issuerKeys: IssuerKeys;
-  readonly #taps: TapHub;
   readonly #observatory: Observatory;
 
   constructor(parts: DaemonParts, options: StartOptions) {
@@ -109,7 +107,11 @@ export class Daemon implements RunningDaemon {
     this.#convergence = new Convergence({ ...parts, onImages: config => this.#onImages(config) });
     this.#config = parts.config;
     parts.control.onNotice(notice => this.#events.emit(notice));
-    parts.control.offerMetrics(() => this.#metrics.own(this.#convergence.pods.length, this.#engine.state));
+    this.#metrics = new DaemonMetrics(parts, () => ({
+      workloads: this.#convergence.pods.map(pod => pod.workload),
+      engine: this.#engine.state,
+      ...this.#observatory.figures,
+    }));
     this.#serving = new ServingWatch({
       control: parts.control,
       ending: this.#ending.signal,
@@ -123,7 +125,6 @@ export class Daemon implements RunningDaemon {
       names: () => this.#config,
       emit: event => this.#events.emit(event),
     });
-    this.#taps = new TapHub({ ...parts, config: () => this.#config });
     this.#faults = new LiveFaults({
       clock: parts.clock,
       config: () => this.#config,
@@ -272,8 +273,7 @@ export class Daemon implements RunningDaemon {
   }
 
   metrics(): AsyncIterable<string> {
-    const workloads = this.#convergence.pods.map(pod => pod.workload);
-    return this.#metrics.read(workloads, this.#engine.state, each => this.#parts.control.query(each, 'exposition'));
+    return this.#metrics.read();
   }
 
   explain(from: string, request: ExplainRequest): Promise<ExplanationDocument> {
@@ -297,7 +297,7 @@ export class Daemon implements RunningDaemon {
   }
 
   tap(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
-    return this.#taps.watch(request, AbortSignal.any([signal, this.#ending.signal]));
+    return this.#observatory.tap(request, AbortSignal.any([signal, this.#ending.signal]));
   }
 
   openDashboard(port: number | null): Promise<DashboardDocument> {

@@ -22,6 +22,11 @@ export class EventLog {
     file?.onTrouble((message, hint) => this.emit({ kind: 'warning', message, hint }));
   }
 
+  /** Those that follow. */
+  get readers(): number {
+    return this.#wakers.size;
+  }
+
   /** Appends one event. */
   emit(body: MeshEventBody): void {
     this.#seq += 1;

@@ -148,7 +148,7 @@ export class Reloads {
       durationMs: Math.round(durationMs * 10) / 10,
       sinceSavedMs,
     };
-    metrics.reloaded(result.ok, durationMs);
+    metrics.reloaded(result.ok, durationMs, result.kind === 'none' ? null : sinceSavedMs);
     // A save without a change is no reload, unless it ends a time of errors.
     if (result.kind !== 'none' || tell) this.#last = result;
     if (tell) events.emit({ kind: 'reload', file: shortName(project), result });

@@ -47,6 +47,9 @@ export class FakeControl implements ControlPort {
 
   onNotice(): void {}
   offerMetrics(): void {}
+  pushes(): ReturnType<ControlPort['pushes']> {
+    return { acked: 3, nacked: 1 };
+  }
   observe(_: Observation, listener: FakeControl['tell']): void {
     this.tell = listener;
   }

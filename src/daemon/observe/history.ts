@@ -36,6 +36,7 @@ export class History {
   #current: number | null = null;
   /** Tiers that the disk takes nothing of; the user knows. */
   readonly #stuck = new Set<string>();
+  #writeFailures = 0;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -50,6 +51,11 @@ export class History {
       );
     this.#seconds = open(seconds);
     this.#minutes = open(minutes);
+  }
+
+  /** How often a file failed since the daemon began. */
+  get writeFailures(): number {
+    return this.#writeFailures;
   }
 
   /** Bytes of its files. */
@@ -121,6 +127,7 @@ export class History {
   }
 
   #failed(tier: string, folder: string, error: unknown): void {
+    this.#writeFailures++;
     if (this.#stuck.size === 0)
       this.#options.warn(
         `history: ${folder} cannot be written: ${messageOf(error)}`,

@@ -1,4 +1,5 @@
 import type { GraphDocument, RoutesDocument, StatsDocument, StatsRequest } from '../../api/stats.ts';
+import type { TapLine, TapRequest } from '../../api/tap.ts';
 import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from '../../api/trace.ts';
 import type { TrafficApi } from '../../api/traffic.ts';
 import { nothingObserved } from '../../snapshot/observation.ts';
@@ -7,14 +8,23 @@ import { Notices } from '../notices.ts';
 import { openExport } from './open-export.ts';
 import { policyEvents } from './policy-events.ts';
 import { Statistics, type StatisticsOptions } from './statistics.ts';
+import { TapHub } from './tap-hub.ts';
 import type { TraceExport } from './trace-export.ts';
 import { Traces } from './traces.ts';
 
 /** What the observatory is made with. */
 export interface ObservatoryOptions extends StatisticsOptions {
-  readonly control: StatisticsOptions['control'] & Pick<ControlPort, 'observe'>;
+  readonly control: StatisticsOptions['control'] & Pick<ControlPort, 'observe' | 'tap' | 'onTapped'>;
   /** For its OTEL_* variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What scrapes show of it. */
+export interface ObservatoryFigures {
+  readonly tapWatchers: number;
+  /** Since the daemon began. */
+  readonly spans: { readonly received: number; readonly dropped: number };
+  readonly history: { readonly bytes: number; readonly writeFailures: number };
 }
 
 /** What the daemon sees of the traffic: asks the sidecars to tell, hands what they say to who keeps it, and answers what people ask. */
@@ -22,12 +32,14 @@ export class Observatory implements TrafficApi {
   readonly #traces: Traces;
   readonly #export: TraceExport | null;
   readonly #statistics: Statistics;
+  readonly #taps: TapHub;
 
   constructor({ clock, control, env, ...rest }: ObservatoryOptions) {
     const warn = (message: string, hint: string): void => rest.emit({ kind: 'warning', message, hint });
     this.#export = openExport({ env, clock, warn });
     this.#traces = new Traces(clock, span => this.#export?.add(span));
     this.#statistics = new Statistics({ clock, control, ...rest });
+    this.#taps = new TapHub({ clock, control, config: rest.names });
     const notices = new Notices(clock, rest.emit);
     control.observe({ ...nothingObserved, signals: true, spans: true }, (from, message) => {
       switch (message.kind) {
@@ -57,6 +69,15 @@ export class Observatory implements TrafficApi {
 
   routes(request: StatsRequest): Promise<RoutesDocument> {
     return this.#statistics.routes(request);
+  }
+
+  /** Live requests. @throws MeshError `unknown-service`, `too-many-taps`, `bad-tap` */
+  tap(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
+    return this.#taps.watch(request, signal);
+  }
+
+  get figures(): ObservatoryFigures {
+    return { tapWatchers: this.#taps.watchers, spans: this.#traces.spans, history: this.#statistics.history };
   }
 
   /** Writes what is to outlive the daemon, and sends what others keep. */

@@ -46,6 +46,10 @@ export class Statistics {
     void this.#loaded.then(() => this.#wait());
   }
 
+  get history(): Pick<History, 'bytes' | 'writeFailures'> {
+    return this.#history;
+  }
+
   /** Takes what a sidecar tells. */
   take(from: ObservedWorkload, signals: readonly EdgeSignal[]): void {
     this.#recorder.take(from, signals);

@@ -1,10 +1,10 @@
 import { MeshError } from '../../api/mesh-error.ts';
 import { headerTest, statusRange, type TapLine, type TapRequest } from '../../api/tap.ts';
 import type { Clock } from '../../async/clock.ts';
-import type { MeshConfig } from '../../config/mesh-config.ts';
 import type { ObservedWorkload } from '../../control/control-plane.ts';
 import { type TapOrder, type Tapped, tapLifeMs } from '../../snapshot/tap.ts';
 import type { ControlPort } from '../control-port.ts';
+import type { Names } from './stats.ts';
 
 /** Lines that wait for a reader; whoever is slower than that is sent away. */
 const maxWaiting = 1_000;
@@ -18,8 +18,8 @@ const maxWatchers = 16;
 export interface TapHubParts {
   readonly clock: Clock;
   readonly control: Pick<ControlPort, 'tap' | 'onTapped'>;
-  /** `null`: none is in force yet. */
-  readonly config: () => MeshConfig | null;
+  /** The configuration's; `null`: none is in force yet. */
+  readonly config: () => Names | null;
 }
 
 interface Watcher {
@@ -38,6 +38,10 @@ export class TapHub {
   constructor(parts: TapHubParts) {
     this.#parts = parts;
     parts.control.onTapped((from, message) => this.#take(from, message));
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
   }
 
   /** Lines until the signal, the time or the number of the request ends it, or the reader is too slow. @throws MeshError `unknown-service`, `too-many-taps`, `bad-tap` */

@@ -17,6 +17,7 @@ export class Traces {
   readonly #propagation = new PropagationWatch();
   readonly #onSpan: (span: TracedSpan) => void;
   #dropped = 0;
+  #received = 0;
 
   /** `onSpan`: hears every span, for an exporter. */
   constructor(clock: Clock, onSpan: (span: TracedSpan) => void = () => {}) {
@@ -26,12 +27,18 @@ export class Traces {
 
   take(from: SpanSource, { dropped, spans }: SpansMessage): void {
     this.#dropped += dropped;
+    this.#received += spans.length;
     for (const facts of spans) {
       const span = { facts, from };
       if (!this.#store.add(span)) this.#dropped++;
       this.#propagation.add(span);
       this.#onSpan(span);
     }
+  }
+
+  /** Spans since the daemon began. */
+  get spans(): { readonly received: number; readonly dropped: number } {
+    return { received: this.#received, dropped: this.#dropped };
   }
 
   list(filter: TraceFilter): TracesDocument {
