@@ -102,6 +102,8 @@ function useTapList(path: string) {
   );
   const take = (line: TapLine): void => {
     waiting.current.push(line);
+    // A window that is covered may not be drawn for long.
+    if (waiting.current.length > mostListed) now.add(waiting.current.splice(0));
     if (frame.current !== 0) return;
     frame.current = requestAnimationFrame(() => {
       frame.current = 0;
