@@ -17,7 +17,8 @@ export function eventText(event: MeshEventBody): EventText {
   switch (event.kind) {
     case 'operation': {
       const level = ({ done: 'good', failed: 'bad', start: 'step', progress: 'step' } as const)[event.phase];
-      return { level, text: operationText(event.operation), ...(event.detail === '' ? {} : { detail: event.detail }) };
+      const detail = event.phase === 'start' ? 'begins' : event.detail;
+      return { level, text: operationText(event.operation), ...(detail === '' ? {} : { detail }) };
     }
     case 'ready':
       return {

@@ -58,7 +58,8 @@ afterEach(() => {
 
 async function openConfig(page: Page, query = ''): Promise<void> {
   await page.goto(stage.link());
-  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  // The link leads to the map, which is left when it is there.
+  await page.locator('main canvas').first().waitFor();
   await page.goto(`http://127.0.0.1:${stage.web.port}/#/config${query}`);
   await page.getByRole('heading', { name: 'Config', level: 1 }).waitFor();
 }

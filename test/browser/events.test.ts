@@ -44,7 +44,8 @@ function happen(...happened: readonly object[]): void {
 
 async function openEvents(page: Page, query = ''): Promise<void> {
   await page.goto(stage.link());
-  await page.getByRole('navigation').waitFor();
+  // The link leads to the map, which is left when it is there.
+  await page.locator('main canvas').first().waitFor();
   await page.goto(`http://127.0.0.1:${stage.web.port}/#/events${query}`);
   await page.getByRole('row', { name: /denied ratings refused 30 calls of details/ }).waitFor();
 }
@@ -96,6 +97,23 @@ test('what happens meanwhile appears: kinds that the page does not know, diagnos
     .click();
   assert.equal(await page.locator('pre').textContent(), text);
   await assertFits(page);
+  await assertAccessible(page);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test('a daemon to which nothing has happened says what would', async () => {
+  await using quiet = await openStage({
+    // biome-ignore lint/correctness/useYield: it has nothing to tell.
+    async *events(_after, signal) {
+      await aborted(signal);
+    },
+  });
+  const { page, complaints } = await openPage(browser);
+  await page.goto(quiet.link());
+  await page.locator('main canvas').first().waitFor();
+  await page.getByRole('link', { name: 'Events' }).click();
+  await page.getByText('Nothing has happened yet').waitFor();
   await assertAccessible(page);
   assert.deepEqual(complaints, []);
   await page.context().close();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { AccessMatrixDocument } from '../../src/api/access.ts';
+import { MeshError } from '../../src/api/mesh-error.ts';
 import type { ExplainRequest } from '../../src/snapshot/explanation.ts';
 import { openBrowser, openPage } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,7 +54,8 @@ after(async () => {
 
 async function openSecurity(page: Page, query = '', of: Stage = stage): Promise<void> {
   await page.goto(of.link());
-  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  // The link leads to the map, which is left when it is there.
+  await page.locator('main canvas').first().waitFor();
   await page.goto(`http://127.0.0.1:${of.web.port}/#/security${query}`);
   await page.getByRole('heading', { name: 'Security', level: 1 }).waitFor();
 }
@@ -200,7 +202,7 @@ test('a mesh without rules, with plaintext and a rotation says so', async () => 
   await page.getByText('There are no access rules: everybody may call everybody').waitFor();
   await page.getByText('the first one that allows something refuses everything else').waitFor();
   await page.getByRole('button', { name: 'Encryption' }).press('Enter');
-  await page.getByRole('row', { name: 'a b http 9' }).waitFor();
+  await page.getByRole('row', { name: 'a b http 0 9' }).waitFor();
   await page.getByRole('row', { name: 'b permissive – 0 9' }).waitFor();
   await page.getByRole('button', { name: 'Certificates' }).press('Enter');
   await page.getByText('waiting for a-1: <img').waitFor();
@@ -208,5 +210,30 @@ test('a mesh without rules, with plaintext and a rotation says so', async () => 
   await assertFits(page);
   assert.equal(await page.evaluate(() => 'hit' in window), false);
   assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test('what was shown stays while the daemon is away, which is told once', async () => {
+  let away = false;
+  const matrix = crowd(4);
+  await using other = await openStage({
+    async accessMatrix() {
+      if (away) throw new MeshError('internal', 'the daemon is ill');
+      return matrix;
+    },
+    async ca() {
+      if (away) throw new MeshError('internal', 'the daemon is ill');
+      return caDocument();
+    },
+  });
+  const { page } = await openPage(browser);
+  await openSecurity(page, '', other);
+  await page.getByRole('gridcell', { name: 'service-3 to service-2: refused' }).waitFor();
+  away = true;
+  await page.getByRole('alert').getByText('the daemon is ill').waitFor();
+  assert.equal(await page.getByRole('alert').count(), 1);
+  assert.equal(await page.getByRole('gridcell').count(), 16);
+  away = false;
+  await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.context().close();
 });

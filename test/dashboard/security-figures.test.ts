@@ -71,7 +71,13 @@ test('calls between two are summed over workloads, the most frequent first', () 
 
 test('encryption: modes and calls of each service, plaintext first', () => {
   const edge = (from: string, to: string, secured: boolean | null, requests: number): EdgeStats =>
-    ({ source: { name: from }, destination: { name: to }, protocol: 'http', secured, total: { requests } }) as EdgeStats;
+    ({
+      source: { name: from, kind: from === 'x' ? 'unknown' : 'service' },
+      destination: { name: to },
+      protocol: 'http',
+      secured,
+      total: { requests, denied: 1 },
+    }) as EdgeStats;
   const edges = [edge('a', 'b', true, 5), edge('x', 'c', false, 2), edge('x', 'c', false, 3), edge('a', 'c', null, 7)];
   const services = [
     { name: 'b', mtls: 'strict' },
@@ -81,7 +87,7 @@ test('encryption: modes and calls of each service, plaintext first', () => {
     { service: 'c', mode: 'permissive', ports: '90 disabled', secured: 0, plaintext: 5 },
     { service: 'b', mode: 'strict', ports: '', secured: 5, plaintext: 0 },
   ]);
-  assert.deepEqual(plaintextEdges(edges), [{ from: 'x', to: 'c', protocol: 'http', calls: 5 }]);
+  assert.deepEqual(plaintextEdges(edges), [{ from: '(no identity)', to: 'c', protocol: 'http', calls: 5, refused: 2 }]);
 });
 
 test('the life of a certificate is used up from when it was taken to its end', () => {

@@ -14,6 +14,8 @@ const orders = [
 ] as const;
 /** Ages read in seconds only while they are short. */
 const agesEveryMs = 5_000;
+/** What is kept arrives in less. */
+const startedMs = 500;
 
 /** What happens in the daemon. */
 export function EventsPage(): VNode {
@@ -123,6 +125,8 @@ function useEvents(): {
     () => {
       read.current.before = read.current.now;
       read.current.now = [];
+      // A daemon to which nothing has happened yet says nothing.
+      setTimeout(draw, startedMs);
     },
   );
   useEffect(() => () => cancelAnimationFrame(read.current.frame), []);

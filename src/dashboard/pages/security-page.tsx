@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import type { AccessMatrixDocument } from '../../api/access.ts';
 import type { CaDocument } from '../../api/ca.ts';
 import type { StatsDocument } from '../../api/stats.ts';
 import type { StatusDocument } from '../../api/types.ts';
@@ -20,7 +21,7 @@ const windows = [
   ['1h', '1 h', 15_000],
   ['24h', '24 h', 60_000],
 ] as const;
-const caEveryMs = 5_000;
+const documentsEveryMs = 5_000;
 
 /** Who may call whom and who does, what is encrypted, and certificates. */
 export function SecurityPage({ status }: { readonly status: StatusDocument | null }): VNode {
@@ -28,7 +29,8 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
   const view = views.find(([name]) => name === query.get('view'))?.[0] ?? '';
   const [window, during, everyMs] = windows.find(([name]) => name === query.get('window')) ?? windows[0];
   const stats = usePolled<StatsDocument>(view === 'certificates' ? null : `/v1/stats?window=${window}`, everyMs);
-  const ca = usePolled<CaDocument>('/v1/ca', caEveryMs);
+  const ca = usePolled<CaDocument>('/v1/ca', documentsEveryMs);
+  const matrix = usePolled<AccessMatrixDocument>(view === '' ? '/v1/access' : null, documentsEveryMs);
   return (
     <>
       <PageHead title="Security">
@@ -42,15 +44,21 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
           />
         )}
       </PageHead>
-      <Problem error={stats.error ?? ca.error} />
+      <Problem error={stats.error ?? matrix.error ?? ca.error} />
       {view === 'certificates' ? (
         ca.value === null ? null : (
           <Certificates document={ca.value} />
         )
       ) : stats.value === null || status === null ? null : view === 'encryption' ? (
         <EncryptionView edges={stats.value.edges} version={status.config.version} during={during} />
-      ) : (
-        <AccessView edges={stats.value.edges} svids={ca.value?.svids ?? []} workloads={status.workloads} during={during} />
+      ) : matrix.value === null ? null : (
+        <AccessView
+          matrix={matrix.value}
+          edges={stats.value.edges}
+          svids={ca.value?.svids ?? []}
+          workloads={status.workloads}
+          during={during}
+        />
       )}
     </>
   );

@@ -47,7 +47,9 @@ export function LastReload({ status }: { readonly status: StatusDocument }): VNo
                 </Fact>
                 <Fact name="Took">
                   {duration(result.durationMs)}
-                  {result.sinceSavedMs === null ? '' : `, ${duration(result.sinceSavedMs)} from the save to the last ack`}
+                  {result.sinceSavedMs === null || result.kind === 'none' || !result.ok
+                    ? ''
+                    : `, ${duration(result.sinceSavedMs)} from the save to the last ack`}
                 </Fact>
               </>
             )}

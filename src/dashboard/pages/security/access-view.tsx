@@ -1,25 +1,25 @@
 import type { VNode } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { AccessMatrixDocument, SeenCallsDocument } from '../../../api/access.ts';
 import type { WorkloadSvid } from '../../../api/ca.ts';
 import type { EdgeStats } from '../../../api/stats.ts';
 import type { MeshEvent, WorkloadStatus } from '../../../api/types.ts';
-import { usePolled, useStream } from '../../server/live.ts';
+import { useStream } from '../../server/live.ts';
 import { address, setQuery } from '../../view/address.ts';
-import { Choice, Field, Problem, Section } from '../../view/parts.tsx';
+import { Choice, Field, Section } from '../../view/parts.tsx';
 import { type AccessGrid, accessGrid, cellKey, chosenPart, countMarks, type Mark, nobody } from './access-grid.ts';
 import { CellPanel, type Watch } from './cell-panel.tsx';
 import { Matrix, signs } from './matrix.tsx';
 import { Refusals } from './refusals.tsx';
 
 interface AccessViewProps {
+  readonly matrix: AccessMatrixDocument;
   readonly edges: readonly EdgeStats[];
   readonly svids: readonly WorkloadSvid[];
   readonly workloads: readonly WorkloadStatus[];
   readonly during: string;
 }
 
-const matrixEveryMs = 5_000;
 const marks: readonly (readonly [mark: Mark, text: string])[] = [
   ['used', 'used'],
   ['unused', 'never used'],
@@ -29,16 +29,14 @@ const marks: readonly (readonly [mark: Mark, text: string])[] = [
 ];
 
 /** The matrix, the cell that is picked, and what was refused. */
-export function AccessView({ edges, svids, workloads, during }: AccessViewProps): VNode {
+export function AccessView({ matrix, edges, svids, workloads, during }: AccessViewProps): VNode {
   const { query } = address.value;
-  const { value, error } = usePolled<AccessMatrixDocument>('/v1/access', matrixEveryMs);
-  const grid = useMemo(() => (value === null ? null : accessGrid(value, edges)), [value, edges]);
+  const grid = useMemo(() => accessGrid(matrix, edges), [matrix, edges]);
   const identities = useMemo(() => identitiesOf(workloads, svids), [workloads, svids]);
   const watch = useWatch();
   const told = useToldRefusals(!watch.on);
   const from = callerOf(query.get('from') ?? '');
   const picked = query.has('to') ? cellKey(from, query.get('to') ?? '') : '';
-  if (grid === null) return <Problem error={error} />;
   if (grid.services.length === 0)
     return (
       <p class="card empty">No service has a port that a sidecar guards. Services in mesh.yaml are shown here once they run.</p>
@@ -46,7 +44,6 @@ export function AccessView({ edges, svids, workloads, during }: AccessViewProps)
   const cell = grid.cells.get(picked);
   return (
     <>
-      <Problem error={error} />
       <Section title="Who may call whom">
         <Walls grid={grid} picked={picked} />
       </Section>
@@ -134,13 +131,21 @@ function useWatch(): Watch {
 /** When refused calls were told of last, by cell. `on`: one stream of a page is enough. */
 function useToldRefusals(on: boolean): ReadonlyMap<string, number> {
   const [told, setTold] = useState<ReadonlyMap<string, number>>(new Map());
+  const read = useRef({ told: new Map<string, number>(), frame: 0 });
   useStream<MeshEvent>(
     on ? '/v1/events' : null,
     event => {
-      if (event.kind === 'denied')
-        setTold(before => new Map(before).set(cellKey(callerOf(event.from), event.to), Date.parse(event.at)));
+      if (event.kind !== 'denied') return;
+      const { current } = read;
+      current.told.set(cellKey(callerOf(event.from), event.to), Date.parse(event.at));
+      // All that are kept arrive together: they are drawn once.
+      current.frame ||= requestAnimationFrame(() => {
+        current.frame = 0;
+        setTold(new Map(current.told));
+      });
     },
     () => undefined,
   );
+  useEffect(() => () => cancelAnimationFrame(read.current.frame), []);
   return told;
 }

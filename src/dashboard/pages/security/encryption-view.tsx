@@ -31,6 +31,7 @@ export function EncryptionView({ edges, version, during }: EncryptionViewProps):
             { title: 'From', cell: ({ from }) => from, by: ({ from }) => from },
             { title: 'To', cell: ({ to }) => to, by: ({ to }) => to },
             { title: 'Protocol', cell: ({ protocol }) => protocol, by: ({ protocol }) => protocol },
+            { title: 'Refused', cell: ({ refused }) => count(refused), by: ({ refused }) => refused, number: true },
             { title: 'Calls', cell: ({ calls }) => count(calls), by: ({ calls }) => calls, number: true },
           ]}
           rows={plaintextEdges(edges)}

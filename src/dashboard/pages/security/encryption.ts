@@ -1,6 +1,7 @@
 /** Which services take plaintext, and which get it. Pure. */
 import type { EdgeStats } from '../../../api/stats.ts';
 import type { ConfigDocument } from '../../../api/types.ts';
+import { nobody } from './access-grid.ts';
 
 /** One service. */
 export interface ServiceEncryption {
@@ -19,6 +20,8 @@ export interface PlaintextEdge {
   readonly to: string;
   readonly protocol: EdgeStats['protocol'];
   readonly calls: number;
+  /** Of them, by access rules. */
+  readonly refused: number;
 }
 
 /** Modes and calls of every service, those with plaintext first. */
@@ -41,8 +44,14 @@ export function plaintextEdges(edges: readonly EdgeStats[]): readonly PlaintextE
   for (const { source, destination, protocol, secured, total } of edges) {
     if (secured !== false || total.requests === 0) continue;
     const key = JSON.stringify([source.name, destination.name, protocol]);
-    const calls = total.requests + (sums.get(key)?.calls ?? 0);
-    sums.set(key, { from: source.name, to: destination.name, protocol, calls });
+    const { calls = 0, refused = 0 } = sums.get(key) ?? {};
+    sums.set(key, {
+      from: source.kind === 'unknown' ? nobody : source.name,
+      to: destination.name,
+      protocol,
+      calls: calls + total.requests,
+      refused: refused + total.denied,
+    });
   }
   return [...sums.values()].sort((a, b) => b.calls - a.calls);
 }

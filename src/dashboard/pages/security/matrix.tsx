@@ -18,6 +18,8 @@ interface MatrixProps {
 export const signs: Readonly<Record<Mark, string>> = { used: '●', unused: '○', tried: '✕', depends: '?', closed: '·' };
 /** Keys repeat thirty times a second; browsers limit how often the address may change. */
 const settledMs = 150;
+/** Columns with room for a count in each cell. */
+const mostCounted = 16;
 
 /** Callers down, services across; a grid of one stop of the Tab key that is walked by arrow keys. */
 export function Matrix({ grid, callers, services, mark, picked, onPick }: MatrixProps): VNode {
@@ -52,7 +54,7 @@ export function Matrix({ grid, callers, services, mark, picked, onPick }: Matrix
   };
   const reached = callers.some(from => services.some(to => cellKey(from, to) === picked));
   return (
-    <div class="matrix">
+    <div class={services.length > mostCounted ? 'matrix crowded' : 'matrix'}>
       {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the grid pattern of the ARIA practices is a table with this role. */}
       <table role="grid" aria-label="Who may call whom" onKeyDown={walk} onClick={event => void pickAt(event.target, 0)}>
         <thead>
@@ -61,7 +63,7 @@ export function Matrix({ grid, callers, services, mark, picked, onPick }: Matrix
               from <span aria-hidden="true">↓</span> to <span aria-hidden="true">→</span>
             </th>
             {services.map(to => (
-              <th key={to} scope="col" title={to}>
+              <th key={to} scope="col" title={to} class={picked.endsWith(`,${JSON.stringify(to)}]`) ? 'on' : ''}>
                 <span>{to}</span>
               </th>
             ))}
@@ -124,7 +126,7 @@ class MatrixRow extends Component<MatrixRowProps> {
     const name = from ?? nobody;
     return (
       <tr>
-        <th scope="row" title={name}>
+        <th scope="row" title={name} class={picked < 0 ? '' : 'on'}>
           <span>{name}</span>
         </th>
         {cells.map((cell, column) => {
