@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { systemClock } from '../../src/async/clock.ts';
 import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import { controlKeysIn } from '../../src/control/control-key.ts';
-import { ControlPlane } from '../../src/control/control-plane.ts';
+import { ControlPlane, type ControlPlaneOptions } from '../../src/control/control-plane.ts';
 import type { Authority } from '../../src/pki/authority.ts';
 import { pod } from '../control/mesh-builder.ts';
 import { freePort } from '../proxy/data-plane-harness.ts';
@@ -23,13 +23,16 @@ export interface CalledPair {
   readonly appPort: number;
   /** Resolves when every sidecar has taken the configuration, to the last step. */
   use(config: MeshConfig): Promise<void>;
+  /** What a sidecar has printed, the access log among it. */
+  printed(workload: string): readonly string[];
 }
 
-/** Starts both. `app` is that of reviews; `config` gets the port that it listens on. */
+/** Starts both. `app` is that of reviews; `config` gets the port that it listens on; `onObserved` hears what the control plane asks sidecars to tell. */
 export async function startPair(
   app: Server,
   authority: Authority,
   config: (appPort: number) => MeshConfig | Promise<MeshConfig>,
+  onObserved: ControlPlaneOptions['onObserved'] = () => {},
 ): Promise<CalledPair> {
   const appPort = await freePort();
   app.listen(appPort, appAddress);
@@ -41,6 +44,7 @@ export async function startPair(
     random: Math.random,
     daemonVersion: 'test',
     readControlKeys: async workload => controlKeysIn(sidecars.get(workload)?.lines.join('\n') ?? ''),
+    onObserved,
   });
   afterTest(() => control.close());
   const launch = async (service: string, to: () => string, ports = {}): Promise<StartedSidecar> => {
@@ -67,5 +71,6 @@ export async function startPair(
       control.setConfig(next);
       assert.deepEqual((await control.settled()).nacked, []);
     },
+    printed: workload => sidecars.get(workload)?.lines ?? [],
   };
 }
