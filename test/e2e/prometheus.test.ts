@@ -216,6 +216,41 @@ describe('scrapes', () => {
     assert.equal(await fetched(`http://${await addressOf('stock-1')}:15020/stats/prometheus`), '503');
   });
 
+  test('pass whatever is refused to services', async () => {
+    const rules =
+      '\negress: registry-only\naccess: [{action: deny, from: prometheus}, {action: deny, from: front, to: catalog}]\n';
+    await shop.edit(text => text + rules);
+    try {
+      // Now `front` may not call `catalog`, and Prometheus nobody.
+      await eventually(async () => {
+        const refused = await prometheus.query(
+          'sum(rate(istio_requests_total{response_code="403", destination_service_name="catalog"}[5s]))',
+        );
+        assert.ok((refused[0]?.value ?? 0) > 0);
+      }, patience);
+      // Each of these was asked after the rules had come.
+      const since = Date.now();
+      await eventually(async () => {
+        const targets = await prometheus.targets();
+        assert.ok(targets.every(({ health, lastScrape }) => health === 'up' && Date.parse(lastScrape) > since));
+      }, patience);
+    } finally {
+      await shop.edit(text => text.replace(rules, ''));
+    }
+  });
+
+  test('find pods that come, and forget those that go', async () => {
+    const stocks = async (): Promise<readonly (string | undefined)[]> =>
+      (await prometheus.targets())
+        .filter(({ labels, health }) => labels['service'] === 'stock' && health === 'up')
+        .map(({ labels }) => labels['workload'])
+        .sort();
+    await shop.edit(text => text.replace('stock:   {', 'stock:   {replicas: 2, '));
+    await eventually(async () => assert.deepEqual(await stocks(), ['stock-1', 'stock-2']), patience);
+    await shop.edit(text => text.replace('replicas: 2, ', ''));
+    await eventually(async () => assert.deepEqual(await stocks(), ['stock-1']), patience);
+  });
+
   test('end when mesh.yaml names the scraper no more, and come back with its name, without a restart', async () => {
     const before = (await shop.inspect('prometheus-1-sidecar')).State.StartedAt;
     await shop.edit(text => text.replace('metrics: {scrapers', '# metrics: {scrapers'));

@@ -55,4 +55,6 @@ export interface ScrapedTarget {
   readonly labels: Readonly<Record<string, string>>;
   readonly health: 'up' | 'down' | 'unknown';
   readonly lastError: string;
+  /** ISO 8601. */
+  readonly lastScrape: string;
 }
