@@ -5,7 +5,6 @@ interface Curve {
   readonly from: Position;
   readonly middle: Position;
   readonly to: Position;
-  readonly width: number;
   readonly secured: boolean;
   /** Pixels a second that dashes move by; 0: nothing passes. */
   readonly speed: number;
@@ -15,7 +14,10 @@ interface Curve {
 const leastZoom = 0.45;
 /** Where on an edge its padlock is, from 0 at the caller: beside the label, which is in the middle. */
 const lockAt = 0.14;
-const dash = [5, 9] as const;
+/** Pixels on the screen. */
+const dashes = { every: 26, long: 8 } as const;
+/** Motion needs no more frames a second. */
+const mostFrames = 30;
 
 /** Draws over the edges what cytoscape cannot: padlocks, and dashes that move without every edge being styled anew at every frame. */
 export class EdgeMarks {
@@ -47,9 +49,13 @@ export class EdgeMarks {
   move(moving: boolean): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    let drawn = 0;
     const next = (ms: number): void => {
-      this.#draw(ms);
       this.#frame = requestAnimationFrame(next);
+      // A little less: frames do not come on the millisecond.
+      if (ms - drawn < 1_000 / mostFrames - 5) return;
+      drawn = ms;
+      this.#draw(ms);
     };
     if (moving) this.#frame = requestAnimationFrame(next);
     this.#canvas.dataset['moving'] = moving ? 'yes' : 'no';
@@ -76,19 +82,26 @@ export class EdgeMarks {
     for (const curve of this.#curves) if (curve.secured) this.#drawLock(context, pointAt(curve, lockAt));
   }
 
+  /** Short pieces of the edges: a stroke with a dash pattern over hundreds of curves takes longer than a frame has. */
   #drawDashes(context: CanvasRenderingContext2D, ms: number): void {
-    context.setLineDash([...dash]);
+    const zoom = this.#cy.zoom();
     context.strokeStyle = this.#ground;
-    for (const { from, middle, to, width, speed } of this.#curves) {
-      if (speed === 0) continue;
-      context.lineWidth = Math.max(1, width * 0.6);
-      context.lineDashOffset = -((ms / 1_000) * speed) % (dash[0] + dash[1]);
-      context.beginPath();
-      context.moveTo(from.x, from.y);
-      context.quadraticCurveTo(middle.x, middle.y, to.x, to.y);
-      context.stroke();
+    context.lineWidth = Math.max(1.5, 1 / zoom);
+    context.beginPath();
+    for (const curve of this.#curves) {
+      const { from, to, speed } = curve;
+      const length = Math.hypot(to.x - from.x, to.y - from.y);
+      if (speed === 0 || length === 0) continue;
+      const pieces = Math.max(1, Math.round((length * zoom) / dashes.every));
+      const piece = Math.min(0.5 / pieces, dashes.long / zoom / length);
+      const begin = (((ms / 1_000) * speed) / zoom / length) % (1 / pieces);
+      for (let at = begin; at < 1; at += 1 / pieces) {
+        const [start, end] = [pointAt(curve, at), pointAt(curve, Math.min(1, at + piece))];
+        context.moveTo(start.x, start.y);
+        context.lineTo(end.x, end.y);
+      }
     }
-    context.setLineDash([]);
+    context.stroke();
   }
 
   #drawLock(context: CanvasRenderingContext2D, { x, y }: Position): void {
@@ -127,8 +140,8 @@ function curveOf(edge: EdgeSingular): readonly Curve[] {
   if (!Number.isFinite(from?.x) || !Number.isFinite(to?.x)) return [];
   const straight = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
   const middle = edge.controlPoints()?.[0] ?? straight;
-  const { width, secured, speed } = edge.data() as { readonly width: number; readonly secured: string; readonly speed: number };
-  return [{ from, middle, to, width, secured: secured === 'yes', speed }];
+  const { secured, speed } = edge.data() as { readonly secured: string; readonly speed: number };
+  return [{ from, middle, to, secured: secured === 'yes', speed }];
 }
 
 function pointAt({ from, middle, to }: Curve, t: number): Position {
