@@ -91,7 +91,9 @@ describe('a port that only the image tells', () => {
     await using mesh = start(cache, docker).mesh;
     await ready(mesh);
     assert.deepEqual(portsOf(mesh.control.configs[0]), [[6379]]);
-    assert.deepEqual(portsOf((await mesh.daemon.config()).config), [[6379]]);
+    const { config, text } = await mesh.daemon.config();
+    assert.deepEqual(portsOf(config), [[6379]]);
+    assert.match(text, /^name: .*\n(?:.*\n)* {6}- port: 6379$/m);
     assert.deepEqual(mesh.of('warning'), []);
   });
 

@@ -39,6 +39,7 @@ describe('a kind that nobody knows here', () => {
     assert.deepEqual(wordsOf(event), { level: 'step', text: 'workload: web-1, depth: {"of":3}' });
     assert.deepEqual(seqs(choose([event], any)), [4]);
     assert.deepEqual(linkOf(event)?.query, { view: 'sidecars', pick: 'web-1' });
+    assert.deepEqual(linkOf(strange(5, { workloads: ['web-2', 'web-1'] }))?.query, { view: 'sidecars', pick: 'web-2' });
     assert.equal(linkOf(strange(5, { moon: 1 })), null);
   });
 

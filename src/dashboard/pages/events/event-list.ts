@@ -69,11 +69,16 @@ export function linkOf(event: MeshEvent): EventLink | null {
       return { page: 'config', query: {}, text: 'configuration' };
     case 'fault':
       return { page: 'config', query: { view: 'faults' }, text: 'faults' };
+    case 'endpoint':
+    case 'overflow':
+      return { page: 'traffic', query: { name: event.service }, text: 'traffic' };
+    case 'certificates':
     case 'roots':
       return { page: 'security', query: { view: 'certificates' }, text: 'certificates' };
     default: {
-      // Kinds that tell of one sidecar name it.
-      const { workload } = event as { readonly workload?: unknown };
+      // Kinds that tell of sidecars name them.
+      const { workload: one, workloads } = event as { readonly workload?: unknown; readonly workloads?: unknown };
+      const workload = Array.isArray(workloads) ? (workloads as unknown[])[0] : one;
       return typeof workload === 'string'
         ? { page: 'config', query: { view: 'sidecars', pick: workload }, text: 'sidecar' }
         : null;

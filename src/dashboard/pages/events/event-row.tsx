@@ -28,7 +28,7 @@ export class EventRow extends Component<EventRowProps> {
       <tr>
         <td class="when">
           <time dateTime={event.at} title={event.at}>
-            {time(Date.parse(event.at))}
+            {whenText(event.at)}
           </time>
         </td>
         <td class="number quiet">{age}</td>
@@ -50,4 +50,11 @@ export class EventRow extends Component<EventRowProps> {
       </tr>
     );
   }
+}
+
+/** The time; with the day where that is not today. */
+function whenText(at: string): string {
+  const ms = Date.parse(at);
+  const day = new Date(ms).toDateString();
+  return day === new Date().toDateString() ? time(ms) : `${day.slice(4, 10)} ${time(ms)}`;
 }
