@@ -280,7 +280,13 @@ export function traceDocument(name = 'GET /productpage'): TraceDocument {
       startMs: stageMs + 5,
       durationMs: 30,
       peer: 'reviews',
-      events: [{ atMs: stageMs + 15, name: 'retry', attributes: { attempt: 1, reason: 'connect-failure' } }],
+      events: [
+        {
+          atMs: stageMs + 15,
+          name: 'retry',
+          attributes: { 'mesh.attempt': 1, 'mesh.peer': 'reviews-v1-1', 'mesh.outcome': 'connect-failure' },
+        },
+      ],
     }),
     span(4, 3, {
       service: 'reviews',

@@ -50,7 +50,7 @@ export function TraceList({ status }: { readonly status: StatusDocument | null }
       {value === null ? (
         error === null && <p class="empty">Reading the last traces …</p>
       ) : (
-        <>
+        <div class="card">
           <Table
             caption="The last traces"
             columns={columnsOf(longest)}
@@ -63,7 +63,7 @@ export function TraceList({ status }: { readonly status: StatusDocument | null }
             {traces.length === limit ? ', the newest that fit,' : ''} of {count(value.kept)} that are kept
             {value.dropped > 0 ? ` · ${count(value.dropped)} spans were lost on their way` : ''}
           </p>
-        </>
+        </div>
       )}
     </>
   );
@@ -81,7 +81,11 @@ function tracesPath(query: URLSearchParams): string {
 
 function columnsOf(longestMs: number): readonly Column<TraceSummary>[] {
   return [
-    { title: 'Started', by: ({ startMs }) => startMs, cell: ({ startMs }) => <span class="mono">{preciseTime(startMs)}</span> },
+    {
+      title: 'Started',
+      by: ({ startMs }) => startMs,
+      cell: ({ startMs }) => <span class="mono moment">{preciseTime(startMs)}</span>,
+    },
     { title: 'From', by: ({ service }) => service, cell: ({ service }) => escapeLine(service) },
     {
       title: 'Request',
