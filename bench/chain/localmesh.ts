@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { systemClock } from '../../src/async/clock.ts';
+import type { MeshConfig } from '../../src/config/mesh-config.ts';
 import { meshNames } from '../../src/control/compile/service-view.ts';
 import { virtualAddresses } from '../../src/control/compile/virtual-address.ts';
 import { controlKeysIn } from '../../src/control/control-key.ts';
-import { ControlPlane } from '../../src/control/control-plane.ts';
+import { ControlPlane, type ControlPlaneOptions } from '../../src/control/control-plane.ts';
 import { Authority } from '../../src/pki/authority.ts';
+import type { Observation } from '../../src/snapshot/observation.ts';
 import { mesh } from '../../test/control/mesh-builder.ts';
 import type { Chain, ChainPorts, Spoken } from './chain.ts';
 import { everyRule, fewRules } from './mesh-rules.ts';
@@ -24,15 +26,33 @@ export interface LocalmeshOptions {
   readonly spoken?: Spoken;
   /** Everything that a rule can ask for at once. @default false */
   readonly everything?: boolean;
+  readonly recorded?: Recorded;
   /** Folder for CPU profiles of both processes, written as they are stopped. */
   readonly profiles?: string;
   /** Arguments of Node for both processes. @default none */
   readonly nodeArgs?: readonly string[];
 }
 
+/** What the sidecars record of requests. */
+export interface Recorded {
+  /** `false`: not even metrics, by a hook that only the bench has. @default true */
+  readonly metrics?: boolean;
+  /** All requests are sampled. @default false */
+  readonly tracing?: boolean;
+  /** @default 'off' */
+  readonly accessLog?: 'off' | 'text' | 'json';
+  /** File or pipe of the access log. @default '/dev/null' */
+  readonly accessLogTo?: string;
+  /** What the control plane wants to be told. @default nothing */
+  readonly observation?: Observation;
+  readonly onObserved?: ControlPlaneOptions['onObserved'];
+  readonly onTapped?: ControlPlaneOptions['onTapped'];
+}
+
 /** A chain of sidecars, and the CA that a client of the server's sidecar needs. */
 export interface LocalmeshChain extends Chain {
   readonly authority: Authority;
+  readonly control: ControlPlane;
 }
 
 /** Two processes with real sidecars under a real control plane: a header match and a 90/10 split between three versions, metrics on. */
@@ -40,7 +60,7 @@ export async function localmeshChain(
   dir: string,
   core: number,
   ports: ChainPorts,
-  { hop = 'tunnel', spoken = 'HTTP/1.1', everything = false, profiles, nodeArgs = [] }: LocalmeshOptions = {},
+  { hop = 'tunnel', spoken = 'HTTP/1.1', everything = false, recorded = {}, profiles, nodeArgs = [] }: LocalmeshOptions = {},
 ): Promise<LocalmeshChain> {
   const built = mesh({
     services: {
@@ -56,7 +76,12 @@ export async function localmeshChain(
       ? { access: { rules: [{ from: ['client'], to: ['app'], conditions: [{ on: 'method', values: ['GET'] }] }] } }
       : {}),
   });
-  const config = { ...built, proxy: { ...built.proxy, accessLog: everything ? ('json' as const) : ('off' as const) } };
+  const accessLog = recorded.accessLog ?? (everything ? 'json' : 'off');
+  const config: MeshConfig = {
+    ...built,
+    proxy: { ...built.proxy, accessLog },
+    ...(recorded.tracing === true ? { tracing: { sample: 1, propagation: ['w3c', 'b3'] } } : {}),
+  };
   const names = meshNames(config).map(entry => entry.name);
   const virtual = virtualAddresses(names, new Map()).get('app');
   if (virtual === undefined) throw new Error('no virtual address');
@@ -87,6 +112,8 @@ export async function localmeshChain(
       destination,
       appAddress,
       hop,
+      metrics: recorded.metrics ?? true,
+      accessLogTo: recorded.accessLogTo ?? '/dev/null',
     };
     const profile = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
     const args = [...nodeArgs, ...profile, program, JSON.stringify(options)];
@@ -123,7 +150,10 @@ export async function localmeshChain(
     random: Math.random,
     daemonVersion: 'bench',
     readControlKeys: async workload => controlKeysIn(logs.get(workload) ?? ''),
+    ...(recorded.onObserved === undefined ? {} : { onObserved: recorded.onObserved }),
+    ...(recorded.onTapped === undefined ? {} : { onTapped: recorded.onTapped }),
   });
+  if (recorded.observation !== undefined) control.observe(recorded.observation);
   control.setConfig(config);
   const podOf = async (workload: string, service: string, version: string) => ({
     workload,
@@ -145,6 +175,7 @@ export async function localmeshChain(
     url: `http://127.0.0.1:${ports.front}/`,
     pids: [back.pid, front.pid],
     authority,
+    control,
     async stop() {
       control.close();
       // A profile is written as a process ends by itself.
