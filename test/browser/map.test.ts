@@ -173,7 +173,7 @@ describe('what is chosen', () => {
     await panel.getByText('http, mTLS').waitFor();
     await panel.getByText('80 %', { exact: true }).waitFor();
     await panel.locator('.uplot').nth(1).waitFor();
-    assert.match((await panel.locator('.chart').first().innerText()) ?? '', /good 0\.8\s+4xx 0\s+failed 0\.2\s+denied 0/);
+    assert.match((await panel.locator('.chart').first().innerText()) ?? '', /requests 1\.0\s+failed 0\.2\s+4xx 0\s+denied 0/);
     await panel.getByText('90 reviews@v1, 10 reviews@v3').waitFor();
     await panel.getByText('v1 90 % of 90 % intended').waitFor();
     await panel.getByText('spiffe://shop.local/ns/default/sa/storefront').waitFor();
@@ -187,6 +187,14 @@ describe('what is chosen', () => {
   test('is in the address, survives a reload, and goes from a node to its edges and back', async () => {
     const { page } = await open();
     await drawn(page, 9, 9);
+    await click(page, 'node service:reviews@v3');
+    await details(page).getByRole('heading', { name: 'reviews v3', level: 2 }).waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await details(page).getByRole('heading', { name: 'storefront', level: 2 }).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await details(page)
+      .getByRole('heading', { name: /^reviews v|^details|^api/, level: 2 })
+      .waitFor();
     await click(page, 'node service:reviews@v3');
     await details(page).getByRole('heading', { name: 'reviews v3', level: 2 }).waitFor();
     await page.reload();
@@ -222,6 +230,8 @@ describe('what is chosen', () => {
     await row.focus();
     await page.keyboard.press('Enter');
     await heading('ratings');
+    // The button is gone; the focus is where one reads on.
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Details');
     await page.waitForFunction(() => {
       const { cy } = (document.querySelector('.map-canvas') as unknown as { _cyreg: { cy: never } })._cyreg;
       return (cy as { $(selector: string): { id(): string } }).$('.chosen').id() === 'node service:ratings';

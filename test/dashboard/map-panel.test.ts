@@ -1,71 +1,17 @@
 /** What the side panel of the Map says. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { GoldenPoint } from '../../src/api/stats.ts';
 import type { ConfigDocument } from '../../src/api/types.ts';
 import {
   type AccessRule,
   accessRulesOf,
   accessText,
   actionText,
+  countedAs,
   extrasText,
   matchText,
   type Rule,
 } from '../../src/dashboard/pages/map/rule-text.ts';
-import { seriesOf } from '../../src/dashboard/pages/map/series.ts';
-
-const point = (at: string, more: Partial<GoldenPoint>): GoldenPoint => ({
-  at,
-  requests: 0,
-  failures: 0,
-  clientErrors: 0,
-  denied: 0,
-  successRate: null,
-  rps: 0,
-  p50Ms: null,
-  p95Ms: null,
-  p99Ms: null,
-  bytesIn: 0,
-  bytesOut: 0,
-  open: 0,
-  ...more,
-});
-
-describe('charts', () => {
-  const stretch = { from: '2025-01-01T00:00:00.000Z', to: '2025-01-01T00:00:35.000Z', stepMs: 10_000 };
-  const busy = point('2025-01-01T00:00:20.000Z', { requests: 100, failures: 10, clientErrors: 30, denied: 20, p95Ms: 12 });
-
-  test('have a value for every step, the last one cut off by the end', () => {
-    const { times, answers, durations } = seriesOf(stretch, [busy], false);
-    assert.deepEqual(
-      times.map(ms => new Date(ms).toISOString().slice(17, 19)),
-      ['10', '20', '30', '35'],
-    );
-    assert.deepEqual(
-      answers.map(({ label, values }) => [label, ...values]),
-      [
-        ['good', 0, 6, 0, 0],
-        ['4xx', 0, 1, 0, 0],
-        ['failed', 0, 1, 0, 0],
-        ['denied', 0, 2, 0, 0],
-      ],
-    );
-    assert.deepEqual(durations[1]?.values, [null, 12, null, null]);
-  });
-
-  test('of raw TCP are of connections, and refused ones lie beside', () => {
-    const { answers, durations } = seriesOf(stretch, [{ ...busy, clientErrors: 0 }], true);
-    assert.deepEqual(
-      answers.map(({ label, values }) => [label, values[1]]),
-      [
-        ['connected', 9],
-        ['failed', 1],
-        ['denied', 2],
-      ],
-    );
-    assert.deepEqual(durations, []);
-  });
-});
 
 describe('rules', () => {
   const rule = {
@@ -99,6 +45,13 @@ describe('rules', () => {
     assert.equal(extrasText(rule), 'timeout 2000 ms, abort 10 %');
     assert.equal(matchText({ matches: [] }), 'all');
     assert.equal(actionText({ action: { kind: 'respond', status: 404, body: '', contentType: '' } }), 'respond 404');
+  });
+
+  test('of a gateway are counted by host', () => {
+    const routes = [{ hosts: [] }, { hosts: ['Shop.local', 'b'] }, { hosts: ['b'] }];
+    const config = { services: [], gateways: [{ name: 'web', routes }] } as unknown as ConfigDocument['config'];
+    assert.deepEqual(countedAs(config, 'web'), ['*', 'shop.local', 'b']);
+    assert.deepEqual(countedAs(config, 'shop'), ['shop']);
   });
 
   const access = (name: string, more: Partial<AccessRule>): AccessRule => ({

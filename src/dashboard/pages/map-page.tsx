@@ -1,5 +1,5 @@
-import type { VNode } from 'preact';
-import { useCallback, useMemo, useRef } from 'preact/hooks';
+import type { RefObject, VNode } from 'preact';
+import { useCallback, useEffect, useMemo, useRef } from 'preact/hooks';
 import type { GraphDocument } from '../../api/stats.ts';
 import type { ConfigDocument, StatusDocument } from '../../api/types.ts';
 import { usePolled } from '../server/live.ts';
@@ -29,6 +29,7 @@ export function MapPage({ status }: { readonly status: StatusDocument | null }):
   const facts = useMemo(() => (config === null ? noFacts : serviceFacts(config)), [config]);
   const model = useMemo(() => (graph === null ? null : mapModel(graph, view, facts)), [graph, view, facts]);
   const still = useStillness();
+  const panel = useKeptFocus(view.selected);
   const onSelect = useCallback((selected: string) => setQuery({ selected }), []);
   return (
     <div class="map-page">
@@ -53,7 +54,7 @@ export function MapPage({ status }: { readonly status: StatusDocument | null }):
             <Hint model={model} status={status} isNow={view.atMs === null} />
             <Legend />
           </div>
-          <section class="map-panel" aria-label="Details">
+          <section class="map-panel" aria-label="Details" ref={panel} tabIndex={-1}>
             <Panel model={model} view={view} config={config} onSelect={onSelect} />
           </section>
         </div>
@@ -106,6 +107,17 @@ function Hint({
       ) : null}
     </p>
   );
+}
+
+/** What was pressed may go when something else is chosen; the keys then go on in the panel. */
+function useKeptFocus(selected: string): RefObject<HTMLElement | null> {
+  const panel = useRef<HTMLElement>(null);
+  const before = useRef(selected);
+  useEffect(() => {
+    if (before.current !== selected && document.activeElement === document.body) panel.current?.focus({ preventScroll: true });
+    before.current = selected;
+  }, [selected]);
+  return panel;
 }
 
 function useLast<T>(value: T | null): T | null {

@@ -47,6 +47,8 @@ export class GraphCanvas {
     });
     this.#marks = new EdgeMarks(this.#cy, place);
     this.#cy.on('tap', ({ target }: EventObject) => {
+      // So that keys go on from there.
+      place.focus({ preventScroll: true });
       if (target === this.#cy) onSelect('');
       else if (!target.isParent()) onSelect(target.id());
     });

@@ -62,6 +62,8 @@ export function mapModel(graph: GraphDocument, view: MapView, facts: ServiceFact
   const boxed = new Set([...versions].filter(([, nodes]) => nodes.length > 1).map(([box]) => box));
   const byId = new Map(graph.nodes.map(node => [node.id, node]));
   const called = new Set(graph.edges.filter(isActive).flatMap(({ source, destination }) => [source, destination]));
+  const calledByMore = new Set(graph.edges.filter(({ protocol }) => protocol !== 'tcp').map(({ destination }) => destination));
+  const onlyTcp = new Set(graph.edges.map(({ destination }) => destination).filter(id => !calledByMore.has(id)));
   const matches = new Set(graph.nodes.filter(node => isMatch(node, view, facts)).map(({ id }) => id));
 
   const edges = graph.edges
@@ -80,7 +82,7 @@ export function mapModel(graph: GraphDocument, view: MapView, facts: ServiceFact
   const nodes = shown.map((node): MapNode => {
     const box = boxed.has(boxOf(node)) ? boxOf(node) : null;
     const title = titleOf(node);
-    const health = healthOf(node.total, null);
+    const health = healthOf(node.total, onlyTcp.has(node.id) ? 'tcp' : null);
     const calling = health === 'idle' && called.has(node.id);
     const label = signed(shortened(box === null ? title : escapeLine(node.version) || 'any version'), health);
     return { id: nodeId(node.id), label, title, box, health, calling, of: node };

@@ -15,7 +15,7 @@ const rank: Readonly<Record<Health, number>> = { bad: 0, warn: 1, good: 2, idle:
 const nodeColumns: readonly Column<MapNode>[] = [
   { title: 'Service', cell: ({ title }) => title, by: ({ title }) => title },
   { title: 'Kind', cell: ({ of }) => of.kind, by: ({ of }) => of.kind },
-  { title: 'State', cell: node => <Badge health={node.health}>{healthWord(node)}</Badge>, by: ({ health }) => rank[health] },
+  { title: 'State', cell: node => <Badge health={node.health}>{healthWord(node)}</Badge>, by: urgency },
   { title: 'rps', number: true, cell: ({ of }) => rate(of.total.rps), by: ({ of }) => of.total.rps },
   { title: 'p95', number: true, cell: ({ of }) => duration(of.total.p95Ms), by: ({ of }) => of.total.p95Ms ?? -1 },
 ];
@@ -38,7 +38,7 @@ const edgeColumns: readonly Column<MapEdge>[] = [
         {denied ? <span class="badge map-denied">denied</span> : null}
       </>
     ),
-    by: ({ health, denied }) => rank[health] - (denied ? 0.5 : 0),
+    by: urgency,
   },
   { title: 'rps', number: true, cell: ({ of }) => rate(of.total.rps), by: ({ of }) => of.total.rps },
   { title: 'Success', number: true, cell: ({ of }) => percent(of.total.successRate), by: ({ of }) => of.total.successRate ?? 2 },
@@ -50,7 +50,9 @@ export function Overview({ model, onSelect }: { readonly model: MapModel; readon
   const list = address.value.query.get('list') === 'edges' ? 'edges' : 'nodes';
   const [all, setAll] = useState(false);
   const rows = list === 'nodes' ? model.nodes.length : model.edges.length;
-  const cut = <Row,>(each: readonly Row[]): readonly Row[] => (all ? each : each.slice(0, firstRows));
+  // What needs a look comes first, and where all is well nothing changes places.
+  const cut = <Row extends MapNode | MapEdge>(each: readonly Row[]): readonly Row[] =>
+    [...each].sort((one, other) => urgency(one) - urgency(other)).slice(0, all ? undefined : firstRows);
   const pick = ({ id }: { readonly id: string }): void => onSelect(id);
   return (
     <>
@@ -89,4 +91,8 @@ export function Overview({ model, onSelect }: { readonly model: MapModel; readon
       ) : null}
     </>
   );
+}
+
+function urgency(one: MapNode | MapEdge): number {
+  return 'denied' in one && one.denied && one.health !== 'bad' ? 0.5 : rank[one.health];
 }

@@ -1,12 +1,12 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { EdgeStats, GraphNode, StatsDocument } from '../../../api/stats.ts';
 import type { ConfigDocument } from '../../../api/types.ts';
-import { usePolled } from '../../server/live.ts';
+import { type Live, usePolled } from '../../server/live.ts';
 import { Badge } from '../../view/parts.tsx';
 import { edgeText, kindWord, securedWord } from './facts-text.ts';
 import { healthWord } from './health.ts';
 import type { MapEdge, MapModel, MapNode } from './map-model.ts';
-import { type MapView, statsPath, timeQuery } from './map-view.ts';
+import { type MapView, statsPath } from './map-view.ts';
 import { Recent } from './recent.tsx';
 import { Access, Rules } from './rules.tsx';
 import { Charts, Figures } from './signals.tsx';
@@ -26,7 +26,7 @@ export interface PanelProps {
 export function NodePanel({ node, ...props }: PanelProps & { readonly node: MapNode }): VNode {
   const { model, view, config, onSelect } = props;
   const { name, version, kind, total } = node.of;
-  const stats = useStats(name, view);
+  const stats = useStats(name);
   const calls = stats.value?.edges.filter(({ destination }) => isEnd(destination, node.of)) ?? [];
   const isTcp = calls.length > 0 && calls.every(({ protocol }) => protocol === 'tcp');
   const out = model.edges.filter(({ source }) => source === node.id);
@@ -42,17 +42,15 @@ export function NodePanel({ node, ...props }: PanelProps & { readonly node: MapN
       <EdgeButtons title="Calls" edges={out} onSelect={onSelect} />
       <Charts
         stats={stats}
-        isTcp={isTcp}
         pointsOf={value => value.services.find(each => each.name === name && each.version === version)?.points ?? []}
       />
-      <Rules
-        service={name}
-        config={config}
-        path={statsPath('/v1/routes', { ...timeQuery(view, view.window), services: [name] })}
-        everyMs={view.atMs === null ? everyMs : null}
-      />
-      <Access to={name} from={null} config={config} edges={calls} />
-      <Recent services={[name]} everyMs={everyMs} />
+      {isNamed(node.of) ? (
+        <>
+          <Rules owner={name} view={view} config={config} everyMs={everyMs} />
+          <Access to={name} from={null} config={config} edges={calls} />
+          <Recent services={[name]} everyMs={everyMs} />
+        </>
+      ) : null}
     </>
   );
 }
@@ -62,12 +60,12 @@ export function EdgePanel({ edge, ...props }: PanelProps & { readonly edge: MapE
   const { model, view, config, onSelect } = props;
   const source = model.nodes.find(({ id }) => id === edge.source)?.of;
   const target = model.nodes.find(({ id }) => id === edge.target)?.of;
-  const stats = useStats(target?.name ?? '', view);
+  const stats = useStats(target?.name ?? '');
   const { protocol, secured, total } = edge.of;
   const isThis = (each: EdgeStats): boolean =>
     each.protocol === protocol && isEnd(each.source, source) && isEnd(each.destination, target);
   const isTcp = protocol === 'tcp';
-  const names = [source, target].flatMap(end => (end === undefined || end.kind === 'unknown' ? [] : [end.name]));
+  const names = [source, target].flatMap(end => (end !== undefined && isNamed(end) ? [end.name] : []));
   return (
     <>
       <PanelHead title={edge.title} onClose={() => onSelect('')}>
@@ -83,27 +81,19 @@ export function EdgePanel({ edge, ...props }: PanelProps & { readonly edge: MapE
           </button>
         ))}
       </p>
-      <Charts stats={stats} isTcp={isTcp} pointsOf={value => value.edges.find(isThis)?.points ?? []} />
-      {target === undefined ? null : (
+      <Charts stats={stats} pointsOf={value => value.edges.find(isThis)?.points ?? []} />
+      {target !== undefined && isNamed(target) ? (
         <>
-          <Rules
-            service={source?.kind === 'gateway' ? source.name : target.name}
-            config={config}
-            path={statsPath('/v1/routes', {
-              ...timeQuery(view, view.window),
-              services: [source?.kind === 'gateway' ? source.name : target.name],
-            })}
-            everyMs={view.atMs === null ? everyMs : null}
-          />
+          <Rules owner={source?.kind === 'gateway' ? source.name : target.name} view={view} config={config} everyMs={everyMs} />
           <Access
             to={target.name}
-            from={source === undefined || source.kind === 'unknown' ? null : source.name}
+            from={source !== undefined && isNamed(source) ? source.name : null}
             config={config}
             edges={stats.value?.edges.filter(isThis) ?? []}
           />
+          <Recent services={names} everyMs={everyMs} />
         </>
-      )}
-      <Recent services={names} everyMs={everyMs} />
+      ) : null}
     </>
   );
 }
@@ -155,9 +145,15 @@ function EdgeButtons({
   );
 }
 
-function useStats(service: string, view: MapView): ReturnType<typeof usePolled<StatsDocument>> {
-  const path = statsPath('/v1/stats', { ...timeQuery(view, '15m'), step: '15s', services: [service] });
-  return usePolled<StatsDocument>(service === '' ? null : path, view.atMs === null ? everyMs : null);
+/** By the second, as only the last 15 minutes are. */
+function useStats(service: string): Live<StatsDocument> {
+  const path = statsPath('/v1/stats', { window: '15m', step: '15s', services: [service] });
+  return usePolled<StatsDocument>(service === '' ? null : path, everyMs);
+}
+
+/** Rules and traces know it by its name. */
+function isNamed({ kind }: Pick<GraphNode, 'kind'>): boolean {
+  return kind === 'service' || kind === 'gateway' || kind === 'external';
 }
 
 function isEnd(end: EdgeStats['source'], node: GraphNode | undefined): boolean {

@@ -6,25 +6,27 @@ import { usePolled } from '../../server/live.ts';
 import { hrefOf } from '../../view/address.ts';
 import { count, percent } from '../../view/figures.ts';
 import { Badge, Problem, Section } from '../../view/parts.tsx';
-import { accessRulesOf, accessText, actionText, extrasText, matchText, rulesOf } from './rule-text.ts';
+import { type MapView, statsPath, timeQuery } from './map-view.ts';
+import { accessRulesOf, accessText, actionText, countedAs, extrasText, matchText, rulesOf } from './rule-text.ts';
 
 type Config = ConfigDocument['config'];
 
-/** Rules in force for calls to a service, with what they took. */
+/** Rules in force for calls to a service, or through a gateway, with what they took. */
 export function Rules({
-  service,
+  owner,
   config,
-  path,
+  view,
   everyMs,
 }: {
-  readonly service: string;
+  readonly owner: string;
   readonly config: Config | null;
-  /** Question for what the rules took. */
-  readonly path: string;
-  readonly everyMs: number | null;
+  readonly view: MapView;
+  readonly everyMs: number;
 }): VNode {
-  const { value, error } = usePolled<RoutesDocument>(path, everyMs);
-  const rules = config === null ? [] : rulesOf(config, service);
+  const services = config === null ? [owner] : countedAs(config, owner);
+  const path = statsPath('/v1/routes', { ...timeQuery(view, view.window), services });
+  const { value, error } = usePolled<RoutesDocument>(path, view.atMs === null ? everyMs : null);
+  const rules = config === null ? [] : rulesOf(config, owner);
   const taken = new Map(value?.routes.map(route => [route.rule, route]));
   const known = new Set(rules.map(({ name }) => name));
   // Such as the mesh has by itself, and those of before.
@@ -54,7 +56,7 @@ export function Rules({
           ))}
         </ul>
       )}
-      <a href={hrefOf('traffic', { service })}>Rules under Traffic</a>
+      <a href={hrefOf('traffic', { view: 'routes', name: owner })}>Rules under Traffic</a>
     </Section>
   );
 }

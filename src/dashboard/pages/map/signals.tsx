@@ -2,10 +2,9 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { Golden, GoldenPoint, StatsDocument } from '../../../api/stats.ts';
 import type { Live } from '../../server/live.ts';
-import { Chart } from '../../view/chart.tsx';
 import { bytes, count, duration, percent, rate } from '../../view/figures.ts';
+import { GoldenCharts } from '../../view/golden-charts.tsx';
 import { Problem, Section } from '../../view/parts.tsx';
-import { seriesOf } from './series.ts';
 
 /** Golden signals of the window, in numbers. */
 export function Figures({ total, isTcp }: { readonly total: Golden; readonly isTcp: boolean }): VNode {
@@ -38,30 +37,28 @@ export function Figures({ total, isTcp }: { readonly total: Golden; readonly isT
   );
 }
 
-/** What they were over the last 15 minutes. */
+/** What they were over the last 15 minutes, whatever moment the map shows. */
 export function Charts({
   stats: { value, error },
   pointsOf,
-  isTcp,
 }: {
   readonly stats: Live<StatsDocument>;
   readonly pointsOf: (stats: StatsDocument) => readonly GoldenPoint[];
-  readonly isTcp: boolean;
 }): VNode {
-  const series = useMemo(() => (value === null ? null : seriesOf(value, pointsOf(value), isTcp)), [value, isTcp]);
+  const stretch = useMemo(
+    () =>
+      value && {
+        points: pointsOf(value),
+        fromMs: Date.parse(value.from),
+        toMs: Date.parse(value.to),
+        stepMs: value.stepMs ?? 1_000,
+      },
+    [value],
+  );
   return (
     <Section title="The last 15 minutes">
       <Problem error={error} />
-      {series === null ? (
-        <p class="quiet">Reading …</p>
-      ) : (
-        <>
-          <Chart title={isTcp ? 'Connections/s' : 'Answers/s'} times={series.times} lines={series.answers} format={rate} />
-          {series.durations.length === 0 ? null : (
-            <Chart title="Duration" times={series.times} lines={series.durations} format={duration} />
-          )}
-        </>
-      )}
+      {stretch === null ? <p class="quiet">Reading …</p> : <GoldenCharts {...stretch} />}
     </Section>
   );
 }
