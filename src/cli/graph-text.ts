@@ -43,7 +43,7 @@ export function graphDot({ nodes, edges }: GraphDocument): readonly string[] {
 /** For Markdown. */
 export function graphMermaid({ nodes, edges }: GraphDocument): readonly string[] {
   // Mermaid takes nothing but its own entities within quotes, and HTML is not to get through.
-  const safe = (text: string): string => escapeLine(text).replace(/[^\w .,%:/@→-]/g, found => `#${found.codePointAt(0)};`);
+  const safe = (text: string): string => escapeLine(text).replace(/[^\w .,%:/@→-]/gu, found => `#${found.codePointAt(0)};`);
   const numbers = new Map(nodes.map(({ id }, index) => [id, `n${index}`]));
   return [
     'graph LR',

@@ -85,9 +85,14 @@ export function describe(event: MeshEvent, output: Pick<Output, 'tint' | 'addres
   // They are drawn already, signs and all.
   if (event.kind === 'diagnostics') return output.addressed(event.diagnostics.map(each => each.text).join('\n'));
   const sign = { good: output.tint('green', '✔'), bad: output.tint('red', '✘'), warn: output.tint('yellow', '!') }[level];
-  const result = event.kind === 'reload' ? output.addressed(escapeLines(text)) : escapeLines(text);
-  const more = detail === undefined ? '' : ` ${output.tint('dim', escapeLines(detail))}`;
-  return `${sign} ${result}${more}${hint === undefined ? '' : `\n  hint: ${output.addressed(hint)}`}`;
+  const result = event.kind === 'reload' ? output.addressed(inset(text)) : inset(text);
+  const more = detail === undefined ? '' : ` ${output.tint('dim', inset(detail))}`;
+  return `${sign} ${result}${more}${hint === undefined ? '' : `\n  hint: ${output.addressed(inset(hint))}`}`;
+}
+
+/** Further lines stand below the first: a text of others shall not look like an event of its own. */
+function inset(text: string): string {
+  return escapeLines(text).replaceAll('\n', '\n  ');
 }
 
 /** What a user wants to know once the mesh is up. */

@@ -56,7 +56,7 @@ export async function run({ output, project }: Invocation, _arguments: unknown, 
     output.note(`${shed} more were not shown: a sidecar tells at most 100 in a second; ask for less with --to, --path, --status`);
   if (options.har !== undefined) {
     // It may hold bodies.
-    await writeFile(options.har, `${JSON.stringify(harOf(archived, version(), STATUS_CODES), null, 2)}\n`, { mode: 0o600 });
+    await writeFile(options.har, `${jsonText(harOf(archived, version(), STATUS_CODES), 2)}\n`, { mode: 0o600 });
     output.note(`${archived.length} ${archived.length === 1 ? 'request' : 'requests'} in ${options.har}`);
   }
   return ending.signal.aborted && options.har === undefined ? exitCodes.interrupted : exitCodes.ok;
