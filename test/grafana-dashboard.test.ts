@@ -11,7 +11,7 @@ const text = readFileSync(join(example, 'grafana/dashboards/mesh.json'), 'utf8')
 const datasource = z.strictObject({ type: z.literal('prometheus'), uid: z.literal('${datasource}') });
 const step = z.strictObject({ color: z.string(), value: z.number().nullable() });
 const field = z.strictObject({
-  unit: z.enum(['short', 'reqps', 'cps', 'Bps', 'bytes', 'ms', 's', 'percentunit']),
+  unit: z.enum(['short', 'reqps', 'ops', 'cps', 'Bps', 'bytes', 'ms', 's', 'percentunit']),
   min: z.number().optional(),
   max: z.number().optional(),
   thresholds: z.strictObject({ mode: z.literal('absolute'), steps: z.array(step).min(1) }).optional(),
