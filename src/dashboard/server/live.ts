@@ -22,14 +22,6 @@ export function usePolled<T>(path: string | null, everyMs: number | null): Live<
   });
 }
 
-/** Takes documents as they come, each in place of the one before. */
-export function useFollowed<T>(path: string | null): Live<T> {
-  return useLive<T>(path, 'follow', async (signal, show) => {
-    for await (const document of follow<T>(path ?? '', signal)) show(document);
-    await pause(retryMs, signal);
-  });
-}
-
 /** Follows a stream while the page is looked at; `onDocument` gets all of it, `onStart` is told each time that it begins anew. */
 export function useStream<T>(path: string | null, onDocument: (document: T) => void, onStart: () => void): CallError | null {
   return useLive<null>(path, 'stream', async (signal, show) => {
