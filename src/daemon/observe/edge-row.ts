@@ -11,6 +11,12 @@ export interface EdgeName {
   readonly protocol: 'http' | 'grpc' | 'tcp';
 }
 
+/** Callers bring their own names: past this many edges in one second, minute or answer the others are one. */
+export const maxEdges = 4_096;
+const overflow: Party = { service: 'overflow', version: '', workload: '', principal: '' };
+/** What edges that are too many are counted as. */
+export const overflowEdge: EdgeName = { source: overflow, destination: overflow, protocol: 'http' };
+
 /** What happened on one edge in some stretch of time. */
 export interface EdgeRow {
   requests: number;

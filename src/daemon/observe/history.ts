@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../async/clock.ts';
 import { messageOf } from '../../text/message-of.ts';
-import { addRow, type EdgeName, type EdgeRow, emptyRow } from './edge-row.ts';
+import { addRow, type EdgeName, type EdgeRow, emptyRow, maxEdges, overflowEdge } from './edge-row.ts';
 import type { EdgeRows, Moment } from './segment.ts';
 import { Tier, type TierLimits } from './tier.ts';
 
@@ -109,8 +109,8 @@ export class History {
     this.#current = minute;
     for (const [edge, row] of moment.rows) {
       const key = JSON.stringify(edge);
-      const name = this.#names.get(key) ?? edge;
-      this.#names.set(key, name);
+      const name = this.#names.get(key) ?? (this.#names.size < maxEdges ? edge : overflowEdge);
+      if (name === edge) this.#names.set(key, name);
       const sum = this.#minute.get(name) ?? emptyRow();
       addRow(sum, row);
       this.#minute.set(name, sum);

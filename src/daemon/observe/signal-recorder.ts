@@ -1,12 +1,8 @@
 import type { ObservedWorkload } from '../../control/control-plane.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
-import type { EdgeSignal, Party } from '../../snapshot/edge-signal.ts';
-import { bucketCount, countRule, type EdgeName, type EdgeRow, emptyRow } from './edge-row.ts';
+import type { EdgeSignal } from '../../snapshot/edge-signal.ts';
+import { bucketCount, countRule, type EdgeName, type EdgeRow, emptyRow, maxEdges, overflowEdge } from './edge-row.ts';
 import type { Moment } from './segment.ts';
-
-/** Callers bring their own names; past this many edges in one second the others are one. */
-const maxEdges = 4_096;
-const nobody: Party = { service: '', version: '', workload: '', principal: '' };
 
 /**
  * Sums up what the sidecars tell of one second. A call between two sidecars is told by both: the caller's counts (it knows what failed on the way, and the
@@ -69,11 +65,7 @@ export class SignalRecorder {
     const key = keyOf(name);
     const known = this.#rows.get(key);
     if (known !== undefined) return known.row;
-    if (this.#rows.size >= maxEdges) {
-      const overflow = { ...nobody, service: 'overflow' };
-      return this.#rows.get('')?.row ?? this.#keep('', { source: overflow, destination: overflow, protocol: name.protocol });
-    }
-    return this.#keep(key, name);
+    return this.#rows.size < maxEdges ? this.#keep(key, name) : (this.#rows.get('')?.row ?? this.#keep('', overflowEdge));
   }
 
   #keep(key: string, name: EdgeName): EdgeRow {

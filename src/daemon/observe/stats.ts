@@ -13,7 +13,7 @@ import { apiVersion } from '../../api/types.ts';
 import type { MeshConfig } from '../../config/mesh-config.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
 import type { Party } from '../../snapshot/edge-signal.ts';
-import { addRow, type EdgeName, type EdgeRow, emptyRow, quantile } from './edge-row.ts';
+import { addRow, type EdgeName, type EdgeRow, emptyRow, maxEdges, overflowEdge, quantile } from './edge-row.ts';
 import type { Moment } from './segment.ts';
 import { keyOf } from './signal-recorder.ts';
 
@@ -38,7 +38,7 @@ export async function sumEdges(
 ): Promise<readonly EdgeSum[]> {
   let read = 0;
   const sums = new Map<string, EdgeSum>();
-  const keys = new Map<EdgeName, string>();
+  const keys = new WeakMap<EdgeName, string>();
   const last = new Map<EdgeSum, number>();
   let lastMs = 0;
   let stepped = 0;
@@ -47,9 +47,10 @@ export async function sumEdges(
     stepped = lengthMs;
     if (++read % momentsAtOnce === 0) await pause();
     for (const [name, row] of rows) {
-      const key = keys.get(name) ?? keyOf(name);
+      let key = keys.get(name) ?? keyOf(name);
       keys.set(name, key);
-      const sum = sums.get(key) ?? { name, total: emptyRow(), steps: new Map() };
+      if (!sums.has(key) && sums.size >= maxEdges) key = '';
+      const sum = sums.get(key) ?? { name: key === '' ? overflowEdge : name, total: emptyRow(), steps: new Map() };
       sums.set(key, sum);
       last.set(sum, atMs);
       addRow(sum.total, row);

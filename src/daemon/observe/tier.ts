@@ -107,6 +107,7 @@ export class Tier {
   #writable(atMs: number): OpenPiece | null {
     if (this.#open === null) return null;
     const { segment, file } = this.#open;
+    if (segment.bytes > this.limits.maxBytes / 2) return null;
     const age = Math.abs(atMs - segment.startMs);
     return age < (file.failed ? Math.min(retryMs, this.limits.segmentMs) : this.limits.segmentMs) ? this.#open : null;
   }
