@@ -178,6 +178,20 @@ test('sixty services scroll under their names, whatever these are', async () => 
   await page.context().close();
 });
 
+test('of two hundred services the first rows are shown, and all on request', async () => {
+  await using other = await openStage({ accessMatrix: async () => crowd(200) });
+  const { page, complaints } = await openPage(browser);
+  await openSecurity(page, '', other);
+  await page.getByText('The first 40 of 200 callers').waitFor();
+  assert.equal(await page.locator('.matrix td').count(), 8_000);
+  await page.getByLabel('From').fill('service-19');
+  await page.getByLabel('From').press('Enter');
+  await page.getByRole('rowheader', { name: 'service-199' }).waitFor();
+  await page.getByText('The first 40').waitFor({ state: 'detached' });
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
 test('a mesh without rules, with plaintext and a rotation says so', async () => {
   const services = ['a', 'b'];
   const ca = caDocument();

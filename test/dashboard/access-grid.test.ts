@@ -10,6 +10,7 @@ import {
   countMarks,
   type GridCell,
   stepBy,
+  withTraffic,
 } from '../../src/dashboard/pages/security/access-grid.ts';
 
 type Verdict = AccessCellStatus['verdict'];
@@ -46,17 +47,19 @@ const end = (
 const edge = (source: TrafficEnd, destination: TrafficEnd, requests: number, denied = 0): EdgeStats =>
   ({ source, destination, protocol: 'http', secured: true, total: { requests, denied } }) as EdgeStats;
 
-const grid = accessGrid(
-  matrix([
-    door('web', 'reviews', 'allowed'),
-    door('web', 'ratings', 'allowed'),
-    door('details', 'ratings', 'denied'),
-    door('details', 'reviews', 'denied'),
-    door('reviews', 'ratings', 'depends'),
-    door(null, 'ratings', 'denied'),
-    door('db', 'ratings', 'allowed', 80),
-    door('db', 'ratings', 'denied', 81),
-  ]),
+const grid = withTraffic(
+  accessGrid(
+    matrix([
+      door('web', 'reviews', 'allowed'),
+      door('web', 'ratings', 'allowed'),
+      door('details', 'ratings', 'denied'),
+      door('details', 'reviews', 'denied'),
+      door('reviews', 'ratings', 'depends'),
+      door(null, 'ratings', 'denied'),
+      door('db', 'ratings', 'allowed', 80),
+      door('db', 'ratings', 'denied', 81),
+    ]),
+  ),
   [
     edge(end('web', '', 'gateway'), end('reviews', 'v1'), 5),
     edge(end('web', '', 'gateway'), end('reviews', 'v2'), 4, 1),
@@ -88,7 +91,7 @@ describe('a cell', () => {
     });
 
   test('that is closed now and was open before says so', () => {
-    const { cells } = accessGrid(matrix([door('a', 'b', 'denied')]), [edge(end('a'), end('b'), 4)]);
+    const { cells } = withTraffic(accessGrid(matrix([door('a', 'b', 'denied')])), [edge(end('a'), end('b'), 4)]);
     assert.equal(cellText([...cells.values()][0] as GridCell), 'refused, 4 calls let in before');
   });
 
@@ -98,8 +101,8 @@ describe('a cell', () => {
 
 test('a mesh where everybody may call everybody has no rules', () => {
   assert.equal(grid.ruled, true);
-  assert.equal(accessGrid(matrix([door('a', 'b', 'allowed')]), []).ruled, false);
-  assert.equal(accessGrid(matrix([door('a', 'b', 'allowed', 80, ['front'])]), []).ruled, true);
+  assert.equal(accessGrid(matrix([door('a', 'b', 'allowed')])).ruled, false);
+  assert.equal(accessGrid(matrix([door('a', 'b', 'allowed', 80, ['front'])])).ruled, true);
 });
 
 describe('the part that is shown', () => {
@@ -120,7 +123,7 @@ describe('the part that is shown', () => {
   });
 
   test('leaves out what is closed to all', () => {
-    const closed = accessGrid(matrix([door('a', 'b', 'denied'), door('c', 'd', 'allowed')]), []);
+    const closed = accessGrid(matrix([door('a', 'b', 'denied'), door('c', 'd', 'allowed')]));
     assert.deepEqual(chosenPart(closed, { ...all, hideEmpty: true }), { callers: ['c'], services: ['d'] });
   });
 });

@@ -1,9 +1,10 @@
 import type { VNode } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { AccessMatrixDocument } from '../../api/access.ts';
 import type { CaDocument } from '../../api/ca.ts';
 import type { StatsDocument } from '../../api/stats.ts';
 import type { StatusDocument } from '../../api/types.ts';
-import { usePolled } from '../server/live.ts';
+import { type Live, usePolled } from '../server/live.ts';
 import { address, setQuery } from '../view/address.ts';
 import { Choice, PageHead, Problem } from '../view/parts.tsx';
 import { AccessView } from './security/access-view.tsx';
@@ -21,7 +22,9 @@ const windows = [
   ['1h', '1 h', 15_000],
   ['24h', '24 h', 60_000],
 ] as const;
-const documentsEveryMs = 5_000;
+const caEveryMs = 5_000;
+/** It is asked for at once when the configuration or the workloads are others. */
+const matrixEveryMs = 30_000;
 
 /** Who may call whom and who does, what is encrypted, and certificates. */
 export function SecurityPage({ status }: { readonly status: StatusDocument | null }): VNode {
@@ -29,8 +32,8 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
   const view = views.find(([name]) => name === query.get('view'))?.[0] ?? '';
   const [window, during, everyMs] = windows.find(([name]) => name === query.get('window')) ?? windows[0];
   const stats = usePolled<StatsDocument>(view === 'certificates' ? null : `/v1/stats?window=${window}`, everyMs);
-  const ca = usePolled<CaDocument>('/v1/ca', documentsEveryMs);
-  const matrix = usePolled<AccessMatrixDocument>(view === '' ? '/v1/access' : null, documentsEveryMs);
+  const ca = usePolled<CaDocument>('/v1/ca', caEveryMs);
+  const matrix = useMatrix(view === '' ? status : null);
   return (
     <>
       <PageHead title="Security">
@@ -62,4 +65,17 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
       )}
     </>
   );
+}
+
+/** Who may call whom; what was shown stays until there is another answer. */
+function useMatrix(status: StatusDocument | null): Live<AccessMatrixDocument> {
+  // The daemon reads no such parameter: it makes another question of it.
+  const state = status === null ? '' : `${status.config.version} ${status.workloads.length}`;
+  const { value, error } = usePolled<AccessMatrixDocument>(
+    status === null ? null : `/v1/access?state=${encodeURIComponent(state)}`,
+    matrixEveryMs,
+  );
+  const last = useRef(value);
+  last.current = value ?? last.current;
+  return { value: last.current, error };
 }

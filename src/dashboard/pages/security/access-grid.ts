@@ -46,23 +46,29 @@ export interface GridFilter {
 /** How whoever comes without an identity is called. */
 export const nobody = '(no identity)';
 
-/** Key of a cell. */
+/** Key of a cell; there may be tens of thousands. */
 export function cellKey(from: string | null, to: string): string {
-  return JSON.stringify([from, to]);
+  return `${from ?? ''}\n${to}`;
 }
 
-/** Puts the rules and the traffic together. */
-export function accessGrid(matrix: AccessMatrixDocument, edges: readonly EdgeStats[]): AccessGrid {
-  const traffic = trafficOf(edges);
-  const doors = Map.groupBy(matrix.cells, ({ from, to }) => cellKey(from, to));
+/** The matrix of the rules alone. */
+export function accessGrid({ callers, services, cells: all }: AccessMatrixDocument): AccessGrid {
   const cells = new Map<string, GridCell>();
-  for (const [key, own] of doors) {
-    const [{ from, to }] = own as [AccessCellStatus];
-    const { calls = 0, refused = 0 } = traffic.get(key) ?? {};
-    cells.set(key, { from, to, doors: own, mark: markOf(own, calls, refused), calls, refused });
+  for (const [key, doors] of Map.groupBy(all, ({ from, to }) => cellKey(from, to))) {
+    const [{ from, to }] = doors as [AccessCellStatus];
+    cells.set(key, { from, to, doors, mark: markOf(doors, 0, 0), calls: 0, refused: 0 });
   }
-  const ruled = matrix.cells.some(({ verdict, rules }) => verdict !== 'allowed' || rules.length > 0);
-  return { callers: matrix.callers, services: matrix.services, cells, ruled };
+  return { callers, services, cells, ruled: all.some(({ verdict, rules }) => verdict !== 'allowed' || rules.length > 0) };
+}
+
+/** The same with what was observed; cells without traffic stay as they are. */
+export function withTraffic(grid: AccessGrid, edges: readonly EdgeStats[]): AccessGrid {
+  const cells = new Map(grid.cells);
+  for (const [key, { calls, refused }] of trafficOf(edges)) {
+    const cell = cells.get(key);
+    if (cell !== undefined) cells.set(key, { ...cell, calls, refused, mark: markOf(cell.doors, calls, refused) });
+  }
+  return { ...grid, cells };
 }
 
 function markOf(doors: readonly AccessCellStatus[], calls: number, refused: number): Mark {

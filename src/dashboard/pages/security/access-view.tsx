@@ -7,7 +7,7 @@ import type { MeshEvent, WorkloadStatus } from '../../../api/types.ts';
 import { useStream } from '../../server/live.ts';
 import { address, setQuery } from '../../view/address.ts';
 import { Choice, Field, Section } from '../../view/parts.tsx';
-import { type AccessGrid, accessGrid, cellKey, chosenPart, countMarks, type Mark, nobody } from './access-grid.ts';
+import { type AccessGrid, accessGrid, cellKey, chosenPart, countMarks, type Mark, nobody, withTraffic } from './access-grid.ts';
 import { CellPanel, type Watch } from './cell-panel.tsx';
 import { Matrix, signs } from './matrix.tsx';
 import { Refusals } from './refusals.tsx';
@@ -20,6 +20,8 @@ interface AccessViewProps {
   readonly during: string;
 }
 
+/** More cells at once make a slow page; sixty services have half as many. */
+const mostCells = 8_000;
 const marks: readonly (readonly [mark: Mark, text: string])[] = [
   ['used', 'used'],
   ['unused', 'never used'],
@@ -31,7 +33,8 @@ const marks: readonly (readonly [mark: Mark, text: string])[] = [
 /** The matrix, the cell that is picked, and what was refused. */
 export function AccessView({ matrix, edges, svids, workloads, during }: AccessViewProps): VNode {
   const { query } = address.value;
-  const grid = useMemo(() => accessGrid(matrix, edges), [matrix, edges]);
+  const rules = useMemo(() => accessGrid(matrix), [matrix]);
+  const grid = useMemo(() => withTraffic(rules, edges), [rules, edges]);
   const identities = useMemo(() => identitiesOf(workloads, svids), [workloads, svids]);
   const watch = useWatch();
   const told = useToldRefusals(!watch.on);
@@ -66,6 +69,7 @@ function Walls({ grid, picked }: { readonly grid: AccessGrid; readonly picked: s
     hideEmpty: query.get('empty') === 'hide',
   };
   const { callers, services } = chosenPart(grid, filter);
+  const rows = query.get('rows') === 'all' ? callers.length : Math.max(20, Math.floor(mostCells / services.length));
   return (
     <>
       {grid.ruled ? null : (
@@ -97,14 +101,24 @@ function Walls({ grid, picked }: { readonly grid: AccessGrid; readonly picked: s
       {callers.length === 0 || services.length === 0 ? (
         <p class="empty">No cell fits. Take a part of the filter away.</p>
       ) : (
-        <Matrix
-          grid={grid}
-          callers={callers}
-          services={services}
-          mark={filter.mark}
-          picked={picked}
-          onPick={(from, to) => setQuery({ from: from ?? 'nobody', to })}
-        />
+        <>
+          <Matrix
+            grid={grid}
+            callers={callers.slice(0, rows)}
+            services={services}
+            mark={filter.mark}
+            picked={picked}
+            onPick={(from, to) => setQuery({ from: from ?? 'nobody', to })}
+          />
+          {callers.length <= rows ? null : (
+            <p class="more-rows">
+              The first {rows} of {callers.length} callers: narrow them down, or{' '}
+              <button type="button" onClick={() => setQuery({ rows: 'all' })}>
+                Show all
+              </button>
+            </p>
+          )}
+        </>
       )}
     </>
   );

@@ -63,7 +63,7 @@ export function Matrix({ grid, callers, services, mark, picked, onPick }: Matrix
               from <span aria-hidden="true">↓</span> to <span aria-hidden="true">→</span>
             </th>
             {services.map(to => (
-              <th key={to} scope="col" title={to} class={picked.endsWith(`,${JSON.stringify(to)}]`) ? 'on' : ''}>
+              <th key={to} scope="col" title={to} class={picked.endsWith(`\n${to}`) ? 'on' : ''}>
                 <span>{to}</span>
               </th>
             ))}
