@@ -10,7 +10,7 @@ import type { DashboardDocument } from './dashboard.ts';
 import type { FaultRequest, FaultStatus, FaultsDocument } from './fault.ts';
 import type { GraphDocument, RoutesDocument, StatsDocument, StatsRequest } from './stats.ts';
 import type { TapLine, TapRequest } from './tap.ts';
-import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from './trace.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TraceSummary, TracesDocument } from './trace.ts';
 import type {
   apiVersion,
   ConfigDocument,
@@ -112,6 +112,13 @@ export interface Operations {
     readonly id: 'traces';
     readonly query: TraceFilter;
     readonly answer: TracesDocument;
+    readonly errors: 'bad-filter';
+  };
+  /** Traces from now on, each when nothing was heard of it for a second. */
+  'GET /v1/traces/live': {
+    readonly id: 'watchTraces';
+    readonly query: Omit<TraceFilter, 'limit'>;
+    readonly stream: TraceSummary;
     readonly errors: 'bad-filter';
   };
   /** Services that call on without the trace context that they were given. */

@@ -102,6 +102,10 @@ export const routes: { readonly [Name in keyof Operations]: RouteOf<Operations[N
   'GET /v1/graph': json((api, { url }) => api.traffic.graph(readStatsRequest(url.searchParams))),
   'GET /v1/routes': json((api, { url }) => api.traffic.routes(readStatsRequest(url.searchParams))),
   'GET /v1/traces': json((api, { url }) => api.traffic.traces(readTraceFilter(url.searchParams))),
+  'GET /v1/traces/live': {
+    kind: 'stream',
+    run: (api, { url, signal }) => api.traffic.watchTraces(readTraceFilter(url.searchParams), signal),
+  },
   'GET /v1/traces/broken': json(api => api.traffic.brokenPropagation()),
   'GET /v1/traces/{id}': json((api, { url }) => api.traffic.trace(lastPart(url))),
   'GET /v1/tap': { kind: 'stream', run: (api, { url, signal }) => api.tap(readTapRequest(url.searchParams), signal) },

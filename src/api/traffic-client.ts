@@ -1,6 +1,6 @@
 import type { GraphDocument, RoutesDocument, StatsDocument } from './stats.ts';
 import { statsQuery } from './stats-query.ts';
-import type { BrokenPropagationDocument, TraceDocument, TracesDocument } from './trace.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceSummary, TracesDocument } from './trace.ts';
 import { traceQuery } from './trace-filter.ts';
 import type { TrafficApi } from './traffic.ts';
 
@@ -15,6 +15,7 @@ export function trafficClient(
     graph: request => get<GraphDocument>(`/v1/graph?${statsQuery(request)}`),
     routes: request => get<RoutesDocument>(`/v1/routes?${statsQuery(request)}`),
     traces: filter => get<TracesDocument>(`/v1/traces?${traceQuery(filter)}`),
+    watchTraces: (filter, signal) => follow<TraceSummary>(`/v1/traces/live?${traceQuery(filter)}`, signal),
     trace: id => get<TraceDocument>(`/v1/traces/${encodeURIComponent(id)}`),
     brokenPropagation: () => get<BrokenPropagationDocument>('/v1/traces/broken'),
   };

@@ -131,8 +131,9 @@ export function build(): Command {
     .option('--port <port>', 'of 127.0.0.1, where the admin API is not open yet; default 15080, or any free one', port)
     .option('--no-open', 'only print the link, which logs in once within a minute')
     .action(does(() => import('./commands/dashboard.ts')));
-  add('events', 'what happened: reloads, restarts, certificates, faults, refused calls')
+  add('events', 'what happened: reloads, restarts, certificates, ejections, faults, refused calls')
     .option('-f, --follow', 'keep following')
+    .option('--kind <kind,...>', 'only of these kinds: `denied,endpoint`')
     .option('--json', 'one JSON object a line')
     .action(does(() => import('./commands/events.ts')));
   add('traces', 'the last requests, each with all its hops; --broken: which services lose trace context')
@@ -140,6 +141,7 @@ export function build(): Command {
     .option('--status <code>', 'those answered so: `503`, `5xx`, `error` for any hop that failed')
     .option('--min-duration <duration>', 'those that took so long: `100ms`')
     .option('-n, --limit <number>', 'so many; default 20')
+    .option('-f, --follow', 'those that come from now on, one a line')
     .option('--broken', 'services that call on without the trace context they were given')
     .option('--json', 'as JSON')
     .action(does(() => import('./commands/traces.ts')));
@@ -242,7 +244,7 @@ function invocation(command: Command): Invocation {
 
 /** Options that every command takes, before or after its name; `-f` gives way where a command has its own. */
 function globals(command: Command, usage: string): Command {
-  const takesF = usage.startsWith('logs') || usage === 'events';
+  const takesF = usage.startsWith('logs') || usage === 'events' || usage === 'traces';
   return command
     .option(`${takesF ? '' : '-f, '}--file <mesh.yaml>`, 'mesh file', collect)
     .option('-p, --project-name <name>', 'name of this copy of the project')

@@ -24,6 +24,13 @@ export function tracesText(traces: readonly TraceSummary[], output: Paint): read
   return table(['STARTED', 'TRACE', 'FROM', 'REQUEST', 'CODE', 'TIME', 'SPANS', 'SERVICES'], rows);
 }
 
+/** A trace on a line of its own. */
+export function traceLine(trace: TraceSummary, output: Paint): string {
+  const way = escapeLine(trace.services.join(' → ')) + (trace.broken ? output.paint('yellow', ' (torn off)') : '');
+  const status = code(trace.status, trace.errors > 0, output);
+  return `${clockTime(trace.startMs)}  ${trace.traceId}  ${status}  ${duration(trace.durationMs).padStart(8)}  ${escapeLine(trace.name)}  ${way}`;
+}
+
 /** A trace as a waterfall: what was called by whom, how long it took, and when within the whole. */
 export function traceText(trace: TraceDocument, output: Paint): readonly string[] {
   const { hops, notes, durationMs, services } = trace;

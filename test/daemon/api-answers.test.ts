@@ -26,6 +26,7 @@ import { mistake, TestDaemon } from './test-daemon.ts';
 const operations = operationsOf(published);
 const validator = new Validator(published);
 const asked = new Set<string>();
+let count = 0;
 let bundle: Awaited<ReturnType<typeof bundleFolder>>;
 let home: string;
 let mesh: TestDaemon;
@@ -204,6 +205,12 @@ test('what passes it', async () => {
   await ask('GET /v1/traces', { path: '/v1/traces?status=slow' });
   await ask('GET /v1/traces/{id}', { path: `/v1/traces/${traceIdOf('a')}` });
   await ask('GET /v1/traces/{id}', { path: '/v1/traces/nobody' });
+  const following = ask('GET /v1/traces/live', { path: '/v1/traces/live?service=a' });
+  const telling = setInterval(() => {
+    const { from, facts } = spanOf(`c${++count}/1`, 'a', { startMs: Date.now(), to: 'b' });
+    mesh.control.tell(sidecarOf(from.service), { kind: 'spans', dropped: 0, spans: [facts] });
+  }, 100);
+  assert.ok((await following.finally(() => clearInterval(telling))).length > 0);
   const [broken] = await ask('GET /v1/traces/broken');
   assert.equal((broken as { services: readonly object[] }).services.length, 1);
 });

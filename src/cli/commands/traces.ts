@@ -2,8 +2,10 @@ import { connectApi } from '../../api/client.ts';
 import { exitCodes, MeshError } from '../../api/mesh-error.ts';
 import { readTraceFilter } from '../../api/trace-filter.ts';
 import { isProblem, parseDuration } from '../../config/units.ts';
+import { jsonText } from '../../text/escape.ts';
 import type { Invocation } from '../invocation.ts';
-import { brokenText, tracesText } from '../trace-text.ts';
+import { followSignals } from '../signals.ts';
+import { brokenText, traceLine, tracesText } from '../trace-text.ts';
 
 /** Options of `mesh traces`. */
 export interface TracesOptions {
@@ -12,16 +14,24 @@ export interface TracesOptions {
   readonly minDuration?: string;
   readonly limit?: string;
   readonly broken?: boolean;
+  readonly follow?: boolean;
   readonly json?: boolean;
 }
 
-/** `mesh traces`: the last ones, or with `--broken` who loses them. */
+/** `mesh traces`: the last ones, with `--follow` those that come, or with `--broken` who loses them. */
 export async function run({ project, output }: Invocation, _args: readonly string[], options: TracesOptions): Promise<number> {
   const api = connectApi(project.socket).traffic;
   if (options.broken) {
     const document = await api.brokenPropagation();
     if (options.json) output.json(document);
     else for (const line of brokenText(document.services, output)) output.data(line);
+    return exitCodes.ok;
+  }
+  if (options.follow) {
+    const ending = new AbortController();
+    using _signals = followSignals(() => ending.abort());
+    for await (const trace of api.watchTraces(filterOf(options), ending.signal))
+      output.data(options.json ? jsonText(trace) : traceLine(trace, output));
     return exitCodes.ok;
   }
   const document = await api.traces(filterOf(options));

@@ -1,6 +1,6 @@
 import type { GraphDocument, RoutesDocument, StatsDocument, StatsRequest } from '../../api/stats.ts';
 import type { TapLine, TapRequest } from '../../api/tap.ts';
-import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from '../../api/trace.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TraceSummary, TracesDocument } from '../../api/trace.ts';
 import type { TrafficApi } from '../../api/traffic.ts';
 import { nothingObserved } from '../../snapshot/observation.ts';
 import type { ControlPort } from '../control-port.ts';
@@ -33,6 +33,7 @@ export class Observatory implements TrafficApi {
   readonly #export: TraceExport | null;
   readonly #statistics: Statistics;
   readonly #taps: TapHub;
+  readonly #ending = new AbortController();
 
   constructor({ clock, control, env, ...rest }: ObservatoryOptions) {
     const warn = (message: string, hint: string): void => rest.emit({ kind: 'warning', message, hint });
@@ -82,11 +83,16 @@ export class Observatory implements TrafficApi {
 
   /** Writes what is to outlive the daemon, and sends what others keep. */
   async close(): Promise<void> {
+    this.#ending.abort();
     await Promise.all([this.#statistics.close(), this.#export?.close()]);
   }
 
   async traces(filter: TraceFilter): Promise<TracesDocument> {
     return this.#traces.list(filter);
+  }
+
+  watchTraces(filter: TraceFilter, signal: AbortSignal): AsyncIterable<TraceSummary> {
+    return this.#traces.watch(filter, AbortSignal.any([signal, this.#ending.signal]));
   }
 
   async trace(id: string): Promise<TraceDocument> {

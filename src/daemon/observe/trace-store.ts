@@ -56,13 +56,16 @@ export class TraceStore {
     return true;
   }
 
+  /** Every trace with the number of its spans, in order of the last span heard. */
+  *sizes(): Iterable<readonly [traceId: string, spans: number]> {
+    for (const { traceId, spans } of this.#traces.values()) yield [traceId, spans.length];
+  }
+
   /** The newest first. */
-  list({ service, status, minMs = 0, broken = false, limit = 20 }: TraceFilter): TraceSummary[] {
+  list({ limit = 20, ...filter }: TraceFilter): TraceSummary[] {
     const found = [...this.#traces.values()].map(({ spans }) => summaryOf(spans));
     return found
-      .filter(trace => service === undefined || trace.services.includes(service))
-      .filter(trace => trace.broken || !broken)
-      .filter(trace => trace.durationMs >= minMs && hasStatus(trace, status))
+      .filter(trace => isWanted(trace, filter))
       .sort((a, b) => b.startMs - a.startMs)
       .slice(0, limit);
   }
@@ -116,6 +119,12 @@ export function summaryOf(spans: readonly TracedSpan[]): TraceSummary {
     errors: spans.filter(({ facts }) => hasFailed(facts)).length,
     broken: (root.facts.lost?.open ?? 0) > 0,
   };
+}
+
+/** Whether a filter asks for a trace; its limit does not count. */
+export function isWanted(trace: TraceSummary, { service, status, minMs = 0, broken = false }: TraceFilter): boolean {
+  if (service !== undefined && !trace.services.includes(service)) return false;
+  return (trace.broken || !broken) && trace.durationMs >= minMs && hasStatus(trace, status);
 }
 
 function hasStatus({ status, errors }: TraceSummary, wanted: string | undefined): boolean {

@@ -1,11 +1,14 @@
 import { MeshError } from '../../api/mesh-error.ts';
-import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TracesDocument } from '../../api/trace.ts';
+import type { BrokenPropagationDocument, TraceDocument, TraceFilter, TraceSummary, TracesDocument } from '../../api/trace.ts';
 import { apiVersion } from '../../api/types.ts';
 import type { Clock } from '../../async/clock.ts';
+import { delay } from '../../async/delay.ts';
 import type { Observed } from '../../snapshot/observation.ts';
 import { PropagationWatch } from './propagation-watch.ts';
 import { type SpanSource, spanDocument, spanName, type TracedSpan } from './span-document.ts';
-import { summaryOf, TraceStore } from './trace-store.ts';
+import { isWanted, summaryOf, TraceStore } from './trace-store.ts';
+
+const lookEveryMs = 1_000;
 
 /** What a message of spans is. */
 export type SpansMessage = Extract<Observed, { readonly kind: 'spans' }>;
@@ -43,6 +46,31 @@ export class Traces {
 
   list(filter: TraceFilter): TracesDocument {
     return { apiVersion, kind: 'Traces', traces: this.#store.list(filter), kept: this.#store.size, dropped: this.#dropped };
+  }
+
+  /**
+   * Traces from now on, each when nothing was heard of it for a second: then it is over, as far as can be told. More than are kept within that time are
+   * not told.
+   */
+  async *watch(filter: TraceFilter, signal: AbortSignal): AsyncGenerator<TraceSummary, void, void> {
+    // By id: how many spans it had at the last look; those that were told stay at 0.
+    let seen = new Map([...this.#store.sizes()].map(([id]) => [id, 0]));
+    while (!signal.aborted) {
+      await delay(this.#clock, lookEveryMs, signal).catch(() => undefined);
+      const now = new Map<string, number>();
+      const over: string[] = [];
+      for (const [id, spans] of this.#store.sizes()) {
+        const before = seen.get(id);
+        if (before === spans) over.push(id);
+        now.set(id, before === 0 || before === spans ? 0 : spans);
+      }
+      seen = now;
+      for (const id of over) {
+        const spans = this.#store.spans(id);
+        const summary = spans === null ? null : summaryOf(spans);
+        if (summary !== null && isWanted(summary, filter)) yield summary;
+      }
+    }
   }
 
   broken(): BrokenPropagationDocument {

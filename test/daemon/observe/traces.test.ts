@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MeshError } from '../../../src/api/mesh-error.ts';
+import type { TraceSummary } from '../../../src/api/trace.ts';
 import { systemClock } from '../../../src/async/clock.ts';
 import { spanDocument, type TracedSpan } from '../../../src/daemon/observe/span-document.ts';
 import { Traces } from '../../../src/daemon/observe/traces.ts';
+import { manualClock } from '../../support/manual-clock.ts';
 import { spanIdOf, spanOf, traceIdOf } from './span-of.ts';
 
 function told(spans: readonly TracedSpan[]): Traces {
@@ -132,4 +134,39 @@ test('a server span of a gRPC call that failed after a retry', () => {
       },
     },
   ]);
+});
+
+test('who follows is told of a trace when nothing was heard of it for a second, once, and of none from before', async () => {
+  const clock = manualClock();
+  const traces = new Traces(clock);
+  const take = (...spans: readonly TracedSpan[]): void => {
+    for (const { from, facts } of spans) traces.take(from, { kind: 'spans', dropped: 0, spans: [facts] });
+  };
+  take(spanOf('aa/1', 'web'));
+  const gone = new AbortController();
+  const told: TraceSummary[] = [];
+  const following = (async () => {
+    for await (const trace of traces.watch({ service: 'web' }, gone.signal)) told.push(trace);
+  })();
+  const second = async (): Promise<void> => {
+    clock.advance(1_000);
+    await new Promise(resolve => setImmediate(resolve));
+  };
+  take(spanOf('bb/1', 'web'), spanOf('cc/1', 'other'), spanOf('aa/2/1', 'web'));
+  await second();
+  take(spanOf('bb/2/1', 'reviews'));
+  await second();
+  assert.deepEqual(told, []);
+  await second();
+  assert.deepEqual(
+    told.map(({ traceId, spans }) => [traceId, spans]),
+    [[traceIdOf('bb'), 2]],
+  );
+  // A span that comes late does not tell it again.
+  take(spanOf('bb/3/1', 'reviews'));
+  await second();
+  await second();
+  assert.equal(told.length, 1);
+  gone.abort();
+  await following;
 });
