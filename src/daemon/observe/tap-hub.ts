@@ -8,7 +8,8 @@ import type { Names } from './stats.ts';
 
 /** Lines that wait for a reader; whoever is slower than that is sent away. */
 const maxWaiting = 1_000;
-const maxWaitingBodies = 100;
+/** The same for the bodies in them, in characters of base64. What one sidecar tells at once has up to 0.7 million. */
+const maxWaitingBodies = 8 * 1024 * 1024;
 /** Sidecars are asked again while somebody watches. */
 const renewMs = tapLifeMs / 3;
 /** Each of them costs every sidecar a look at every request. */
@@ -48,7 +49,7 @@ export class TapHub {
   watch(request: TapRequest, signal: AbortSignal): AsyncIterable<TapLine> {
     this.#check(request);
     const id = ++this.#last;
-    const lines = new Lines(request.max, request.bodyBytes > 0 ? maxWaitingBodies : maxWaiting, () => {
+    const lines = new Lines(request.max, () => {
       overdue?.();
       signal.removeEventListener('abort', gone);
       this.#watchers.delete(id);
@@ -90,28 +91,29 @@ export class TapHub {
 /** Lines on their way to one reader. */
 class Lines {
   readonly #max: number;
-  readonly #mostWaiting: number;
   readonly #closed: () => void;
   #waiting: TapLine[] = [];
+  #waitingBodies = 0;
   #taken = 0;
   #over = false;
   #wake: () => void = () => {};
 
-  /** `waiting`: lines that are kept for the reader. `closed`: there will be no more. */
-  constructor(max: number, waiting: number, closed: () => void) {
+  /** `closed`: there will be no more. */
+  constructor(max: number, closed: () => void) {
     this.#max = max;
-    this.#mostWaiting = waiting;
     this.#closed = closed;
   }
 
   take(line: TapLine): void {
     if (this.#over) return;
-    if (this.#waiting.length >= this.#mostWaiting) {
+    if (this.#waiting.length >= maxWaiting || this.#waitingBodies > maxWaitingBodies) {
       this.#waiting = [];
       this.end('slow');
       return;
     }
     this.#waiting.push(line);
+    if (line.kind === 'exchange')
+      this.#waitingBodies += (line.requestBody?.base64.length ?? 0) + (line.responseBody?.base64.length ?? 0);
     if (line.kind !== 'shed') this.#taken++;
     if (this.#max > 0 && this.#taken >= this.#max) this.end('max');
     this.#wake();
@@ -135,6 +137,7 @@ class Lines {
       for (;;) {
         const lines = this.#waiting;
         this.#waiting = [];
+        this.#waitingBodies = 0;
         yield* lines;
         if (this.#waiting.length > 0) continue;
         if (this.#over) return;

@@ -115,6 +115,20 @@ test('who does not read is sent away, and others are not', async () => {
   assert.deepEqual(rest, [{ kind: 'end', reason: 'slow' }]);
 });
 
+test('bodies that wait are bounded by what they weigh: a batch of small ones sends nobody away', async () => {
+  const { hub, tell, shed } = stage();
+  const body = (length: number) => ({ base64: 'x'.repeat(length), cut: false });
+  const watch = () => hub.watch({ ...anyTap, bodyBytes: 65_536, max: 200 }, new AbortController().signal);
+  const reading = collect(watch());
+  tell([1], 100, { ...tappedExchange, requestBody: body(100), responseBody: body(1_400) });
+  shed(1, 17);
+  tell([1], 100, { ...tappedExchange, requestBody: null, responseBody: body(1_400) });
+  assert.equal((await reading).filter(({ kind }) => kind === 'exchange').length, 200);
+  const sentAway = watch();
+  tell([2], 100, { ...tappedExchange, requestBody: body(87_384), responseBody: body(87_384) });
+  assert.deepEqual(await collect(sentAway), [{ kind: 'end', reason: 'slow' }]);
+});
+
 test('more watchers than sidecars should bear are refused', () => {
   const { hub } = stage();
   const { signal } = new AbortController();
