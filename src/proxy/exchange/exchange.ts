@@ -231,7 +231,7 @@ export class Exchange {
 
   #begin(head: RequestHead | null): void {
     this.facts.begin(head, this.parts.clock.monotonic(), this.parts.accessLog.on, this.client.protocol);
-    if (this.parts.taps.active && head !== null) this.facts.tap = this.parts.taps.begin(head, this.client);
+    if (this.parts.taps.active && head !== null) this.facts.tap = this.parts.taps.begin(head, this.client, this.facts.startedAt);
     this.#attempts.take(head);
     this.#phase = phase.trying;
     this.#clientEnded = false;

@@ -98,9 +98,10 @@ export class Taps {
     this.#bodyBytes = 0;
   }
 
-  /** A request has begun. `null`: nobody wants to hear of it. */
-  begin(head: RequestHead, { role }: ExchangeClient): OpenTap | null {
+  /** A request has begun. `null`: nobody wants to hear of it, or nobody could. `now`: monotonic ms. */
+  begin(head: RequestHead, { role }: ExchangeClient, now: number): OpenTap | null {
     let found: Watcher[] | null = null;
+    this.#renew(now);
     for (const watcher of this.#watchers) {
       const { order } = watcher;
       if (order.at !== 'both' && role.callerSide !== (order.at === 'source')) continue;
@@ -109,6 +110,11 @@ export class Taps {
       if (order.method !== '' && order.method !== head.method) continue;
       if (order.path !== '' && !pathOf(head.target).startsWith(order.path)) continue;
       if (!hasHeaders(order, head)) continue;
+      // Where the answer changes nothing any more, what is too much is dropped at once: at a high rate that is nearly all.
+      if (!this.#hasRoom(watcher) && isSettled(order, role.callerSide)) {
+        this.#drop(watcher);
+        continue;
+      }
       found ??= [];
       found.push(watcher);
     }
@@ -198,18 +204,25 @@ export class Taps {
 
   /** Whether another event fits; counts it where it does not. */
   #allows(watcher: Watcher): boolean {
-    const second = Math.floor(this.#clock.monotonic() / 1_000);
-    if (second !== this.#second) {
-      this.#second = second;
-      for (const each of this.#watchers) each.left = maxTappedPerSecond;
-    }
-    const full = this.#events.length >= maxTappedPerMessage || this.#bodyBytes > maxWaitingBodyBytes;
-    if (watcher.left > 0 && !full) {
+    this.#renew(this.#clock.monotonic());
+    if (this.#hasRoom(watcher)) {
       watcher.left--;
       return true;
     }
     this.#drop(watcher);
     return false;
+  }
+
+  /** In another second everybody may be told as much again. */
+  #renew(now: number): void {
+    const second = Math.floor(now / 1_000);
+    if (second === this.#second) return;
+    this.#second = second;
+    for (const each of this.#watchers) each.left = maxTappedPerSecond;
+  }
+
+  #hasRoom(watcher: Watcher): boolean {
+    return watcher.left > 0 && this.#events.length < maxTappedPerMessage && this.#bodyBytes <= maxWaitingBodyBytes;
   }
 
   #drop(watcher: Watcher): void {
@@ -233,6 +246,11 @@ export class Taps {
     else
       for (const watcher of this.#watchers) watcher.dropped += events.filter(({ ids }) => ids.includes(watcher.order.id)).length;
   }
+}
+
+/** Whether the request alone says that it is wanted: neither its status nor whom it calls is asked for. */
+function isSettled({ statuses, from, to }: TapOrder, callerSide: boolean): boolean {
+  return statuses.length === 0 && (!callerSide || (from === '' && to === ''));
 }
 
 function concerns({ from, to }: TapOrder, { sourceApp, destinationService }: Edge): boolean {
