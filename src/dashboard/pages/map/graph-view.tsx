@@ -36,7 +36,8 @@ export function GraphView({ model, choice, selected, moving, onSelect }: GraphVi
     let gone = false;
     import('./graph-canvas.ts').then(
       loaded => {
-        if (gone) return;
+        // Cleaning up comes after the page was taken away.
+        if (gone || !element.isConnected) return;
         made = new loaded.GraphCanvas(element, id => {
           clicked.current = id;
           onSelect(id);
