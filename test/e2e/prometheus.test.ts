@@ -8,12 +8,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { ensureImages, prometheusImage } from '../support/images.ts';
+import { ensureImages, images, prometheusImage } from '../support/images.ts';
 import { istioQueries, istioVariables, type PanelQuery } from '../support/istio-dashboards.ts';
 import type { MeshCommand } from '../support/mesh-command.ts';
 import { freePort } from '../support/mesh-project.ts';
 import { ObservedShop } from '../support/observed-shop.ts';
 import { Prometheus } from '../support/prometheus.ts';
+import { stray } from '../support/stray.ts';
 
 const project = 'e2e-prometheus';
 /** Scrapes come every second, and two make a rate. */
@@ -269,8 +270,9 @@ describe('scrapes', () => {
     const [{ value: reads = 0 } = {}] = await prometheus.query('shop_stock_reads_total');
     assert.ok(reads > 0);
     const { Pid } = (await shop.inspect('prometheus-1')).State;
-    process.kill(Pid, 'SIGKILL');
-    await eventually(async () => assert.notEqual((await shop.inspect('prometheus-1')).State.Pid, Pid), patience);
+    const killed = await stray({ image: images.curl, network: 'none', pid: 'host', command: ['bash', '-c', `kill -9 ${Pid}`] });
+    assert.equal(killed.code, 0, killed.output);
+    await eventually(async () => assert.ok(![0, Pid].includes((await shop.inspect('prometheus-1')).State.Pid)), patience);
     await eventually(async () => {
       assert.ok((await prometheus.targets()).filter(({ health }) => health === 'up').length === 9);
       const [first] = await prometheus.query('min_over_time(shop_stock_reads_total[30m])');
