@@ -19,11 +19,11 @@ import { cut, shownFields } from './tapped-head.ts';
 
 /** How long an event may wait for others, in ms. */
 const flushMs = 100;
-/** Bytes of bodies that wait to be sent; what is beyond them is shed. */
-const maxWaitingBodyBytes = 512 * 1024;
+/** Heads and bodies that wait to be sent, in characters; what is beyond them is shed. */
+const maxWaiting = 512 * 1024;
 /** Exchanges whose heads are kept at a time: others are counted, not told. */
 const maxOpen = 1_024;
-/** What bodies of exchanges under way may take together; beyond it exchanges are told without. */
+/** What heads and bodies of exchanges under way may take together; beyond it exchanges are told without bodies, or not. */
 const maxKeptBytes = 8 * 1024 * 1024;
 
 /** A watcher, and what may still be told it in this second. */
@@ -38,8 +38,8 @@ export interface OpenTap {
   readonly watchers: readonly Watcher[];
   readonly requestHead: string;
   answerHead: string;
-  /** Kept of each body. */
-  readonly bodyBytes: number;
+  /** Set aside for its head and bodies. */
+  readonly keptBytes: number;
   /** `null`: nobody asked for bodies. */
   readonly requestBody: BodyCapture | null;
   readonly answerBody: BodyCapture | null;
@@ -66,8 +66,8 @@ export class Taps {
   #watchers: readonly Watcher[] = [];
   #tell: (message: Tapped) => boolean = () => false;
   #events: Tapped['events'][number][] = [];
-  #bodyBytes = 0;
-  /** Exchanges that are under way and may be told, and what may be kept of their bodies. */
+  #waiting = 0;
+  /** Exchanges that are under way and may be told, and what is set aside for them. */
   #open = 0;
   #keptBytes = 0;
   #second = 0;
@@ -95,7 +95,7 @@ export class Taps {
     this.#flushing?.();
     this.#flushing = null;
     this.#events = [];
-    this.#bodyBytes = 0;
+    this.#waiting = 0;
   }
 
   /** A request has begun. `null`: nobody wants to hear of it, or nobody could. `now`: monotonic ms. */
@@ -119,20 +119,22 @@ export class Taps {
       found.push(watcher);
     }
     if (found === null) return null;
-    if (this.#open >= maxOpen) {
+    const { text } = head.keep();
+    if (this.#open >= maxOpen || this.#keptBytes + text.length > maxKeptBytes) {
       for (const watcher of found) this.#drop(watcher);
       return null;
     }
     this.#open++;
     let body = 0;
     for (const { order } of found) body = Math.max(body, order.bodyBytes);
-    if (this.#keptBytes + 2 * body > maxKeptBytes) body = 0;
-    this.#keptBytes += 2 * body;
+    if (this.#keptBytes + text.length + 2 * body > maxKeptBytes) body = 0;
+    const keptBytes = text.length + 2 * body;
+    this.#keptBytes += keptBytes;
     return {
       watchers: found,
-      requestHead: head.keep().text,
+      requestHead: text,
       answerHead: '',
-      bodyBytes: body,
+      keptBytes,
       requestBody: body === 0 ? null : new BodyCapture(body),
       answerBody: body === 0 ? null : new BodyCapture(body),
     };
@@ -141,7 +143,7 @@ export class Taps {
   /** The exchange is over. */
   end(tap: OpenTap, facts: ExchangeFacts, client: ExchangeClient, edge: Edge, durationMs: number): void {
     this.#open--;
-    this.#keptBytes -= 2 * tap.bodyBytes;
+    this.#keptBytes -= tap.keptBytes;
     if (!this.active) return;
     let wanted: Watcher[] | null = null;
     for (const watcher of tap.watchers) {
@@ -183,7 +185,8 @@ export class Taps {
       requestBody: bodyBytes === 0 ? null : (tap.requestBody?.read(bodyBytes) ?? null),
       responseBody: bodyBytes === 0 ? null : (tap.answerBody?.read(bodyBytes) ?? null),
     };
-    this.#bodyBytes += (event.requestBody?.base64.length ?? 0) + (event.responseBody?.base64.length ?? 0);
+    this.#waiting += fieldsLength(event.requestHeaders) + fieldsLength(event.responseHeaders);
+    this.#waiting += (event.requestBody?.base64.length ?? 0) + (event.responseBody?.base64.length ?? 0);
     this.#add(wanted, event);
   }
 
@@ -222,7 +225,7 @@ export class Taps {
   }
 
   #hasRoom(watcher: Watcher): boolean {
-    return watcher.left > 0 && this.#events.length < maxTappedPerMessage && this.#bodyBytes <= maxWaitingBodyBytes;
+    return watcher.left > 0 && this.#events.length < maxTappedPerMessage && this.#waiting <= maxWaiting;
   }
 
   #drop(watcher: Watcher): void {
@@ -239,7 +242,7 @@ export class Taps {
     this.#flushing = null;
     const events = this.#events;
     this.#events = [];
-    this.#bodyBytes = 0;
+    this.#waiting = 0;
     const short = this.#watchers.filter(({ dropped }) => dropped > 0);
     const dropped = short.map(watcher => ({ id: watcher.order.id, count: watcher.dropped }));
     if (this.#tell({ kind: 'tapped', dropped, events })) for (const watcher of short) watcher.dropped = 0;
@@ -271,6 +274,10 @@ function hasHeaders({ headers }: TapOrder, head: RequestHead): boolean {
 /** Nothing that only a request has is asked for. */
 function isAnyRequest({ path, method, statuses, headers }: TapOrder): boolean {
   return path === '' && method === '' && statuses.length === 0 && headers.length === 0;
+}
+
+function fieldsLength(fields: readonly (readonly [string, string])[]): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }
 
 function traceIn(headers: readonly (readonly [string, string])[]): string | null {

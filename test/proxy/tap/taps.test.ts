@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { tapText } from '../../../src/cli/tap-text.ts';
 import { decodeToDaemon } from '../../../src/control/message.ts';
 import { Taps } from '../../../src/proxy/tap/taps.ts';
-import { maxTappedPerSecond, type TapOrder, type Tapped, type TappedExchange, tapLifeMs } from '../../../src/snapshot/tap.ts';
+import { encodeFrame } from '../../../src/snapshot/frame.ts';
+import {
+  maxTapFields,
+  maxTappedPerSecond,
+  maxTapText,
+  type TapOrder,
+  type Tapped,
+  type TappedExchange,
+  tapLifeMs,
+} from '../../../src/snapshot/tap.ts';
+import { jsonText } from '../../../src/text/escape.ts';
+import { harOf } from '../../../src/text/har.ts';
 import { eventually } from '../../support/eventually.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { exchangeRaw, get, startHttp } from '../backend.ts';
@@ -160,6 +172,55 @@ describe('a tap', () => {
     assert.ok(answers.every(answer => /^HTTP\/1.1 200/.test(answer.toString())));
     await eventually(() => assert.equal(heard.exchanges.length + heard.dropped, count));
     assert.ok(heard.dropped > 0);
+  });
+
+  test('heads of 60 KiB and of hundreds of fields are cut, and fit the channel however many there are', async () => {
+    await using on = await stage();
+    const heard = listener();
+    on.plane.plane.tap([all], heard.tell);
+    // The app's own server takes no such heads; the sidecars do.
+    const long = 'v'.repeat(50 * 1024);
+    await on.ask('/long', `x-long: ${long}`);
+    await on.ask('/many', ...Array.from({ length: 200 }, (_, i) => `x-${i}: ${'w'.repeat(200)}`));
+    await eventually(() => assert.equal(heard.exchanges.length, 2));
+    const [one, many] = heard.exchanges;
+    const shown = one?.requestHeaders.find(([name]) => name === 'x-long')?.[1] ?? '';
+    assert.equal(shown.length, maxTapText);
+    assert.ok(shown.endsWith('…'));
+    assert.equal(many?.requestHeaders.length, maxTapFields);
+    const count = 80;
+    const answers = await Promise.all(
+      Array.from({ length: count }, () =>
+        on.ask('/many', ...Array.from({ length: 7 }, (_, i) => `x-${i}: ${'w'.repeat(2_000)}`)),
+      ),
+    );
+    assert.deepEqual([...new Set(answers.map(answer => answer.toString().slice(0, 12)))], ['HTTP/1.1 200']);
+    await eventually(() => assert.equal(heard.exchanges.length + heard.dropped, count + 2));
+    for (const message of heard.messages) assert.ok(encodeFrame(message).length < 1024 * 1024);
+  });
+
+  test('bytes that are no text pass through heads and bodies as they are', async () => {
+    const bytes = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0xff, 0xfe, 0, 10, 27, 0xc3]);
+    const app = await startHttp((_, res) => {
+      res.writeHead(200, { 'content-encoding': 'gzip', 'x-bin': '\u00e9\u009b\u00ff' }).end(bytes);
+    });
+    await using plane = await startPlane('outbound', outboundSnapshot([clusterTo('a', [app.port])], [ruleTo('a')]));
+    const heard = listener();
+    plane.plane.tap([{ ...all, bodyBytes: 1_024 }], heard.tell);
+    await exchangeRaw(plane.port, get('/', 'x-bin: \u0080\u00ff\t\u009b'));
+    await eventually(() => assert.equal(heard.exchanges.length, 1));
+    const [exchange] = heard.exchanges;
+    assert.ok(exchange !== undefined);
+    assert.deepEqual(Buffer.from(exchange.responseBody?.base64 ?? '', 'base64'), bytes);
+    assert.equal(exchange.responseHeaders.find(([name]) => name === 'x-bin')?.[1], '\u00e9\u009b\u00ff');
+    // JSON, terminal and archive show what it is without obeying it.
+    const lines = tapText({ ...exchange, at: 'web-1' }, true, (_, text) => text);
+    for (const line of lines) assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+    assert.ok(lines.includes('  < (11 bytes that are no text)'));
+    assert.deepEqual(JSON.parse(jsonText(exchange)), JSON.parse(JSON.stringify(exchange)));
+    const archive = JSON.stringify(harOf([{ ...exchange, at: 'web-1' }], '1'));
+    assert.ok(archive.includes(`"encoding":"base64"`) && archive.includes(bytes.toString('base64')));
+    await app[Symbol.asyncDispose]();
   });
 
   test('what the channel does not take is counted', async () => {
