@@ -97,10 +97,9 @@ export async function streamDocuments<T>(
 ): Promise<void> {
   let stream = options.lazy ? null : open();
   try {
-    const iterator = documents[Symbol.asyncIterator]();
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+    for await (const document of documents) {
       stream ??= open();
-      await stream.send(next.value, options.idOf?.(next.value));
+      await stream.send(document, options.idOf?.(document));
     }
   } catch (error) {
     if (stream === null) throw error;

@@ -204,6 +204,16 @@ for (const [what, method, path, body, status] of [
   });
 }
 
+test('/api/v1 is another name of /v1, and of nothing else', async () => {
+  const socketPath = await serve({ status: async () => ({ kind: 'Status' }) as StatusDocument });
+  const answers = ['/api/v1/status', '/api/v1/nothing', '/api/metrics', '/api/api/v1/status'].map(async path => {
+    const [response] = (await once(request({ socketPath, path, agent: false }).end(), 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  });
+  assert.deepEqual(await Promise.all(answers), [200, 404, 404, 404]);
+});
+
 test('a body with a field that nobody reads, or a word for a switch, does nothing', async () => {
   // `formMs` in place of `forMs` put a fault there for good; `{"volumes": "false"}` is no false.
   const socket = await serve({});

@@ -11,7 +11,11 @@ import { connectApi } from '../../src/api/client.ts';
 import { MeshError } from '../../src/api/mesh-error.ts';
 import { createApiServer } from '../../src/api/server.ts';
 import type { MeshApi, MeshEvent } from '../../src/api/types.ts';
+import type { ObservedWorkload } from '../../src/control/control-plane.ts';
 import { EventLog } from '../../src/daemon/event-log.ts';
+import { TapHub } from '../../src/daemon/observe/tap-hub.ts';
+import type { TapOrder, Tapped } from '../../src/snapshot/tap.ts';
+import { tappedExchange } from '../cli/tapped-exchange.ts';
 import { eventually } from '../support/eventually.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { partialApi } from '../support/partial-api.ts';
@@ -216,5 +220,39 @@ describe('a reader that stops reading', () => {
     assert.ok(Number(missed) >= 2_000, missed);
     assert.equal(seen + Number(missed), 3_100);
     log.close();
+  });
+
+  test('is no watcher of live requests any more; its last line says so', async () => {
+    let orders: readonly TapOrder[] = [];
+    let tell: (from: ObservedWorkload, message: Tapped) => void = () => assert.fail('nobody listens');
+    const hub = new TapHub({
+      clock,
+      config: () => null,
+      control: {
+        tap: given => {
+          orders = given;
+        },
+        onTapped: listener => {
+          tell = listener;
+        },
+      },
+    });
+    await serve({ tap: (request, signal) => hub.watch(request, signal) });
+    const socket = stuckReader('/v1/tap', '');
+    await eventually(() => assert.equal(orders.length, 1));
+    const from: ObservedWorkload = { name: 'b-1', service: 'b', version: '', kind: 'sidecar' };
+    const ids = orders.map(({ id }) => id);
+    const events = Array.from({ length: 100 }, () => ({ ids, event: { ...tappedExchange, target: 'x'.repeat(2_000) } }));
+    // In turns: what the kernel takes is taken.
+    await eventually(() => {
+      tell(from, { kind: 'tapped', dropped: [], events });
+      assert.equal(orders.length, 0);
+    });
+    let all = '';
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      all += part;
+    });
+    socket.resume();
+    await eventually(() => assert.match(all, /\{"kind":"end","reason":"slow"\}\n\r\n0\r\n\r\n$/));
   });
 });

@@ -55,6 +55,14 @@ test('a tool shows the token and may do everything', async () => {
   }
 });
 
+test('both names of the API ask who it is', async () => {
+  await using web = await WebApi.start({ status: async () => status });
+  assert.equal((await web.fetch('/api/v1/status')).status, 401);
+  assert.equal((await web.fetch('/api/v1/status', { headers: web.bearer })).status, 200);
+  const body = JSON.stringify({ token: web.token });
+  assert.equal((await web.fetch('/api/v1/session', { method: 'POST', headers: json, body })).status, 200);
+});
+
 describe('a browser', () => {
   test('logs in with the token, reads and writes with the cookie and its proof, logs out', async () => {
     let reloads = 0;
