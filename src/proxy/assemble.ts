@@ -302,7 +302,7 @@ class RunningDataPlane implements DataPlane {
 
   metrics(): string {
     const access = (this.#rules?.decisions.text() ?? '') + (this.#rules?.authorizers.metrics() ?? '');
-    const limits = this.#rules?.rateLimits.text() ?? '';
+    const limits = (this.#rules?.rateLimits.text() ?? '') + (this.#rules?.tokens.text() ?? '');
     const { snapshot } = this;
     const open = this.#metrics.openText(this.#served.open, snapshot?.kind === 'gateway' ? 'gateway' : 'outbound');
     const version = snapshot === null ? [] : [[labels({ version: snapshot.version }), 1] as const];

@@ -54,6 +54,15 @@ test('forgetting keeps everything but the run', async () => {
   assert.deepEqual((await readdir(folder)).sort(), ['.gitignore', 'root.pem']);
 });
 
+test('the past outlives a `down`', async () => {
+  const folder = join(dir, 'with-past');
+  await openStateFolder(folder);
+  await mkdir(join(folder, 'history'));
+  await writeFile(join(folder, 'history', 'seconds-1.history'), 'then');
+  await forgetRun(folder);
+  assert.equal(await readFile(join(folder, 'history', 'seconds-1.history'), 'utf8'), 'then');
+});
+
 test('a folder that is a link is neither used nor emptied', async () => {
   const victim = join(dir, 'victim');
   await mkdir(join(victim, 'run'), { recursive: true });

@@ -1,4 +1,5 @@
 import type { TokenIssuer } from '../../snapshot/token-policy.ts';
+import type { TokenRefusals } from '../../telemetry/token-refusals.ts';
 import type { Decision } from '../exchange/exchange-role.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { RuleParts } from '../route/rule-parts.ts';
@@ -15,7 +16,7 @@ import type { RequestFilter, Wait } from './filter.ts';
  * @see Istio RequestAuthentication; Envoy's JWT filter
  */
 export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): RequestFilter {
-  const { clock } = parts;
+  const { clock, tokens } = parts;
   const verifier = parts.kept.keep(`tokens ${JSON.stringify(issuers)}`, () => new TokenVerifier(issuers));
   const places = new TokenPlaces(issuers);
   const ours = tokenFieldNames(issuers);
@@ -23,19 +24,23 @@ export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): 
     // Whoever fills them in, it is not the client: also where there is no token.
     for (const name of ours) head.set(name, null);
     if (isPreflight(head)) return null;
-    const refuse = (problem: TokenProblem) => tokenRefusal(problem, head, scheme);
-    if (decision.tokenProblem !== null) return refuse(decision.tokenProblem);
+    // Counted when it was found out.
+    if (decision.tokenProblem !== null) return tokenRefusal(decision.tokenProblem, head, scheme);
+    const refuse = (problem: TokenProblem, by: string) => {
+      tokens.count(by, problem);
+      return tokenRefusal(problem, head, scheme);
+    };
     const found = places.find(head);
     if (found === null) return null;
-    if (found === 'several') return refuse('Several Jwts in one request');
+    if (found === 'several') return refuse('Several Jwts in one request', '');
     const known = verifier.known(found.text);
     const parsed = known?.parsed ?? parseToken(found.text);
-    if (typeof parsed === 'string') return refuse(parsed);
+    if (typeof parsed === 'string') return refuse(parsed, '');
     const issuer = found.issuers.includes(parsed.issuer) ? verifier.issuer(parsed.issuer) : null;
-    if (issuer === null) return refuse('Jwt issuer is not configured');
+    if (issuer === null) return refuse('Jwt issuer is not configured', '');
     const problem = outOfPlace(parsed, issuer.audiences, clock.now());
-    if (problem !== null) return refuse(problem);
-    if (known === null) return verification(verifier, parsed, issuer, decision);
+    if (problem !== null) return refuse(problem, issuer.issuer);
+    if (known === null) return verification(verifier, parsed, issuer, decision, tokens);
     decision.token = known.token;
     if (!issuer.forward) for (const place of found.places) place.strip(head);
     for (const { name, value } of known.fields) head.set(name, value);
@@ -44,7 +49,13 @@ export function tokenFilter(issuers: readonly TokenIssuer[], parts: RuleParts): 
 }
 
 /** Checks the signature; then the request is judged anew, and the token is known or its problem stands in the decision. */
-function verification(verifier: TokenVerifier, parsed: ParsedToken, issuer: TokenIssuer, decision: Decision): Wait {
+function verification(
+  verifier: TokenVerifier,
+  parsed: ParsedToken,
+  issuer: TokenIssuer,
+  decision: Decision,
+  tokens: TokenRefusals,
+): Wait {
   return {
     kind: 'wait',
     begin(resume) {
@@ -53,6 +64,7 @@ function verification(verifier: TokenVerifier, parsed: ParsedToken, issuer: Toke
         // The decision may be another request's by now.
         if (over) return;
         decision.tokenProblem = problem;
+        if (problem !== null) tokens.count(issuer.issuer, problem);
         resume();
       });
       return () => {

@@ -4,6 +4,7 @@ import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { AccessDecisions } from '../../telemetry/access-decisions.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { RateLimitCounters } from '../../telemetry/rate-limit-counters.ts';
+import { TokenRefusals } from '../../telemetry/token-refusals.ts';
 import { Authorizers } from '../authorizer/authorizers.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { KeptState } from './kept-state.ts';
@@ -23,6 +24,8 @@ export class RuleParts {
   readonly decisions: AccessDecisions;
   /** Counts what rate limits decide. */
   readonly rateLimits: RateLimitCounters;
+  /** Counts tokens that are refused. */
+  readonly tokens: TokenRefusals;
   /** Whom rules ask. */
   readonly authorizers: Authorizers;
   readonly #random: RandomSource;
@@ -41,6 +44,7 @@ export class RuleParts {
     this.cluster = cluster;
     this.kept = new KeptState(before?.kept);
     this.rateLimits = before?.rateLimits ?? new RateLimitCounters();
+    this.tokens = before?.tokens ?? new TokenRefusals();
     this.decisions = before?.decisions ?? new AccessDecisions();
     this.authorizers = new Authorizers(authorizers, cluster, { clock, log }, before?.authorizers ?? null);
     this.#random = random;

@@ -288,3 +288,28 @@ describe('at a gateway', () => {
     assert.equal(bodyOf(await exchangeRaw(plane.port, get('/', 'X-User: root'))), 'nobody');
   });
 });
+
+test('tokens that are refused are counted, by issuers that are configured and reasons of ours', async () => {
+  await using app = await startEcho();
+  await using plane = await startPlane('inbound', inboundSnapshot(app.port, { tokens: [issuerOf([key])] }), {
+    localPort: app.port,
+  });
+  assert.doesNotMatch(plane.plane.metrics(), /mesh_tokens_refused_total/);
+  const ask = async (token: string): Promise<number> => statusOf(await exchangeRaw(plane.port, get('/', bearer(token))));
+  assert.equal(await ask(await mint()), 200);
+  assert.equal(await ask(await mint({ exp: now - 600 })), 401);
+  const forged = await mint({}, next);
+  assert.equal(await ask(forged), 401);
+  for (let i = 0; i < 50; i++) assert.equal(await ask(await mint({ iss: `https://stranger-${i}.test` })), 401);
+  assert.equal(await ask('no"token\\'), 401);
+  const counted = plane.plane
+    .metrics()
+    .match(/^mesh_tokens_refused_total.*$/gm)
+    ?.sort();
+  assert.deepEqual(counted, [
+    'mesh_tokens_refused_total{issuer="https://auth.test",reason="Jwks_doesn\'t_have_key_to_match_kid_or_alg_from_Jwt"} 1',
+    'mesh_tokens_refused_total{issuer="https://auth.test",reason="Jwt_is_expired"} 1',
+    'mesh_tokens_refused_total{issuer="unknown",reason="Jwt_is_not_in_the_form_of_Header.Payload.Signature_with_two_dots_and_3_sections"} 1',
+    'mesh_tokens_refused_total{issuer="unknown",reason="Jwt_issuer_is_not_configured"} 50',
+  ]);
+});
