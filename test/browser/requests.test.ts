@@ -123,6 +123,32 @@ test('what the daemon refuses is told in its words', async () => {
   await page.context().close();
 });
 
+test('a daemon that goes and comes back: what was shown stays, what comes is added', async () => {
+  const away = new TapFeed();
+  await using own = await openStage({ tap: away.tap });
+  const { page } = await openPage(browser);
+  await page.goto(own.link());
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  const { port, server } = own.web;
+  await page.goto(`http://127.0.0.1:${port}/#/requests`);
+  await eventually(() => assert.equal(away.watchers, 1));
+  away.tell(tapExchange(1));
+  await listed(page, '1 listed');
+  const closed = new Promise(resolve => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+  await page.getByRole('alert').getByText('the daemon').waitFor();
+  await listed(page, 'not live');
+  await listed(page, '1 listed');
+  server.listen(port, '127.0.0.1');
+  await eventually(() => assert.equal(away.watchers, 1));
+  away.tell(tapExchange(2));
+  await listed(page, '2 listed');
+  await listed(page, 'not watched before it');
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+  await page.context().close();
+});
+
 describe('nobody is told who does not look', () => {
   test('paused, left, and live again with the gap marked', async () => {
     const { page } = await open();

@@ -105,6 +105,38 @@ for (const colorScheme of ['light', 'dark'] as const)
     await page.context().close();
   });
 
+test('an empty list says how to fill it, and fills by itself', async () => {
+  let arrived = false;
+  await using own = await openStage({
+    traffic: {
+      traces: async () => ({
+        apiVersion: 1,
+        kind: 'Traces',
+        traces: arrived ? [traceDocument()] : [],
+        kept: arrived ? 1 : 0,
+        dropped: 0,
+      }),
+    },
+  });
+  const { page, complaints } = await openPage(browser);
+  await page.goto(own.link());
+  await page.getByRole('link', { name: 'Traces', exact: true }).click();
+  await page.getByText('No trace yet. Send a request: curl http://127.0.0.1:8080').waitFor();
+  await assertAccessible(page);
+  arrived = true;
+  await page.getByRole('link', { name: 'GET /productpage' }).waitFor();
+  const closed = new Promise(resolve => own.web.server.close(resolve));
+  own.web.server.closeAllConnections();
+  await closed;
+  await page.getByRole('alert').getByText('the daemon does not answer').waitFor();
+  await page.getByRole('link', { name: 'GET /productpage' }).waitFor();
+  assert.deepEqual(
+    complaints.filter(text => !text.includes('ERR_CONNECTION')),
+    [],
+  );
+  await page.context().close();
+});
+
 test('filters are asked of the daemon and stand in the address', async () => {
   const { page, complaints } = await open('#/traces?service=reviews&minMs=10');
   await eventually(() => assert.partialDeepStrictEqual(asked.at(-1), { service: 'reviews', minMs: 10, limit: 100 }));
