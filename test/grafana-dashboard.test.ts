@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { z } from 'zod';
+import { loadMesh } from '../src/interop/load-mesh.ts';
 
 const example = join(import.meta.dirname, '../examples/compose/observability');
 const text = readFileSync(join(example, 'grafana/dashboards/mesh.json'), 'utf8');
@@ -123,4 +125,34 @@ test('only variables that are there are used, and each of them is', () => {
   const used = new Set([...JSON.stringify(panels).matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name));
   used.delete('__rate_interval');
   assert.deepEqual([...used].sort(), named);
+});
+
+test('the example is a mesh without a finding, and what Grafana is told leads to what is there', async () => {
+  const { config, diagnostics } = await loadMesh({ file: join(example, 'mesh.yaml'), env: {}, profiles: [], project: null });
+  assert.deepEqual(diagnostics, []);
+  assert.deepEqual(config?.metrics?.scrapers, ['prometheus']);
+  const provisioned = (file: string): unknown => parse(readFileSync(join(example, 'grafana/provisioning', file), 'utf8'));
+  const { datasources } = z
+    .object({
+      apiVersion: z.literal(1),
+      datasources: z.array(z.object({ type: z.string(), url: z.url(), isDefault: z.boolean() })).length(1),
+    })
+    .parse(provisioned('datasources/prometheus.yaml'));
+  const url = new URL(datasources[0]?.url ?? '');
+  const service = config.services.find(({ name }) => name === url.hostname);
+  assert.deepEqual(
+    service?.ports.map(({ port }) => port),
+    [Number(url.port)],
+  );
+  const { providers } = z
+    .object({
+      apiVersion: z.literal(1),
+      providers: z.array(z.object({ type: z.literal('file'), options: z.object({ path: z.string() }) })).length(1),
+    })
+    .parse(provisioned('dashboards/mesh.yaml'));
+  const compose = readFileSync(join(example, 'compose.yaml'), 'utf8');
+  const folder = providers[0]?.options.path;
+  assert.ok(
+    compose.includes(`- ./grafana/dashboards:${folder}:ro`) && compose.includes(`HOME_DASHBOARD_PATH: ${folder}/mesh.json`),
+  );
 });
