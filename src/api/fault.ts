@@ -36,7 +36,7 @@ export interface FaultsDocument {
 /** What can be done about faults on the running mesh. */
 export interface FaultsApi {
   list(): Promise<FaultsDocument>;
-  /** Resolves when the sidecars act on it. @throws MeshError `bad-fault`, `unknown-service`, `unknown-route` */
+  /** Resolves when the sidecars act on it. @throws MeshError `unknown-service`, `unknown-route`, `http-on-tcp`, `too-many-faults` */
   add(request: FaultRequest): Promise<FaultStatus>;
   /** Resolves when the sidecars act on it, to the faults that stay. @throws MeshError `unknown-fault` */
   remove(ids: readonly string[] | 'all'): Promise<FaultsDocument>;

@@ -165,7 +165,7 @@ export interface Operations {
     readonly id: 'addFault';
     readonly body: FaultBody;
     readonly answer: FaultStatus;
-    readonly errors: 'bad-fault' | 'unknown-service' | 'unknown-route';
+    readonly errors: 'bad-fault' | 'unknown-service' | 'unknown-route' | 'http-on-tcp' | 'too-many-faults';
   };
   /** Takes some away; answered when the sidecars act on it, with those that stay. */
   'POST /v1/faults/remove': {
