@@ -1,14 +1,27 @@
-/** A graph to be laid out, left to right along its edges. */
+/** A graph to be laid out along its edges. */
 export interface LayoutQuestion {
   readonly number: number;
-  /** Sizes in pixels. */
-  readonly nodes: readonly { readonly id: string; readonly width: number; readonly height: number }[];
+  readonly nodes: readonly LayoutNode[];
   readonly edges: readonly { readonly source: string; readonly target: string }[];
+  /** Width of the window by its height. */
+  readonly ratio: number;
 }
 
-/** Middles of the nodes, pixels. */
+/** Something with a size, pixels. */
+export interface LayoutNode {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  /** Its size where edges go down; absent: the same. */
+  readonly across?: { readonly width: number; readonly height: number };
+}
+
+/** Where nodes are. */
 export interface LayoutAnswer {
   readonly number: number;
+  /** Edges go down, not to the right. */
+  readonly down: boolean;
+  /** Middles, pixels. */
   readonly places: readonly { readonly id: string; readonly x: number; readonly y: number }[];
 }
 
@@ -18,11 +31,11 @@ export class Layouts {
   #number = 0;
 
   /** `onPlaces`: gets the answer to the newest question. */
-  constructor(onPlaces: (places: LayoutAnswer['places']) => void) {
+  constructor(onPlaces: (answer: LayoutAnswer) => void) {
     const script = document.getElementById('layout-worker')?.getAttribute('content') ?? '';
     this.#worker = new Worker(script, { type: 'module' });
     this.#worker.onmessage = ({ data }: MessageEvent<LayoutAnswer>) => {
-      if (data.number === this.#number) onPlaces(data.places);
+      if (data.number === this.#number) onPlaces(data);
     };
   }
 

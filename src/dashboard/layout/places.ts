@@ -1,53 +1,99 @@
 import { Graph, layout } from '@dagrejs/dagre';
 import type { LayoutAnswer, LayoutQuestion } from './layout.ts';
 
-/** Pixels between nodes of one column, between edges that pass it, between columns, and between rows of nodes that nobody calls. */
-const gaps = { between: 30, along: 20, columns: 100, rows: 24 } as const;
-/** From so many edges on, columns are long: they are set closer, and further apart. */
-const many = { edges: 120, between: 12, along: 3, columns: 180, apart: 2.5 } as const;
-/** A row of nodes that nobody calls is at least so wide, pixels. */
-const leastRow = 720;
+type Question = Omit<LayoutQuestion, 'number'>;
+type Places = LayoutAnswer['places'];
 
-/** Where nodes go: those with edges left to right along them, those without in rows beneath. The same question has the same answer. */
-export function placesOf({ nodes, edges }: Omit<LayoutQuestion, 'number'>): LayoutAnswer['places'] {
-  const joined = new Set(edges.flatMap(({ source, target }) => (source === target ? [] : [source, target])));
+/** Nodes with edges, and the room they take, from (0, 0). */
+interface Arranged {
+  readonly down: boolean;
+  readonly places: Places;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** Pixels: between nodes of one rank, between edges that pass them, between ranks across, where labels lie along the edges, and ranks down. */
+const gaps = { between: 30, along: 20, across: 112, down: 76 } as const;
+/** From so many edges on, ranks are long: nodes are set closer, ranks further apart, at most so many times as far. */
+const many = { edges: 120, between: 12, along: 3, across: 180, apart: 2.5 } as const;
+/** Between rows of nodes without edges, and the least width of a row, pixels. */
+const rows = { gap: 24, least: 720 } as const;
+
+/**
+ * Where nodes go: those with edges along them, to the right or, where that is larger in the window, downwards; those without in rows
+ * beneath. The same question has the same answer.
+ */
+export function placesOf(question: Question): Omit<LayoutAnswer, 'number'> {
+  const { nodes, edges, ratio } = question;
+  const calls = edges.filter(({ source, target }) => source !== target);
+  const ends = new Set(calls.flatMap(({ source, target }) => [source, target]));
+  const joined = { nodes: nodes.filter(({ id }) => ends.has(id)), edges: calls, ratio };
+  const arranged = calls.length < many.edges ? largest(joined) : longColumns(joined);
+  const alone = nodes.filter(({ id }) => !ends.has(id));
+  return { down: arranged.down, places: [...arranged.places, ...inRows(alone, arranged)] };
+}
+
+function largest(question: Question): Arranged {
+  const { between, along, across, down } = gaps;
+  const toRight = arrange(question, { rankdir: 'LR', nodesep: between, edgesep: along, ranksep: across });
+  const wide = toRight.right / Math.max(1, toRight.bottom);
+  if (wide <= question.ratio) return toRight;
+  const toBottom = arrange(question, { rankdir: 'TB', nodesep: between, edgesep: along, ranksep: down });
+  const height = ({ right, bottom }: Arranged): number => Math.max(bottom, right / question.ratio);
+  return height(toBottom) < height(toRight) ? toBottom : toRight;
+}
+
+function longColumns(question: Question): Arranged {
+  const { between, along, across } = many;
+  // The fast one of the ways to find ranks takes a third of the time, and edges are hardly longer.
+  const ranker = 'tight-tree';
+  const { places, right, bottom } = arrange(question, {
+    rankdir: 'LR',
+    nodesep: between,
+    edgesep: along,
+    ranksep: across,
+    ranker,
+  });
+  // What is high and narrow is small in a window.
+  const apart = Math.min(many.apart, Math.max(1, (bottom * question.ratio) / right));
+  return { down: false, places: places.map(place => ({ ...place, x: place.x * apart })), right: right * apart, bottom };
+}
+
+function arrange(
+  { nodes, edges }: Question,
+  options: { readonly rankdir: 'LR' | 'TB'; readonly [option: string]: string | number },
+): Arranged {
+  const down = options.rankdir === 'TB';
+  if (nodes.length === 0) return { down: false, places: [], right: 0, bottom: 0 };
   const graph = new Graph();
-  const { between, along, columns } = edges.length < many.edges ? gaps : many;
-  // The fast one of the ways to find columns takes a third of the time, and lines that are hardly longer.
-  const ranker = edges.length < many.edges ? 'network-simplex' : 'tight-tree';
-  graph.setGraph({ rankdir: 'LR', nodesep: between, edgesep: along, ranksep: columns, ranker });
+  graph.setGraph(options);
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const { id, width, height } of nodes) if (joined.has(id)) graph.setNode(id, { width, height });
-  for (const { source, target } of edges) if (source !== target) graph.setEdge(source, target);
-  if (joined.size > 0) layout(graph);
+  const sizes = nodes.map(({ id, width, height, across }) => ({ id, width, height, ...(down && across) }));
+  for (const { id, width, height } of sizes) graph.setNode(id, { width, height });
+  for (const { source, target } of edges) graph.setEdge(source, target);
+  layout(graph);
+  const placed = sizes.map(({ id, width, height }) => ({ ...graph.node(id), id, width, height }));
+  return {
+    down,
+    places: placed.map(({ id, x, y }) => ({ id, x, y })),
+    right: Math.max(...placed.map(({ x, width }) => x + width / 2)),
+    bottom: Math.max(...placed.map(({ y, height }) => y + height / 2)),
+  };
+}
 
-  const places: { readonly id: string; readonly x: number; readonly y: number }[] = [];
-  let right = 0;
-  let bottom = 0;
-  for (const { id, width, height } of nodes) {
-    if (!joined.has(id)) continue;
-    const { x, y } = graph.node(id);
-    places.push({ id, x, y });
-    right = Math.max(right, x + width / 2);
-    bottom = Math.max(bottom, y + height / 2);
-  }
-  // Long columns are set apart as far as they are long: what is high and narrow is small in a window.
-  const apart = edges.length < many.edges ? 1 : Math.min(many.apart, Math.max(1, bottom / right));
-  for (const [index, place] of places.entries()) places[index] = { ...place, x: place.x * apart };
-  right *= apart;
+function inRows(nodes: Question['nodes'], { right, bottom }: Arranged): Places {
   let left = 0;
-  let top = bottom === 0 ? 0 : bottom + 2 * gaps.rows;
+  let top = bottom === 0 ? 0 : bottom + 2 * rows.gap;
   let tallest = 0;
-  for (const { id, width, height } of nodes) {
-    if (joined.has(id)) continue;
-    if (left > 0 && left + width > Math.max(leastRow, right)) {
+  return nodes.map(({ id, width, height }) => {
+    if (left > 0 && left + width > Math.max(rows.least, right)) {
       left = 0;
-      top += tallest + gaps.rows;
+      top += tallest + rows.gap;
       tallest = 0;
     }
-    places.push({ id, x: left + width / 2, y: top + height / 2 });
+    const place = { id, x: left + width / 2, y: top + height / 2 };
     left += width + gaps.between;
     tallest = Math.max(tallest, height);
-  }
-  return places;
+    return place;
+  });
 }

@@ -4,5 +4,5 @@ import type { LayoutAnswer, LayoutQuestion } from './layout.ts';
 import { placesOf } from './places.ts';
 
 addEventListener('message', ({ data }: MessageEvent<LayoutQuestion>) => {
-  postMessage({ number: data.number, places: placesOf(data) } satisfies LayoutAnswer);
+  postMessage({ number: data.number, ...placesOf(data) } satisfies LayoutAnswer);
 });

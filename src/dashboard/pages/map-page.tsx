@@ -50,9 +50,10 @@ export function MapPage({ status }: { readonly status: StatusDocument | null }):
               selected={view.selected}
               moving={view.moving && !still}
               onSelect={onSelect}
-            />
+            >
+              <Legend />
+            </GraphView>
             <Hint model={model} status={status} isNow={view.atMs === null} />
-            <Legend />
           </div>
           <section class="map-panel" aria-label="Details" ref={panel} tabIndex={-1}>
             <Panel model={model} view={view} config={config} onSelect={onSelect} />

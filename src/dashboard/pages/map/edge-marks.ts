@@ -12,8 +12,8 @@ interface Curve {
 
 /** Marks smaller than at this zoom would be dirt. */
 const leastZoom = 0.45;
-/** Where on an edge its padlock is, from 0 at the caller: beside the label, which is in the middle. */
-const lockAt = 0.14;
+/** Pixels from the caller to the padlock: the label is in the middle, the arrow at the end. */
+const lockAfter = 16;
 /** Pixels on the screen. */
 const dashes = { every: 26, long: 8 } as const;
 /** Motion needs no more frames a second. */
@@ -79,7 +79,8 @@ export class EdgeMarks {
     context.scale(zoom, zoom);
     if (this.#frame !== 0) this.#drawDashes(context, ms);
     if (zoom < leastZoom) return;
-    for (const curve of this.#curves) if (curve.secured) this.#drawLock(context, pointAt(curve, lockAt));
+    for (const curve of this.#curves)
+      if (curve.secured) this.#drawLock(context, pointAt(curve, Math.min(0.3, lockAfter / lengthOf(curve))));
   }
 
   /** Short pieces of the edges: a stroke with a dash pattern over hundreds of curves takes longer than a frame has. */
@@ -89,9 +90,9 @@ export class EdgeMarks {
     context.lineWidth = Math.max(1.5, 1 / zoom);
     context.beginPath();
     for (const curve of this.#curves) {
-      const { from, to, speed } = curve;
-      const length = Math.hypot(to.x - from.x, to.y - from.y);
-      if (speed === 0 || length === 0) continue;
+      const { speed } = curve;
+      const length = lengthOf(curve);
+      if (speed === 0) continue;
       const pieces = Math.max(1, Math.round((length * zoom) / dashes.every));
       const piece = Math.min(0.5 / pieces, dashes.long / zoom / length);
       const begin = (((ms / 1_000) * speed) / zoom / length) % (1 / pieces);
@@ -142,6 +143,10 @@ function curveOf(edge: EdgeSingular): readonly Curve[] {
   const middle = edge.controlPoints()?.[0] ?? straight;
   const { secured, speed } = edge.data() as { readonly secured: string; readonly speed: number };
   return [{ from, middle, to, secured: secured === 'yes', speed }];
+}
+
+function lengthOf({ from, to }: Curve): number {
+  return Math.max(1, Math.hypot(to.x - from.x, to.y - from.y));
 }
 
 function pointAt({ from, middle, to }: Curve, t: number): Position {

@@ -16,7 +16,7 @@ type Data = Readonly<Record<string, string | number>>;
 /** Draws models one after another and changes only what differs. Places and view stay: they are the user's. */
 export class GraphCanvas {
   readonly #cy: Core;
-  readonly #layouts = new Layouts(places => this.#place(places));
+  readonly #layouts = new Layouts(answer => this.#place(answer));
   readonly #marks: EdgeMarks;
   readonly #resized: ResizeObserver;
   readonly #ruler = document.createElement('canvas').getContext('2d');
@@ -149,13 +149,14 @@ export class GraphCanvas {
     }
     this.#again = false;
     this.#asked = this.#model;
-    this.#layouts.ask(layoutQuestion(this.#model, node => this.#widthOf(node)));
+    const ratio = this.#cy.width() / Math.max(1, this.#cy.height());
+    this.#layouts.ask({ ...layoutQuestion(this.#model, node => this.#widthOf(node)), ratio });
   }
 
-  #place(places: LayoutAnswer['places']): void {
+  #place(answer: LayoutAnswer): void {
     const { nodes, edges } = this.#asked ?? this.#model;
     this.#asked = null;
-    for (const [id, place] of placesOfNodes(nodes, places)) this.#places.set(id, place);
+    for (const [id, place] of placesOfNodes(nodes, answer, node => this.#widthOf(node))) this.#places.set(id, place);
     this.#joined = new Set(edges.flatMap(({ source, target }) => (source === target ? [] : [source, target])));
     this.#cy.batch(() => {
       this.#draw();

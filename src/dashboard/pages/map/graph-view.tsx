@@ -1,4 +1,4 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { themeColour, useTheme } from '../../view/theme.ts';
 import { edgeFacts, nodeFacts } from './facts-text.ts';
@@ -14,10 +14,12 @@ export interface GraphViewProps {
   readonly selected: string;
   readonly moving: boolean;
   readonly onSelect: (id: string) => void;
+  /** Beneath it. */
+  readonly children?: ComponentChildren;
 }
 
 /** The graph with its buttons and keys. Who cannot see it finds the same in the tables beside it. */
-export function GraphView({ model, choice, selected, moving, onSelect }: GraphViewProps): VNode {
+export function GraphView({ model, choice, selected, moving, onSelect, children }: GraphViewProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const [canvas, setCanvas] = useState<GraphCanvas | null>(null);
   const [problem, setProblem] = useState('');
@@ -81,49 +83,54 @@ export function GraphView({ model, choice, selected, moving, onSelect }: GraphVi
     const edge = model.edges.find(({ id }) => id === selected);
     // From an edge to its ends.
     if (edge !== undefined) return direction === 'ArrowLeft' || direction === 'ArrowUp' ? edge.source : edge.target;
-    if (!places.has(selected)) return firstNode(places);
+    if (!places.has(selected)) return firstNode(places, id => model.edges.some(({ target }) => target === id));
     const isJoined = (one: string, other: string): boolean =>
       model.edges.some(each => (each.source === one && each.target === other) || (each.source === other && each.target === one));
     return neighbourOf(selected, direction, places, isJoined);
   };
 
   return (
-    <div class="map-graph">
-      {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: it has keys of its own. */}
-      <div
-        ref={place}
-        class="map-canvas"
-        role="application"
-        aria-roledescription="graph"
-        aria-label={`Graph of ${model.nodes.length} services and versions with ${model.edges.length} edges`}
-        aria-describedby="map-keys"
-        tabIndex={0}
-        onKeyDown={onKeyDown}
-      />
-      {/* biome-ignore-end lint/a11y/noNoninteractiveTabindex: . */}
-      <p id="map-keys" class="unseen">
-        Arrow keys go to neighbours, e to the next edge of the chosen node, Escape chooses nothing. Plus and minus zoom, 0 shows
-        all, a arranges. The tables beside the graph have all of it as text.
-      </p>
-      <p class="unseen" role="status">
-        {spoken(model, selected)}
-      </p>
-      {problem === '' ? null : <p class="problem map-over">{problem}</p>}
-      <div class="map-buttons">
-        <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => canvas?.zoom(1)}>
-          +
-        </button>
-        <button type="button" aria-label="Zoom out" title="Zoom out (−)" onClick={() => canvas?.zoom(-1)}>
-          −
-        </button>
-        <button type="button" title="All of it in the window (0)" onClick={() => canvas?.fit()}>
-          Fit
-        </button>
-        <button type="button" title="Find places for all nodes again (a)" onClick={() => canvas?.arrange()}>
-          Arrange
-        </button>
+    <>
+      <div class="map-graph">
+        {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: it has keys of its own. */}
+        <div
+          ref={place}
+          class="map-canvas"
+          role="application"
+          aria-roledescription="graph"
+          aria-label={`Graph of ${model.nodes.length} services and versions with ${model.edges.length} edges`}
+          aria-describedby="map-keys"
+          tabIndex={0}
+          onKeyDown={onKeyDown}
+        />
+        {/* biome-ignore-end lint/a11y/noNoninteractiveTabindex: . */}
+        <p id="map-keys" class="unseen">
+          Arrow keys go to neighbours, e to the next edge of the chosen node, Escape chooses nothing. Plus and minus zoom, 0 shows
+          all, a arranges. The tables beside the graph have all of it as text.
+        </p>
+        <p class="unseen" role="status">
+          {spoken(model, selected)}
+        </p>
+        {problem === '' ? null : <p class="problem map-over">{problem}</p>}
       </div>
-    </div>
+      <div class="map-under">
+        {children}
+        <div class="map-buttons">
+          <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => canvas?.zoom(1)}>
+            +
+          </button>
+          <button type="button" aria-label="Zoom out" title="Zoom out (−)" onClick={() => canvas?.zoom(-1)}>
+            −
+          </button>
+          <button type="button" title="All of it in the window (0)" onClick={() => canvas?.fit()}>
+            Fit
+          </button>
+          <button type="button" title="Find places for all nodes again (a)" onClick={() => canvas?.arrange()}>
+            Arrange
+          </button>
+        </div>
+      </div>
+    </>
   );
 }
 

@@ -9,11 +9,14 @@ export interface Place {
   readonly y: number;
 }
 
-/** The graph with boxes in place of their versions. `widthOf`: of a node, pixels. */
+/** Width of a node, pixels. */
+export type WidthOf = (node: MapNode) => number;
+
+/** The graph with boxes in place of their versions: one under another where calls go to the right, beside each other where they go down. */
 export function layoutQuestion(
   { nodes, edges }: Pick<MapModel, 'nodes' | 'edges'>,
-  widthOf: (node: MapNode) => number,
-): Omit<LayoutQuestion, 'number'> {
+  widthOf: WidthOf,
+): Pick<LayoutQuestion, 'nodes' | 'edges'> {
   const groups = Map.groupBy(nodes, groupOf);
   const groupOfNode = new Map(nodes.map(node => [node.id, groupOf(node)]));
   const pairs = new Map<string, { readonly source: string; readonly target: string }>();
@@ -26,22 +29,36 @@ export function layoutQuestion(
     nodes: [...groups].map(([id, members]) => {
       const width = Math.max(...members.map(widthOf));
       if (members[0]?.box === null) return { id, width, height: sizes.node };
-      return { id, width: width + 2 * sizes.boxPadding, height: stackHeight(members) + 2 * sizes.boxPadding + sizes.boxLabel };
+      const around = 2 * sizes.boxPadding;
+      return {
+        id,
+        width: width + around,
+        height: stack(members.map(() => sizes.node)) + around + sizes.boxLabel,
+        across: { width: stack(members.map(widthOf)) + around, height: sizes.node + around + sizes.boxLabel },
+      };
     }),
     edges: [...pairs.values()],
   };
 }
 
 /** Places of the nodes from those of the groups. */
-export function placesOfNodes(nodes: readonly MapNode[], places: LayoutAnswer['places']): ReadonlyMap<string, Place> {
+export function placesOfNodes(
+  nodes: readonly MapNode[],
+  { places, down }: Pick<LayoutAnswer, 'places' | 'down'>,
+  widthOf: WidthOf,
+): ReadonlyMap<string, Place> {
   const groups = Map.groupBy(nodes, groupOf);
   const found = new Map<string, Place>();
   for (const { id, x, y } of places) {
     const members = groups.get(id) ?? [];
-    const boxed = members[0]?.box !== null;
-    const top = boxed ? y + sizes.boxLabel / 2 - stackHeight(members) / 2 : y - sizes.node / 2;
-    for (const [index, member] of members.entries())
-      found.set(member.id, { x, y: top + sizes.node / 2 + index * (sizes.node + sizes.between) });
+    const middle = members[0]?.box === null ? y : y + sizes.boxLabel / 2;
+    const lengths = members.map(member => (down ? widthOf(member) : sizes.node));
+    let at = -stack(lengths) / 2;
+    for (const [index, member] of members.entries()) {
+      const length = lengths[index] ?? 0;
+      found.set(member.id, down ? { x: x + at + length / 2, y: middle } : { x, y: middle + at + length / 2 });
+      at += length + sizes.between;
+    }
   }
   return found;
 }
@@ -50,6 +67,6 @@ function groupOf({ id, box }: MapNode): string {
   return box ?? id;
 }
 
-function stackHeight(members: readonly MapNode[]): number {
-  return members.length * sizes.node + (members.length - 1) * sizes.between;
+function stack(lengths: readonly number[]): number {
+  return lengths.reduce((sum, length) => sum + length, 0) + (lengths.length - 1) * sizes.between;
 }

@@ -69,7 +69,7 @@ export function mapStyle(colour: (name: string) => string): StylesheetJson {
         'target-arrow-shape': 'triangle',
         'arrow-scale': 0.9,
         'text-background-color': colour('--ground'),
-        'text-background-opacity': 0.85,
+        'text-background-opacity': 1,
         'text-background-padding': '2px',
         'overlay-opacity': 0,
       },

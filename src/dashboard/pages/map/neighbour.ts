@@ -29,9 +29,13 @@ export function neighbourOf(
   return best;
 }
 
-/** The node one comes to first: the leftmost, of several the topmost. */
-export function firstNode(places: ReadonlyMap<string, Place>): string | null {
-  const [first] = [...places].sort(([, one], [, other]) => one.x - other.x || one.y - other.y);
+/** The node one comes to first: one that nobody calls; of several the topmost, then the leftmost. */
+export function firstNode(places: ReadonlyMap<string, Place>, isCalled: (id: string) => boolean): string | null {
+  const rank = ([id, { x, y }]: readonly [string, Place]): readonly [number, number, number] => [isCalled(id) ? 1 : 0, y, x];
+  const [first] = [...places].sort((one, other) => {
+    const [a, b] = [rank(one), rank(other)];
+    return a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
+  });
   return first?.[0] ?? null;
 }
 
