@@ -108,6 +108,8 @@ export interface StatusDocument {
     /** Content hash of the configuration in force. */
     readonly version: string;
     readonly lastReload: ReloadResult | null;
+    /** An edit is being put in force; `lastReload` is of one before. Absent: none is. */
+    readonly reloading?: true;
     /** Of the file as it is now; errors mean that the last good configuration serves. */
     readonly diagnostics: readonly PrintedDiagnostic[];
   };

@@ -213,8 +213,7 @@ export class Daemon implements RunningDaemon {
       config: {
         file: project.file,
         version: configVersion(this.#config),
-        lastReload: this.#reloads.last,
-        diagnostics: this.#reloads.diagnostics,
+        ...this.#reloads.status,
       },
       workloads: this.#convergence.pods
         .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))

@@ -1,6 +1,6 @@
 import type { Project } from '../api/backend.ts';
 import { asMeshError } from '../api/mesh-error.ts';
-import type { PrintedDiagnostic, ReloadResult } from '../api/types.ts';
+import type { PrintedDiagnostic, ReloadResult, StatusDocument } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import type { MeshConfig } from '../config/mesh-config.ts';
 import { waitForAcks } from './acks.ts';
@@ -42,6 +42,8 @@ export class Reloads {
   #diagnostics: readonly PrintedDiagnostic[];
   #last: ReloadResult | null = null;
   #savedAtMs: number | null = null;
+  /** Edits that are being put in force. */
+  #applying = 0;
   #reading: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ReloadParts) {
@@ -49,14 +51,13 @@ export class Reloads {
     this.#diagnostics = parts.diagnostics;
   }
 
-  /** Of the files as they are now; errors mean that the last good configuration serves. */
-  get diagnostics(): readonly PrintedDiagnostic[] {
-    return this.#diagnostics;
-  }
-
-  /** What the last reload came to that changed something. */
-  get last(): ReloadResult | null {
-    return this.#last;
+  /** What the files are, and what the last reload came to that changed something. */
+  get status(): Pick<StatusDocument['config'], 'lastReload' | 'reloading' | 'diagnostics'> {
+    return {
+      lastReload: this.#last,
+      ...(this.#applying > 0 ? { reloading: true } : {}),
+      diagnostics: this.#diagnostics,
+    };
   }
 
   /** Says what is wrong with the files, where anything is. */
@@ -78,7 +79,7 @@ export class Reloads {
 
   /** Decides what a reading of the files means. The configuration in force changes here or not at all. */
   async #take(read: ReadConfig, startedMs: number): Promise<ReloadResult> {
-    const { watch, use, converged, project } = this.#parts;
+    const { watch, project } = this.#parts;
     watch(read.files);
     this.#savedAtMs = read.savedAtMs;
     const before = this.#parts.config();
@@ -102,12 +103,20 @@ export class Reloads {
         startedMs,
         wasBad,
       );
-    if (change.kind === 'routing' && converged()) {
-      use(read.config);
-      const summary = `${change.text}, ${await this.#acks(startedMs)}`;
-      return this.#reloaded({ ok: true, kind: 'routing', summary }, startedMs);
+    this.#applying++;
+    try {
+      return await this.#apply(read.config, change, startedMs);
+    } finally {
+      this.#applying--;
     }
-    return this.#applyServices(read.config, change, startedMs);
+  }
+
+  async #apply(config: MeshConfig, change: ConfigChange, startedMs: number): Promise<ReloadResult> {
+    const { use, converged } = this.#parts;
+    if (change.kind !== 'routing' || !converged()) return this.#applyServices(config, change, startedMs);
+    use(config);
+    const summary = `${change.text}, ${await this.#acks(startedMs)}`;
+    return this.#reloaded({ ok: true, kind: 'routing', summary }, startedMs);
   }
 
   /** Goes through a plan; a failure takes the whole edit back. */

@@ -210,6 +210,25 @@ describe('a save', () => {
     assert.equal((await mesh.daemon.status()).daemon.phase, 'running');
   });
 
+  test('shows as under way until it is over', async () => {
+    const { docker, mesh } = start(shop('a'));
+    const pulled = Promise.withResolvers<void>();
+    docker.pullImage = async ref => {
+      await pulled.promise;
+      docker.addImage(ref);
+    };
+    await using _ = mesh;
+    await ready(mesh);
+    assert.equal((await mesh.daemon.status()).config.reloading, undefined);
+    mesh.save({ ...shop('a'), services: [...shop('a').services, oneContainer('b', 'slow:1', 80)] });
+    await eventually(async () => assert.equal((await mesh.daemon.status()).config.reloading, true));
+    pulled.resolve();
+    await eventually(async () => {
+      const { reloading, lastReload } = (await mesh.daemon.status()).config;
+      assert.deepEqual([reloading, lastReload?.kind], [undefined, 'services']);
+    });
+  });
+
   test('that could not be carried out and is undone is told as mended', async () => {
     const { docker, mesh } = start(shop('a'));
     docker.pullImage = async () => {

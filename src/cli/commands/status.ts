@@ -49,7 +49,8 @@ function lines(status: StatusDocument, output: Output): readonly string[] {
     ...(daemon.adminUrl === null ? [] : [`admin api  ${output.paint('cyan', daemon.adminUrl)}`]),
     `engine     ${engine.state === 'connected' ? 'connected' : output.paint('red', `lost: ${escapeLines(engine.reason)}`)}`,
     `config     ${config.file} @ ${config.version}${errors > 0 ? output.paint('red', ` (${errors} ${errors === 1 ? 'error' : 'errors'} in the file; the last good one serves)`) : ''}`,
-    ...(reload === null
+    ...(config.reloading === undefined ? [] : [`reload     ${output.paint('yellow', 'under way')}`]),
+    ...(reload === null || config.reloading !== undefined
       ? []
       : [`reload     ${reload.ok ? 'ok' : output.paint('red', 'rejected')}: ${escapeLines(reload.summary)}`]),
     `sidecars   ${synced} of ${status.workloads.length} in sync`,
