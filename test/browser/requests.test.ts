@@ -202,6 +202,28 @@ test('much is bounded, what was shed is told, and so is the end of who was too s
   await page.context().close();
 });
 
+test('what is aimed at does not run away', async () => {
+  const { page, complaints } = await open();
+  feed.tell(tapExchange(1));
+  await listed(page, '1 listed');
+  const rows = page.getByRole('table').getByRole('row');
+  // A hand that is never still.
+  await page.evaluate(() => {
+    const tremble = (): void => {
+      document.querySelector('.tap-list td')?.dispatchEvent(new PointerEvent('pointermove', { bubbles: true }));
+    };
+    tremble();
+    Object.assign(window, { trembling: setInterval(tremble, 50) });
+  });
+  feed.tell(tapExchange(2));
+  await listed(page, '2 listed');
+  assert.equal(await rows.count(), 2);
+  await page.evaluate(() => clearInterval((window as unknown as { trembling: number }).trembling));
+  await eventually(async () => assert.equal(await rows.count(), 3));
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
 test('a request leads to its trace, a command and an archive', async () => {
   const { page, complaints } = await open('#/requests', { permissions: ['clipboard-read', 'clipboard-write'] });
   feed.tell(tapExchange(1, { requestHeaders: [['authorization', '***']] }), connection('opened'));

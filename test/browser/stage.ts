@@ -77,6 +77,10 @@ export async function openStage({ traffic, ...api }: StageApi = {}): Promise<Sta
         graph: async () => graphDocument(bookshopEdges),
         routes: async () => routesDocument(),
         traces: async () => ({ apiVersion: 1, kind: 'Traces', traces: [trace], kept: 1, dropped: 0 }),
+        async *watchTraces(_filter, signal) {
+          yield trace;
+          await aborted(signal);
+        },
         trace: async () => trace,
         brokenPropagation: async () => ({ apiVersion: 1, kind: 'BrokenPropagation', services: [] }),
         ...traffic,

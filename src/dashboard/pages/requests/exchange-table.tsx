@@ -19,10 +19,13 @@ export function ExchangeTable({
   entries,
   picked,
   onPick,
+  onAim,
 }: {
   readonly entries: readonly Entry[];
   readonly picked: Entry | null;
   readonly onPick: (entry: Entry) => void;
+  /** The pointer moves over it. */
+  readonly onAim: () => void;
 }): VNode {
   const drawn = useRef(new WeakMap<Entry, Drawn>());
   const pick = useRef(onPick);
@@ -50,7 +53,7 @@ export function ExchangeTable({
             <th scope="col">Trace</th>
           </tr>
         </thead>
-        <tbody onKeyDown={pickByKey}>
+        <tbody onKeyDown={pickByKey} onPointerMove={onAim}>
           {entries.map(entry => {
             const known = drawn.current.get(entry);
             const isPicked = entry === picked;
