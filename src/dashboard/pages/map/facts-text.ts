@@ -1,7 +1,7 @@
 /** Nodes and edges in words that do not change with every request. */
 import type { EndKind } from '../../../api/stats.ts';
 import { count, percent, rate } from '../../view/figures.ts';
-import { healthWord } from './health.ts';
+import { healthWord } from '../../view/health.ts';
 import type { MapEdge, MapNode } from './map-model.ts';
 
 /** What a node is. */

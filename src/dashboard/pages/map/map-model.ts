@@ -2,8 +2,8 @@
 import type { GraphDocument, GraphEdge, GraphNode } from '../../../api/stats.ts';
 import { escapeLine } from '../../../text/escape.ts';
 import { count, duration, percent, rate } from '../../view/figures.ts';
+import { healthOf } from '../../view/health.ts';
 import type { Health } from '../../view/parts.tsx';
-import { healthOf } from './health.ts';
 import type { MapView } from './map-view.ts';
 import type { ServiceFacts } from './service-facts.ts';
 

@@ -2,10 +2,10 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { address, setQuery } from '../../view/address.ts';
 import { duration, percent, rate } from '../../view/figures.ts';
+import { healthWord } from '../../view/health.ts';
 import { Badge, Choice, type Health } from '../../view/parts.tsx';
 import { type Column, Table } from '../../view/table.tsx';
 import { securedWord } from './facts-text.ts';
-import { healthWord } from './health.ts';
 import type { MapEdge, MapModel, MapNode } from './map-model.ts';
 
 /** Rows drawn at first: all of a large mesh, anew every second, are more than anybody reads. */
