@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Golden, GraphDocument, GraphEdge, GraphNode } from '../../src/api/stats.ts';
 import type { ConfigDocument } from '../../src/api/types.ts';
-import { healthOf } from '../../src/dashboard/pages/map/health.ts';
 import { mapModel } from '../../src/dashboard/pages/map/map-model.ts';
 import { readMapView } from '../../src/dashboard/pages/map/map-view.ts';
 import { noFacts, serviceFacts } from '../../src/dashboard/pages/map/service-facts.ts';
+import { healthOf } from '../../src/dashboard/view/health.ts';
 
 const calls = (requests: number, more: Partial<Golden> = {}): Golden => ({
   requests,

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import type { EdgeStats, Golden, RoutesDocument, ServiceStats } from '../../../api/stats.ts';
 import { count, duration, percent, rate } from '../../view/figures.ts';
+import { healthOf } from '../../view/health.ts';
 import { Badge, type Health } from '../../view/parts.tsx';
 import { type Column, Table } from '../../view/table.tsx';
 import { type Drift, shareLines } from './shares.ts';
@@ -10,6 +11,8 @@ const nothing =
 
 interface Totalled {
   readonly total: Golden;
+  /** Of an edge. */
+  readonly protocol?: EdgeStats['protocol'];
 }
 
 const figures: readonly Column<Totalled>[] = [
@@ -17,7 +20,10 @@ const figures: readonly Column<Totalled>[] = [
     title: 'Success',
     number: true,
     by: ({ total }) => total.successRate ?? 2,
-    cell: ({ total }) => <Badge health={healthOf(total)}>{percent(total.successRate, 2)}</Badge>,
+    // Of success alone: 4xx are none of its failures.
+    cell: ({ total, protocol = null }) => (
+      <Badge health={healthOf({ ...total, clientErrors: 0 }, protocol)}>{percent(total.successRate, 2)}</Badge>
+    ),
   },
   { title: 'Per second', number: true, by: ({ total }) => total.rps, cell: ({ total }) => rate(total.rps) },
   { title: 'p50', number: true, by: ({ total }) => total.p50Ms ?? -1, cell: ({ total }) => duration(total.p50Ms) },
@@ -117,13 +123,6 @@ function DriftBadge({ drift }: { readonly drift: Drift }): VNode {
     } satisfies Record<Drift, [Health, string]>
   )[drift];
   return <Badge health={health}>{text}</Badge>;
-}
-
-/** Kiali's thresholds: a tenth failed is bad, anything failed is worth a look. */
-function healthOf({ requests, failures, successRate }: Golden): Health {
-  if (requests === 0) return 'idle';
-  if (failures === 0) return 'good';
-  return (successRate ?? 1) <= 0.9 ? 'bad' : 'warn';
 }
 
 /** Names a version of a service in the address. */
