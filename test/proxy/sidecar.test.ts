@@ -4,8 +4,10 @@ import { createServer as createHttpServer, request } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { before, describe, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/async/clock.ts';
+import { MeshExposition } from '../../src/daemon/mesh-exposition.ts';
 import type { ClusterReport } from '../../src/snapshot/channel.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { PackedFamily } from '../../src/telemetry/packed-exposition.ts';
 import { afterTest, serving } from '../support/after-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestCa, type LeafOptions } from '../support/test-ca.ts';
@@ -254,6 +256,13 @@ describe('one sidecar', () => {
     const stats = String(await daemon.query('stats'));
     assert.match(stats, /listener="inbound",reason="direct_call"\} 1/);
     assert.match(stats, /listener="outbound",reason="direct_call"\} 1/);
+    // The same, packed for the daemon.
+    const exposition = new MeshExposition();
+    exposition.add('reviews-1', (await daemon.query('exposition')) as readonly PackedFamily[]);
+    const merged = [...exposition.text()].join('');
+    assert.match(merged, /\{workload="reviews-1",listener="inbound",reason="direct_call"\} 1/);
+    const names = (text: string): readonly string[] => text.match(/^# TYPE \S+/gm) ?? [];
+    assert.deepEqual(names(merged), names(stats));
     assert.equal((await fetch(`http://127.0.0.1:${one.sidecar.ports.ready}/healthz/ready`)).status, 200);
   });
 

@@ -87,7 +87,7 @@ export class TestDaemon implements Disposable {
   }
 
   /** Asks and waits for the reply's body. */
-  async query(what: 'config' | 'stats' | 'state'): Promise<unknown> {
+  async query(what: 'config' | 'stats' | 'exposition' | 'state'): Promise<unknown> {
     const id = this.messages.length + 1;
     this.send({ kind: 'query', id, what });
     return (await this.expect('reply', reply => reply.id === id)).body;
