@@ -40,10 +40,11 @@ import { ExposedPorts } from './exposed-ports.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { LiveFaults } from './live-faults.ts';
 import { Observatory } from './observe/observatory.ts';
-import { awaitedPorts, gatewayStatuses, workloadStatus } from './pod-report.ts';
+import { gatewayStatuses } from './pod-report.ts';
 import { Reloads } from './reloads.ts';
 import { RepairSchedule } from './repair-schedule.ts';
 import { ServingWatch } from './serving-watch.ts';
+import { statusDocument } from './status-document.ts';
 import { Superseded, WorkQueue } from './work-queue.ts';
 
 /** What the daemon is put together from. */
@@ -193,35 +194,19 @@ export class Daemon implements RunningDaemon {
   }
 
   async status(): Promise<StatusDocument> {
-    const { project, version, pid, control, clock } = this.#parts;
-    const proxies = control.status();
-    return {
-      apiVersion,
-      kind: 'Status',
-      project: this.#config.name,
-      trustDomain: this.#config.trustDomain,
-      daemon: {
-        pid,
-        version,
-        startedAt: new Date(this.#startedAtMs).toISOString(),
-        uptimeMs: clock.now() - this.#startedAtMs,
-        phase: this.#phase,
-        reason: this.#reason,
-        adminUrl: this.#parts.web.url,
-      },
+    return statusDocument({
+      ...this.#parts,
+      config: this.#config,
+      pods: this.#convergence.pods,
+      phase: this.#phase,
+      reason: this.#reason,
       engine: this.#engine,
-      config: {
-        file: project.file,
-        version: configVersion(this.#config),
-        ...this.#reloads.status,
-      },
-      workloads: this.#convergence.pods
-        .map(pod => workloadStatus(pod, proxies.get(pod.workload) ?? null, awaitedPorts(this.#config, pod)))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
-      gateways: gatewayStatuses(this.#config),
-      ...(this.#issuerKeys.statuses.length === 0 ? {} : { issuers: this.#issuerKeys.statuses }),
+      reloads: this.#reloads.status,
+      issuers: this.#issuerKeys.statuses,
       faults: this.#faults.statuses,
-    };
+      startedAtMs: this.#startedAtMs,
+      nowMs: this.#parts.clock.now(),
+    });
   }
 
   async plan(): Promise<PlanDocument> {
