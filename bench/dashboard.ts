@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -34,6 +34,11 @@ interface Smoothness {
   readonly longestTaskMs: number;
 }
 
+/** The same with what the main thread used, ms of CPU per update. */
+interface Watched extends Smoothness {
+  readonly cpuMs: number;
+}
+
 // By address: what runs in a browser is checked with a browser's types, this program is not.
 const from = (file: string): Promise<never> => import(new URL(file, import.meta.url).href) as Promise<never>;
 const { openStage } = (await from('../test/browser/stage.ts')) as {
@@ -41,7 +46,8 @@ const { openStage } = (await from('../test/browser/stage.ts')) as {
 };
 const { largeMesh } = (await from('../test/browser/large-mesh.ts')) as { largeMesh(services: number, round: number): object };
 const { graphDocument } = (await from('../test/browser/stage-documents.ts')) as { graphDocument(edges: object): object };
-const { timeLayouts, untilDrawn, watchFrames } = (await from('../test/browser/smoothness.ts')) as {
+const { mainThread, timeLayouts, untilDrawn, watchFrames } = (await from('../test/browser/smoothness.ts')) as {
+  mainThread(page: object): Promise<() => Promise<number>>;
   timeLayouts(page: object): Promise<void>;
   untilDrawn(page: object, nodes: number): Promise<{ paintMs: number; drawnMs: number; layoutMs: number }>;
   watchFrames(page: object, forMs: number): Promise<Smoothness>;
@@ -63,13 +69,22 @@ try {
     await page.reload();
     openings.push(await untilDrawn(page, services));
   }
-  const still = await watchFrames(page, seconds * 1_000);
+  const cpu = await mainThread(page);
+  const watch = async (): Promise<Watched> => {
+    const [cpuBefore, roundBefore] = [await cpu(), round];
+    const frames = await watchFrames(page, seconds * 1_000);
+    return { ...frames, cpuMs: ((await cpu()) - cpuBefore) / (round - roundBefore) };
+  };
+  const still = await watch();
   await page.getByRole('button', { name: 'Animate' }).click();
-  const animated = await watchFrames(page, seconds * 1_000);
+  const animated = await watch();
 
-  const frames = (what: string, { framesPerSecond, worstSecond, longTasks, longestTaskMs }: Smoothness): readonly string[] => [
+  const frames = (
+    what: string,
+    { framesPerSecond, worstSecond, longTasks, longestTaskMs, cpuMs }: Watched,
+  ): readonly string[] => [
     `Map of ${services} services, 50 change every second${what}`,
-    `${framesPerSecond.toFixed(0)} frames/s, ${worstSecond} in the worst second; ${longTasks} tasks over 50 ms in ${seconds} s, the longest ${longestTaskMs.toFixed(0)} ms`,
+    `${framesPerSecond.toFixed(0)} frames/s, ${worstSecond} in the worst second; ${longTasks} tasks over 50 ms in ${seconds} s, the longest ${longestTaskMs.toFixed(0)} ms; ${cpuMs.toFixed(0)} ms of the main thread's CPU per update`,
     '30 frames/s',
   ];
   const heading = ['dashboard', 'measured', 'limit'];
@@ -83,7 +98,8 @@ try {
     ['all files, gzip', `${(await weight()).toFixed(0)} KB`, '400 KB'],
   ];
   for (const line of [heading, ...rows]) process.stdout.write(`${line.join('\t')}\n`);
-  const note = `Chromium ${browser.version()} without a window or a graphics card, on ${cpus().length} cores that the web server shares; medians of ${reloads} reloads. Run: \`node bench/dashboard.ts --write\`.`;
+  const [load = 0] = loadavg();
+  const note = `Chromium ${browser.version()} without a window or a graphics card, on ${cpus().length} cores that the web server shares, the load of the machine being ${load.toFixed(0)}; medians of ${reloads} reloads. Run: \`node bench/dashboard.ts --write\`.`;
   if (values.write) writeTable(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), 'dashboard', heading, rows, note);
 } finally {
   await browser.close();

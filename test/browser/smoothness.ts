@@ -54,6 +54,16 @@ export async function untilDrawn(page: Page, nodes: number): Promise<Opening> {
   }));
 }
 
+/** CPU time of the page's main thread since it was opened, ms: the same on a busy machine. */
+export async function mainThread(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics');
+    return (metrics.find(({ name }) => name === 'ThreadTime')?.value ?? Number.NaN) * 1_000;
+  };
+}
+
 /** Counts frames and long tasks for a while. */
 export function watchFrames(page: Page, forMs: number): Promise<Smoothness> {
   return page.evaluate(async forMs => {
