@@ -44,7 +44,7 @@ export interface TraceSummary {
   readonly name: string;
   /** What the first caller got; 0: no answer. */
   readonly status: number;
-  /** All that took part, in order of their first span. */
+  /** All that took part: where it begins, then in order of their first span. */
   readonly services: readonly string[];
   readonly spans: number;
   /** Spans that failed. */

@@ -23,6 +23,14 @@ test('spans of one trace come together, in whatever order they arrive', () => {
   );
 });
 
+test('a trace begins where nobody called, also where the clock of the called one is ahead', () => {
+  const store = new TraceStore(limits);
+  store.add(spanOf('a/2/1', 'reviews', { side: 'server', startMs: 99, durationMs: 20 }));
+  store.add(spanOf('a/1', 'web', { startMs: 100, durationMs: 30 }));
+  const [a] = store.list({});
+  assert.deepEqual([a?.service, a?.startMs, a?.services], ['web', 99, ['web', 'reviews']]);
+});
+
 test('the trace that nothing was heard of for longest goes first; a late span keeps its trace', () => {
   const store = new TraceStore(limits);
   for (const id of ['a', 'b', 'c']) store.add(spanOf(`${id}/1`, 'web'));
