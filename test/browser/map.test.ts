@@ -388,6 +388,17 @@ test('where nothing was called it says what to do, and what was shown stays when
   await page.context().close();
 });
 
+for (const script of ['graph-canvas', 'layout'])
+  test(`without ${script} it says so, and the tables are there`, async () => {
+    const { page } = await openPage(browser);
+    await page.route(new RegExp(`/${script}-\\w+\\.js$`), route => route.abort());
+    await page.goto(stage.link());
+    await page.getByText('The graph could not be loaded').waitFor();
+    await details(page).getByRole('button', { name: 'reviews v3' }).click();
+    await details(page).getByRole('heading', { name: 'reviews v3', level: 2 }).waitFor();
+    await page.context().close();
+  });
+
 test('two hundred services are laid out in a worker and drawn', async () => {
   edges = largeMesh(200);
   const { page, complaints } = await open();
@@ -410,7 +421,7 @@ test('what draws the graph is loaded on the Map only', async () => {
     if (request.url().endsWith('.js')) scripts.push(new URL(request.url()).pathname.replace(/-\w+\.js$/, ''));
   });
   await page.goto(stage.link());
-  await eventually(() => assert.ok(scripts.includes('/graph-canvas')));
+  await eventually(() => assert.ok(scripts.includes('/graph-canvas') && scripts.includes('/layout')));
   scripts.length = 0;
   await page.goto(`http://127.0.0.1:${stage.web.port}/?again#/traffic`);
   await page.getByRole('heading', { name: 'Traffic', level: 1 }).waitFor();

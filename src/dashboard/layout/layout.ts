@@ -30,10 +30,11 @@ export class Layouts {
   readonly #worker: Worker;
   #number = 0;
 
-  /** `onPlaces`: gets the answer to the newest question. */
-  constructor(onPlaces: (answer: LayoutAnswer) => void) {
+  /** `onPlaces`: gets the answer to the newest question. `onTrouble`: there will be none. */
+  constructor(onPlaces: (answer: LayoutAnswer) => void, onTrouble: () => void) {
     const script = document.getElementById('layout-worker')?.getAttribute('content') ?? '';
     this.#worker = new Worker(script, { type: 'module' });
+    this.#worker.onerror = onTrouble;
     this.#worker.onmessage = ({ data }: MessageEvent<LayoutAnswer>) => {
       if (data.number === this.#number) onPlaces(data);
     };

@@ -16,7 +16,7 @@ type Data = Readonly<Record<string, string | number>>;
 /** Draws models one after another and changes only what differs. Places and view stay: they are the user's. */
 export class GraphCanvas {
   readonly #cy: Core;
-  readonly #layouts = new Layouts(answer => this.#place(answer));
+  readonly #layouts: Layouts;
   readonly #marks: EdgeMarks;
   readonly #resized: ResizeObserver;
   readonly #ruler = document.createElement('canvas').getContext('2d');
@@ -36,8 +36,9 @@ export class GraphCanvas {
   /** The user has a view of their own. */
   #viewed = false;
 
-  /** `onSelect`: gets the id that was clicked, or the empty string. */
-  constructor(place: HTMLElement, onSelect: (id: string) => void) {
+  /** `onSelect`: gets the id that was clicked, or the empty string. `onTrouble`: no places can be found. */
+  constructor(place: HTMLElement, onSelect: (id: string) => void, onTrouble: () => void) {
+    this.#layouts = new Layouts(answer => this.#place(answer), onTrouble);
     this.#cy = cytoscape({
       container: place,
       minZoom: 0.08,

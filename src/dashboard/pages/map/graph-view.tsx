@@ -36,18 +36,17 @@ export function GraphView({ model, choice, selected, moving, onSelect, children 
     if (element === null) return;
     let made: GraphCanvas | null = null;
     let gone = false;
-    import('./graph-canvas.ts').then(
-      loaded => {
-        // Cleaning up comes after the page was taken away.
-        if (gone || !element.isConnected) return;
-        made = new loaded.GraphCanvas(element, id => {
-          clicked.current = id;
-          onSelect(id);
-        });
-        setCanvas(made);
-      },
-      () => setProblem('The graph could not be loaded; reload the page when the daemon is back. The tables show the same.'),
-    );
+    const fail = (): void =>
+      setProblem('The graph could not be loaded: reload the page when the daemon is back. The tables show the same.');
+    const select = (id: string): void => {
+      clicked.current = id;
+      onSelect(id);
+    };
+    import('./graph-canvas.ts').then(loaded => {
+      if (gone) return;
+      made = new loaded.GraphCanvas(element, select, fail);
+      setCanvas(made);
+    }, fail);
     return () => {
       gone = true;
       made?.close();
