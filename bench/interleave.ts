@@ -8,6 +8,8 @@ export interface Cost {
   readonly chain: Chain;
   /** User and system CPU of the measured processes. */
   readonly microsPerRequest: number;
+  /** The same in the best round, where other work of the machine disturbed least. */
+  readonly leastMicrosPerRequest: number;
   readonly requestsPerSecond: number;
 }
 
@@ -44,6 +46,7 @@ export async function interleave(
   return samples.map(({ chain, micros, rates }) => ({
     chain,
     microsPerRequest: median(micros),
+    leastMicrosPerRequest: Math.min(...micros),
     requestsPerSecond: median(rates),
   }));
 }
