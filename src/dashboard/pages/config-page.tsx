@@ -48,8 +48,7 @@ export function ConfigPage({ status }: { readonly status: StatusDocument | null 
 
 /** The resolved configuration; asked for again when it is another one. */
 function InForce({ version }: { readonly version: string }): VNode {
-  // The daemon reads no such parameter: it makes another question of it.
-  const { value, error } = usePolled<ConfigDocument>(`/v1/config?version=${encodeURIComponent(version)}`, null);
+  const { value, error } = usePolled<ConfigDocument>('/v1/config', null, version);
   const sections = useMemo(() => yamlSections(value?.text ?? ''), [value]);
   return (
     <Section title="In force: every default filled, as `mesh config --running` prints it">

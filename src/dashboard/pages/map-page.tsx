@@ -25,7 +25,8 @@ export function MapPage({ status }: { readonly status: StatusDocument | null }):
   const { value, error } = usePolled<GraphDocument>(path, view.atMs === null ? graphEveryMs : null);
   // Another moment or window is shown when it is there; until then what was.
   const graph = useLast(value);
-  const config = useConfig(status?.config.version);
+  const version = status?.config.version;
+  const config = usePolled<ConfigDocument>(version === undefined ? null : '/v1/config', null, version).value?.config ?? null;
   const facts = useMemo(() => (config === null ? noFacts : serviceFacts(config)), [config]);
   const model = useMemo(() => (graph === null ? null : mapModel(graph, view, facts)), [graph, view, facts]);
   const still = useStillness();
@@ -125,10 +126,4 @@ function useLast<T>(value: T | null): T | null {
   const last = useRef(value);
   if (value !== null) last.current = value;
   return last.current;
-}
-
-/** The configuration in force: asked for when it is another. */
-function useConfig(version: string | undefined): ConfigDocument['config'] | null {
-  const path = version === undefined ? null : `/v1/config?${new URLSearchParams({ version })}`;
-  return useLast(usePolled<ConfigDocument>(path, null).value)?.config ?? null;
 }

@@ -1,10 +1,9 @@
 import type { VNode } from 'preact';
-import { useRef } from 'preact/hooks';
 import type { AccessMatrixDocument } from '../../api/access.ts';
 import type { CaDocument } from '../../api/ca.ts';
 import type { StatsDocument } from '../../api/stats.ts';
 import type { StatusDocument } from '../../api/types.ts';
-import { type Live, usePolled } from '../server/live.ts';
+import { usePolled } from '../server/live.ts';
 import { address, setQuery } from '../view/address.ts';
 import { Choice, PageHead, Problem } from '../view/parts.tsx';
 import { AccessView } from './security/access-view.tsx';
@@ -33,7 +32,8 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
   const [window, during, everyMs] = windows.find(([name]) => name === query.get('window')) ?? windows[0];
   const stats = usePolled<StatsDocument>(view === 'certificates' ? null : `/v1/stats?window=${window}`, everyMs);
   const ca = usePolled<CaDocument>('/v1/ca', caEveryMs);
-  const matrix = useMatrix(view === '' ? status : null);
+  const state = `${status?.config.version} ${status?.workloads.length}`;
+  const matrix = usePolled<AccessMatrixDocument>(view === '' && status !== null ? '/v1/access' : null, matrixEveryMs, state);
   return (
     <>
       <PageHead title="Security">
@@ -65,17 +65,4 @@ export function SecurityPage({ status }: { readonly status: StatusDocument | nul
       )}
     </>
   );
-}
-
-/** Who may call whom; what was shown stays until there is another answer. */
-function useMatrix(status: StatusDocument | null): Live<AccessMatrixDocument> {
-  // The daemon reads no such parameter: it makes another question of it.
-  const state = status === null ? '' : `${status.config.version} ${status.workloads.length}`;
-  const { value, error } = usePolled<AccessMatrixDocument>(
-    status === null ? null : `/v1/access?state=${encodeURIComponent(state)}`,
-    matrixEveryMs,
-  );
-  const last = useRef(value);
-  last.current = value ?? last.current;
-  return { value: last.current, error };
 }

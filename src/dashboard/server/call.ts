@@ -17,6 +17,11 @@ export class CallError extends Error {
   }
 }
 
+/** What a call failed with; anything but the daemon's word is a bug of the page. */
+export function callErrorOf(error: unknown): CallError {
+  return error instanceof CallError ? error : new CallError('bug', String(error));
+}
+
 /** One document. @throws CallError */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return readDocument<T>(await (await send('GET', path, undefined, signal)).text());

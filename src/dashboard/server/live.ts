@@ -1,6 +1,6 @@
 /** What a page shows, kept new while somebody looks at it. */
 import { useEffect, useState } from 'preact/hooks';
-import { CallError, follow, get } from './call.ts';
+import { type CallError, callErrorOf, follow, get } from './call.ts';
 
 /** The last document, and what went wrong since. */
 export interface Live<T> {
@@ -11,15 +11,19 @@ export interface Live<T> {
 const retryMs = 2_000;
 const wellMs = 500;
 
-/** Asks again and again. `everyMs`: `null` asks once. A page in the background asks nothing. */
-export function usePolled<T>(path: string | null, everyMs: number | null): Live<T> {
-  return useLive<T>(path, everyMs, async (signal, show) => {
+/**
+ * Asks again and again. `everyMs`: `null` asks once. `cause`: another one asks again at once; what was answered before is shown until then. A page in the
+ * background asks nothing.
+ */
+export function usePolled<T>(path: string | null, everyMs: number | null, cause = ''): Live<T> {
+  const work = async (signal: AbortSignal, show: (value: T) => void): Promise<void> => {
     for (;;) {
       show(await get<T>(path ?? '', signal));
       if (everyMs === null) return;
       await pause(everyMs, signal);
     }
-  });
+  };
+  return useLive<T>(path, everyMs, work, cause);
 }
 
 /** Follows a stream while the page is looked at; `onDocument` gets all of it, `onStart` is told each time that it begins anew. */
@@ -45,6 +49,7 @@ function useLive<T>(
   path: string | null,
   how: unknown,
   work: (signal: AbortSignal, show: (value: T) => void) => Promise<void>,
+  cause = '',
 ): Live<T> {
   const [live, setLive] = useState<Live<T> & { readonly path: string | null }>({ path, value: null, error: null });
   const visible = useVisible();
@@ -61,15 +66,14 @@ function useLive<T>(
           if (how === null) return;
         } catch (error) {
           if (ending.signal.aborted) return;
-          const known = error instanceof CallError ? error : new CallError('bug', String(error));
-          setLive(before => ({ path, value: before.path === path ? before.value : null, error: known }));
+          setLive(before => ({ path, value: before.path === path ? before.value : null, error: callErrorOf(error) }));
           await pause(retryMs, ending.signal);
         }
       }
     };
     void run();
     return () => ending.abort();
-  }, [path, how, visible]);
+  }, [path, how, visible, cause]);
   // What another question was answered is not shown as the answer to this one.
   return live.path === path ? live : { value: null, error: null };
 }

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import type { FaultStatus, FaultsDocument } from '../../../api/fault.ts';
 import type { StatusDocument } from '../../../api/types.ts';
-import { CallError, post } from '../../server/call.ts';
+import { type CallError, callErrorOf, post } from '../../server/call.ts';
 import { age } from '../../view/figures.ts';
 import { Choice, Field, Problem, Section } from '../../view/parts.tsx';
 import { Table } from '../../view/table.tsx';
@@ -29,7 +29,7 @@ export function Faults({ status }: { readonly status: StatusDocument }): VNode {
       setChanged({ faults: await work(), status });
       setError(null);
     } catch (problem) {
-      setError(problem instanceof CallError ? problem : new CallError('bug', String(problem)));
+      setError(callErrorOf(problem));
     }
     setBusy(false);
   };

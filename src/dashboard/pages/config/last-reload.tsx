@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ReloadResult, StatusDocument } from '../../../api/types.ts';
-import { CallError, post } from '../../server/call.ts';
+import { CallError, callErrorOf, post } from '../../server/call.ts';
 import { age, duration, time } from '../../view/figures.ts';
 import { Badge, Problem, Section } from '../../view/parts.tsx';
 
@@ -19,10 +19,7 @@ export function LastReload({ status }: { readonly status: StatusDocument }): VNo
   const [asked, setAsked] = useState<ReloadResult | CallError | 'reading' | null>(null);
   const reload = async (): Promise<void> => {
     setAsked('reading');
-    const result = await post<ReloadResult>('/v1/reload', {}).catch((error: unknown) =>
-      error instanceof CallError ? error : new CallError('bug', String(error)),
-    );
-    setAsked(result);
+    setAsked(await post<ReloadResult>('/v1/reload', {}).catch(callErrorOf));
   };
   const result = asked !== null && asked !== 'reading' && !(asked instanceof CallError) ? newer(asked, lastReload) : lastReload;
   return (

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import type { AccessCheckDocument } from '../../../api/access.ts';
 import { actionText, judgementText, matchText } from '../../../text/judgement-text.ts';
-import { CallError, post } from '../../server/call.ts';
+import { CallError, callErrorOf, post } from '../../server/call.ts';
 import { Badge, Field, Problem } from '../../view/parts.tsx';
 import { Table } from '../../view/table.tsx';
 
@@ -25,10 +25,8 @@ export function CheckForm({ from, to, port }: CheckFormProps): VNode {
     event.preventDefault();
     const [name = '', ...value] = header.split(':');
     const headers = header === '' ? [] : [[name.trim(), value.join(':').trim()]];
-    post<AccessCheckDocument>('/v1/access/check', { from, method: method.toUpperCase(), url, headers }).then(
-      setAnswer,
-      (error: unknown) => setAnswer(error instanceof CallError ? error : new CallError('bug', String(error))),
-    );
+    const body = { from, method: method.toUpperCase(), url, headers };
+    void post<AccessCheckDocument>('/v1/access/check', body).catch(callErrorOf).then(setAnswer);
   };
   return (
     <>
