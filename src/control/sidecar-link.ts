@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { backoffMs } from '../async/backoff.ts';
 import type { Clock } from '../async/clock.ts';
 import type { DaemonSvid } from '../pki/authority.ts';
-import { protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../snapshot/channel.ts';
+import { maxFrameBytes, protocolVersion, type QueryKind, type ToDaemon, type ToSidecar } from '../snapshot/channel.ts';
 import type { ExplainRequest } from '../snapshot/explanation.ts';
 import { encodeFrame, FrameReader } from '../snapshot/frame.ts';
 import type { JudgedCall } from '../snapshot/judgement.ts';
@@ -11,6 +11,10 @@ import { messageOf } from '../text/message-of.ts';
 import { ControlError } from './control-error.ts';
 import { isExpectedKey, keyHashOf } from './control-key.ts';
 import { decodeToDaemon } from './message.ts';
+import { isShallow } from './reply-shape.ts';
+
+/** What may wait for a sidecar: its snapshot, and as much again. */
+const maxWaitingBytes = 2 * maxFrameBytes;
 
 /** What a link needs from around it. */
 export interface LinkOptions {
@@ -93,6 +97,11 @@ export class SidecarLink {
   /** Sends a message; `false` when there is no connection. @throws FrameError when the message is too large for a frame */
   send(message: ToSidecar): boolean {
     if (!this.#connected || this.#socket === null) return false;
+    // Who takes nothing of what it asks for is memory of the daemon.
+    if (this.#socket.writableLength > maxWaitingBytes) {
+      this.#socket.destroy(new Error('the sidecar does not read'));
+      return false;
+    }
     this.#socket.write(encodeFrame(message));
     return true;
   }
@@ -226,6 +235,7 @@ export class SidecarLink {
         if (message.id === this.#unanswered) this.#unanswered = null;
         return;
       case 'reply': {
+        if (!isShallow(message.body)) throw new ControlError('protocol', 'an answer of the sidecar is too deep');
         const query = this.#queries.get(message.id);
         this.#queries.delete(message.id);
         query?.cancel();

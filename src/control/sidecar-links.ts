@@ -5,6 +5,7 @@ import type { JudgedCall, Judgement } from '../snapshot/judgement.ts';
 import type { ObservedCalls } from '../snapshot/observed-call.ts';
 import { ControlError } from './control-error.ts';
 import type { PodView } from './registry.ts';
+import { readCalls, readExplanation, readJudgement } from './reply-shape.ts';
 import { type LinkListener, type LinkOptions, SidecarLink } from './sidecar-link.ts';
 
 /** What the links need from around them. */
@@ -56,19 +57,19 @@ export class SidecarLinks {
     return this.#link(workload).query(what, timeoutMs);
   }
 
-  /** Asks what a sidecar would do with a request; `null` before its first snapshot. @throws as `query` */
+  /** Asks what a sidecar would do with a request; `null` before its first snapshot. @throws as `query`; ControlError `protocol` */
   async explain(workload: string, request: ExplainRequest): Promise<Explanation | null> {
-    return (await this.#link(workload).explain(request, queryTimeoutMs)) as Explanation | null;
+    return readExplanation(await this.#link(workload).explain(request, queryTimeoutMs));
   }
 
-  /** Asks whether a sidecar would let a call in; `null` before its first snapshot. @throws as `query` */
+  /** Asks whether a sidecar would let a call in; `null` before its first snapshot. @throws as `query`; ControlError `protocol` */
   async judge(workload: string, call: JudgedCall): Promise<Judgement | null> {
-    return (await this.#link(workload).judge(call, queryTimeoutMs)) as Judgement | null;
+    return readJudgement(await this.#link(workload).judge(call, queryTimeoutMs));
   }
 
-  /** Who called the app beside a sidecar since it was first asked. @throws as `query` */
+  /** Who called the app beside a sidecar since it was first asked. @throws as `query`; ControlError `protocol` */
   async calls(workload: string): Promise<ObservedCalls> {
-    return (await this.query(workload, 'calls')) as ObservedCalls;
+    return readCalls(await this.query(workload, 'calls'));
   }
 
   /** Ends all channels; the sidecars go on with what they have. */

@@ -1,4 +1,17 @@
-import { flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, tagged, text, whole } from '../snapshot/shape.ts';
+import {
+  few,
+  flag,
+  ms,
+  nullable,
+  object,
+  oneOf,
+  type Shape,
+  SnapshotError,
+  short,
+  tagged,
+  text,
+  whole,
+} from '../snapshot/shape.ts';
 import {
   maxTapBodyBytes,
   maxTapFields,
@@ -9,32 +22,18 @@ import {
   type TappedBody,
 } from '../snapshot/tap.ts';
 
-const ms = share(Number.MAX_SAFE_INTEGER);
 const maxBase64 = Math.ceil(maxTapBodyBytes / 3) * 4;
-
-const atMost = (most: number): Shape<string> => {
-  return (value, path) => {
-    const found = text()(value, path);
-    if (found.length > most) throw new SnapshotError(path, `expected at most ${most} characters`);
-    return found;
-  };
-};
-const cut = atMost(maxTapText);
-
-function atMostItems<T>(most: number, shape: Shape<readonly T[]>): Shape<readonly T[]> {
-  return (value, path) => {
-    if (Array.isArray(value) && value.length > most) throw new SnapshotError(path, `expected at most ${most} items`);
-    return shape(value, path);
-  };
-}
+/** Watchers of one request, and those whose lines were shed: the daemon has no more. */
+const maxWatchers = 64;
+const cut = short(maxTapText);
 
 const pair: Shape<readonly [string, string]> = (value, path) => {
-  const [name, rest, ...more] = list(cut)(value, path);
+  const [name, rest, ...more] = few(3, cut)(value, path);
   if (name === undefined || rest === undefined || more.length > 0) throw new SnapshotError(path, 'expected a name and a value');
   return [name, rest];
 };
-const fields = atMostItems(maxTapFields, list(pair));
-const body = nullable(object<TappedBody>({ base64: atMost(maxBase64), cut: flag }));
+const fields = few(maxTapFields, pair);
+const body = nullable(object<TappedBody>({ base64: short(maxBase64), cut: flag }));
 
 const ends = {
   side: oneOf('source', 'destination'),
@@ -73,6 +72,6 @@ const event = tagged<TapEvent>({
 
 /** Fields of `Tapped` from a sidecar, with the bounds that sidecars keep to. */
 export const tappedFields = {
-  dropped: list(object<Tapped['dropped'][number]>({ id: whole(0), count: whole(0) })),
-  events: atMostItems(maxTappedPerMessage, list(object<Tapped['events'][number]>({ ids: list(whole(0)), event }))),
+  dropped: few(maxWatchers, object<Tapped['dropped'][number]>({ id: whole(0), count: whole(0) })),
+  events: few(maxTappedPerMessage, object<Tapped['events'][number]>({ ids: few(maxWatchers, whole(0)), event })),
 };

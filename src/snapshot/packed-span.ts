@@ -1,6 +1,6 @@
 /** Spans as they travel: of each only what differs from the one before it. Most of a span is what the last one said too; whole they would be twice as long. */
 import type { ToDaemon } from './channel.ts';
-import type { SpanFacts } from './observation.ts';
+import { maxSpansPerMessage, type SpanFacts } from './observation.ts';
 import { type Shape, SnapshotError } from './shape.ts';
 
 /** Another one in every span: not compared, and always sent. */
@@ -88,7 +88,8 @@ function commonOf(s: SpanFacts): readonly unknown[] {
 /** Reads packed spans; `shapes` check the values. */
 export function unpacked(shapes: { readonly [K in keyof SpanFacts]: Shape<SpanFacts[K]> }): Shape<readonly SpanFacts[]> {
   return (value, path) => {
-    if (!Array.isArray(value)) throw new SnapshotError(path, 'expected a list');
+    if (!Array.isArray(value) || value.length > maxSpansPerMessage)
+      throw new SnapshotError(path, `expected a list of at most ${maxSpansPerMessage}`);
     let before: SpanFacts | null = null;
     return value.map((list: unknown) => {
       const [bits, ...values] = Array.isArray(list) ? (list as readonly unknown[]) : [];

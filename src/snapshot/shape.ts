@@ -26,6 +26,27 @@ export function text(form?: RegExp, what = 'text'): Shape<string> {
   };
 }
 
+/** A string of at most so many characters. */
+export function short(most: number): Shape<string> {
+  return (value, path) => {
+    const found = text()(value, path);
+    if (found.length > most) throw new SnapshotError(path, `expected at most ${most} characters`);
+    return found;
+  };
+}
+
+/** A list of at most so many items; a longer one is refused before they are looked at. */
+export function few<T>(most: number, shape: Shape<T>): Shape<readonly T[]> {
+  const items = list(shape);
+  return (value, path) => {
+    if (Array.isArray(value) && value.length > most) throw new SnapshotError(path, `expected at most ${most} items`);
+    return items(value, path);
+  };
+}
+
+/** A moment, ms since epoch, or a length of time in ms, that a date can be made of: until the end of the year 9999. */
+export const ms: Shape<number> = (value, path) => share(253_402_300_799_999)(value, path);
+
 /** A whole number in `[min, max]`. */
 export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   return (value, path) => {
