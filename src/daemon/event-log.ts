@@ -1,4 +1,5 @@
 import type { EventsFrom, MeshEvent, MeshEventBody } from '../api/types.ts';
+import { Bell } from '../async/bell.ts';
 import { type EventFile, keptEvents } from './event-file.ts';
 
 /** What happened in the mesh, numbered. Readers come and go; a slow one is not waited for, and told what it missed. */
@@ -6,7 +7,7 @@ export class EventLog {
   readonly #now: () => number;
   readonly #file: EventFile | null;
   readonly #events: MeshEvent[];
-  readonly #wakers = new Set<() => void>();
+  readonly #news = new Bell();
   /** Number of the last event before this daemon. */
   readonly #start: number;
   #seq: number;
@@ -24,7 +25,7 @@ export class EventLog {
 
   /** Those that follow. */
   get readers(): number {
-    return this.#wakers.size;
+    return this.#news.waiting;
   }
 
   /** Appends one event. */
@@ -34,13 +35,13 @@ export class EventLog {
     this.#events.push(event);
     if (this.#events.length > keptEvents) this.#events.shift();
     this.#file?.append(event);
-    this.#wake();
+    this.#news.ring();
   }
 
   /** Ends every reader once it has seen what is there. */
   close(): void {
     this.#closed = true;
-    this.#wake();
+    this.#news.ring();
   }
 
   /** Writes what is pending; later events are kept in memory only. */
@@ -69,23 +70,7 @@ export class EventLog {
         continue;
       }
       if (this.#closed || !follow) return;
-      await this.#news(signal);
+      await this.#news.next(signal);
     }
-  }
-
-  #news(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = (): void => {
-        this.#wakers.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#wakers.add(done);
-      signal.addEventListener('abort', done);
-    });
-  }
-
-  #wake(): void {
-    for (const waker of [...this.#wakers]) waker();
   }
 }

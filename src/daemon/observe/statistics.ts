@@ -1,6 +1,7 @@
 import type { GraphDocument, RoutesDocument, StatsDocument, StatsQuery, StatsRequest } from '../../api/stats.ts';
 import { resolveStatsRequest } from '../../api/stats-query.ts';
 import type { MeshEventBody } from '../../api/types.ts';
+import { Bell } from '../../async/bell.ts';
 import type { ObservedWorkload } from '../../control/control-plane.ts';
 import type { EdgeSignal } from '../../snapshot/edge-signal.ts';
 import type { ControlPort } from '../control-port.ts';
@@ -34,7 +35,8 @@ export class Statistics {
   #closed = false;
   /** What the two clocks said when they were looked at last. */
   #looked: { readonly nowMs: number; readonly monotonicMs: number } | null = null;
-  readonly #watchers = new Set<() => void>();
+  /** Rings at each of them. */
+  readonly #seconds = new Bell();
 
   /** Reads what is on disk and begins to count. */
   constructor(options: StatisticsOptions) {
@@ -64,15 +66,8 @@ export class Statistics {
   async *watch(request: StatsRequest, signal: AbortSignal): AsyncGenerator<StatsDocument, void, void> {
     while (!signal.aborted && !this.#closed) {
       yield await this.stats(request);
-      await new Promise<void>(resolve => {
-        const done = (): void => {
-          this.#watchers.delete(done);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        this.#watchers.add(done);
-        signal.addEventListener('abort', done);
-      });
+      // It may have ended while the reader was busy.
+      if (!this.#closed) await this.#seconds.next(signal);
     }
   }
 
@@ -90,7 +85,7 @@ export class Statistics {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
-    this.#wake();
+    this.#seconds.ring();
     await this.#loaded;
     await this.#history.close();
   }
@@ -100,10 +95,6 @@ export class Statistics {
     await this.#loaded;
     const pause = (): Promise<void> => new Promise(resolve => this.#options.clock.after(0, resolve));
     return { query, sums: await sumEdges(this.#history.moments(query.fromMs, query.toMs), query, pause) };
-  }
-
-  #wake(): void {
-    for (const watcher of [...this.#watchers]) watcher();
   }
 
   /** Times of before are not those of now any more: who wonders at a gap, or at two truths of one minute, finds why. */
@@ -132,7 +123,7 @@ export class Statistics {
       const moment = this.#recorder.end(atMs, secondMs, workload => status.get(workload)?.connected === true);
       this.#history.add(moment);
       this.#denials.look(moment);
-      this.#wake();
+      this.#seconds.ring();
       this.#wait();
     });
   }

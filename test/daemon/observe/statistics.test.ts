@@ -153,3 +153,16 @@ test('a clock that is set back or ahead is told once each time; statistics go on
     ['the clock went back by 3600 s', 'the clock went ahead by 86400 s, or the machine slept'],
   );
 });
+
+test('the end ends who watches, also who was busy with a document just then', async t => {
+  const { statistics } = await setUp(t);
+  const watch = () => statistics.watch({ window: '10s' }, new AbortController().signal);
+  const waiting = watch();
+  const busy = watch();
+  assert.equal((await waiting.next()).done, false);
+  const end = waiting.next();
+  assert.equal((await busy.next()).done, false);
+  await statistics.close();
+  assert.equal((await end).done, true);
+  assert.equal((await busy.next()).done, true);
+});
