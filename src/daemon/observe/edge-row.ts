@@ -14,6 +14,8 @@ export interface EdgeName {
 /** Callers bring their own names: past this many edges in one second, minute or answer the others are one. */
 export const maxEdges = 4_096;
 const overflow: Party = { service: 'overflow', version: '', workload: '', principal: '' };
+/** Rules of one edge that are told apart. Sidecars keep to fewer; reloads bring others. */
+const maxRules = 1_024;
 /** What edges that are too many are counted as. */
 export const overflowEdge: EdgeName = { source: overflow, destination: overflow, protocol: 'http' };
 
@@ -67,8 +69,9 @@ export function addRow(sum: EdgeRow, later: EdgeRow): void {
 /** Adds what a rule took. */
 export function countRule({ rules }: EdgeRow, name: string, hits: number, failures: number): void {
   const rule = rules.get(name);
-  if (rule === undefined) rules.set(name, { hits, failures });
-  else {
+  if (rule === undefined) {
+    if (rules.size < maxRules) rules.set(name, { hits, failures });
+  } else {
     rule.hits += hits;
     rule.failures += failures;
   }

@@ -1,6 +1,6 @@
 import type { ObservedWorkload } from '../../control/control-plane.ts';
 import { accountOf } from '../../identity/spiffe-id.ts';
-import type { EdgeSignal } from '../../snapshot/edge-signal.ts';
+import type { EdgeSignal, Party } from '../../snapshot/edge-signal.ts';
 import { bucketCount, countRule, type EdgeName, type EdgeRow, emptyRow, maxEdges, overflowEdge } from './edge-row.ts';
 import type { Moment } from './segment.ts';
 
@@ -18,12 +18,13 @@ export class SignalRecorder {
     for (const signal of signals) {
       const own = { service: from.service, version: from.version };
       const outgoing = signal.reporter === 'source';
+      const isMember = accountOf(signal.source.principal) !== null;
       const name: EdgeName = {
-        source: outgoing ? { ...signal.source, ...own } : signal.source,
+        source: outgoing ? { ...signal.source, ...own } : isMember ? signal.source : stranger(signal.source),
         destination: outgoing ? signal.destination : { ...signal.destination, ...own },
         protocol: signal.protocol,
       };
-      const counts = outgoing || accountOf(signal.source.principal) === null;
+      const counts = outgoing || !isMember;
       this.#add(name, signal, counts);
       if (signal.protocol === 'tcp' ? counts : !outgoing) this.#note(from.name, name, signal.open);
     }
@@ -73,6 +74,11 @@ export class SignalRecorder {
     this.#rows.set(key, { name, row });
     return row;
   }
+}
+
+/** A caller that does not tell itself: the called one's word alone makes it no service of the mesh. */
+function stranger(source: Party): Party {
+  return { ...source, service: source.principal.slice(source.principal.lastIndexOf('/') + 1), version: '' };
 }
 
 /** Workload and identities follow from service and version; who is unknown to one side must still be the same edge. */

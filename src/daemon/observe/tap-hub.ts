@@ -2,14 +2,14 @@ import { MeshError } from '../../api/mesh-error.ts';
 import { headerTest, statusRange, type TapLine, type TapRequest } from '../../api/tap.ts';
 import type { Clock } from '../../async/clock.ts';
 import type { ObservedWorkload } from '../../control/control-plane.ts';
-import { type TapOrder, type Tapped, tapLifeMs } from '../../snapshot/tap.ts';
+import { type TapOrder, type Tapped, type TappedExchange, tapLifeMs } from '../../snapshot/tap.ts';
 import type { ControlPort } from '../control-port.ts';
 import type { Names } from './stats.ts';
 
 /** Lines that wait for a reader; whoever is slower than that is sent away. */
 const maxWaiting = 1_000;
-/** The same for the bodies in them, in characters of base64. What one sidecar tells at once has up to 0.7 million. */
-const maxWaitingBodies = 8 * 1024 * 1024;
+/** The same for heads and bodies in them, in characters. What one sidecar tells at once has up to 0.7 million. */
+const maxWaitingText = 8 * 1024 * 1024;
 /** Sidecars are asked again while somebody watches. */
 const renewMs = tapLifeMs / 3;
 /** Each of them costs every sidecar a look at every request. */
@@ -82,8 +82,12 @@ export class TapHub {
     this.#renewal = this.#watchers.size === 0 ? null : this.#parts.clock.after(renewMs, () => this.#order());
   }
 
-  #take({ name }: ObservedWorkload, { events, dropped }: Tapped): void {
-    for (const { ids, event } of events) for (const id of new Set(ids)) this.#watchers.get(id)?.take({ at: name, ...event });
+  #take({ name, service }: ObservedWorkload, { events, dropped }: Tapped): void {
+    for (const { ids, event } of events) {
+      // Whose end a sidecar is, it does not choose.
+      const own = event.side === 'source' ? { caller: service } : { called: service };
+      for (const id of new Set(ids)) this.#watchers.get(id)?.take({ at: name, ...event, ...own });
+    }
     for (const { id, count } of dropped) this.#watchers.get(id)?.take({ kind: 'shed', at: name, count });
   }
 }
@@ -93,7 +97,7 @@ class Lines {
   readonly #max: number;
   readonly #closed: () => void;
   #waiting: TapLine[] = [];
-  #waitingBodies = 0;
+  #waitingText = 0;
   #taken = 0;
   #over = false;
   #wake: () => void = () => {};
@@ -106,14 +110,13 @@ class Lines {
 
   take(line: TapLine): void {
     if (this.#over) return;
-    if (this.#waiting.length >= maxWaiting || this.#waitingBodies > maxWaitingBodies) {
+    if (this.#waiting.length >= maxWaiting || this.#waitingText > maxWaitingText) {
       this.#waiting = [];
       this.end('slow');
       return;
     }
     this.#waiting.push(line);
-    if (line.kind === 'exchange')
-      this.#waitingBodies += (line.requestBody?.base64.length ?? 0) + (line.responseBody?.base64.length ?? 0);
+    if (line.kind === 'exchange') this.#waitingText += lengthOf(line);
     if (line.kind !== 'shed') this.#taken++;
     if (this.#max > 0 && this.#taken >= this.#max) this.end('max');
     this.#wake();
@@ -137,7 +140,7 @@ class Lines {
       for (;;) {
         const lines = this.#waiting;
         this.#waiting = [];
-        this.#waitingBodies = 0;
+        this.#waitingText = 0;
         yield* lines;
         if (this.#waiting.length > 0) continue;
         if (this.#over) return;
@@ -149,6 +152,13 @@ class Lines {
       this.close();
     }
   }
+}
+
+function lengthOf({ target, authority, requestHeaders, responseHeaders, requestBody, responseBody }: TappedExchange): number {
+  let length = target.length + authority.length + (requestBody?.base64.length ?? 0) + (responseBody?.base64.length ?? 0);
+  for (const fields of [requestHeaders, responseHeaders])
+    for (const [name, value] of fields) length += name.length + value.length;
+  return length;
 }
 
 function orderOf(id: number, { at, from, to, path, method, statuses, headers, bodyBytes }: TapRequest): TapOrder {

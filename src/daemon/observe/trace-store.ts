@@ -13,8 +13,8 @@ export interface TraceLimits {
 /** Two thousand requests are more than anybody looks through. */
 const defaultTraceLimits: TraceLimits = { traces: 2_000, bytes: 32 * 1024 * 1024, spans: 1_000 };
 
-/** An object with its numbers and short texts. */
-const spanBytes = 700;
+/** An object with its numbers; its texts are counted beside it. */
+const spanBytes = 400;
 
 interface Kept {
   readonly traceId: string;
@@ -134,6 +134,9 @@ function hasStatus({ status, errors }: TraceSummary, wanted: string | undefined)
   return new RegExp(`^${wanted.replaceAll('x', '\\d')}$`).test(String(status));
 }
 
-function bytesOf({ target, details, userAgent, retries }: SpanFacts): number {
-  return spanBytes + 2 * (target.length + details.length + userAgent.length) + 200 * retries.length;
+function bytesOf(facts: SpanFacts): number {
+  let length = 0;
+  for (const value of Object.values(facts)) if (typeof value === 'string') length += value.length;
+  for (const { workload, address, outcome } of facts.retries) length += workload.length + address.length + outcome.length;
+  return spanBytes + 2 * length + 100 * facts.retries.length;
 }
