@@ -1,11 +1,11 @@
 /** Rules of the configuration in the words that `mesh explain` and `mesh proxy-config` have for them. Pure. */
 import type { ConfigDocument } from '../../../api/types.ts';
 import { escapeLine } from '../../../text/escape.ts';
+import { ruleExtrasText, ruleMatchText } from '../../../text/rule-text.ts';
 
 type Config = ConfigDocument['config'];
 /** A rule of a service or gateway. */
 export type Rule = Config['services'][number]['routes'][number];
-type Match = Rule['matches'][number];
 /** A rule about who may call. */
 export type AccessRule = Config['access']['rules'][number];
 
@@ -26,23 +26,7 @@ export function countedAs(config: Config, name: string): readonly string[] {
 
 /** What a rule asks of a request; `all` for nothing. */
 export function matchText({ matches }: Pick<Rule, 'matches'>): string {
-  return escapeLine(matches.map(conditionsText).join(' or ') || 'all');
-}
-
-function conditionsText({ path, methods, headers, query, hosts, ports, from, claims = [] }: Match): string {
-  const named = (what: string, { name, kind, value, not }: Match['headers'][number]): string =>
-    `${what} ${name} ${not ? 'not ' : ''}${kind}${value === '' ? '' : ` ${value}`}`;
-  const all = [
-    ...(path === null ? [] : [`path ${path.kind} ${path.value}`]),
-    ...(methods.length === 0 ? [] : [methods.join('|')]),
-    ...headers.map(each => named('header', each)),
-    ...query.map(each => named('query', each)),
-    ...claims.map(({ claim }) => `claim ${claim.join('.')}`),
-    ...(hosts.length === 0 ? [] : [`host ${hosts.join('|')}`]),
-    ...(ports.length === 0 ? [] : [`port ${ports.join('|')}`]),
-    ...(from.length === 0 ? [] : [`from ${from.join('|')}`]),
-  ];
-  return all.join(' and ') || 'all';
+  return escapeLine(ruleMatchText(matches));
 }
 
 /** Where a rule sends requests, or what it answers. */
@@ -57,17 +41,8 @@ export function actionText({ action }: Pick<Rule, 'action'>): string {
 
 /** All that a rule does besides, in a few words; the empty string for nothing. */
 export function extrasText(rule: Rule): string {
-  const { timeoutMs, retry, mirrors = [], faults = [], rateLimits = [], cors } = rule;
-  const parts = [
-    timeoutMs === null ? '' : `timeout ${timeoutMs} ms`,
-    retry === null || retry.attempts === 0 ? '' : `retries ${retry.attempts}`,
-    rule.requestHeaders !== undefined || rule.responseHeaders !== undefined ? 'header edits' : '',
-    cors === undefined ? '' : 'CORS',
-    ...mirrors.map(({ service, percent }) => `mirror ${percent} % ${service}`),
-    ...faults.map(({ kind, percent }) => `${kind} ${percent} %`),
-    ...rateLimits.map(({ requests, perMs }) => `limit ${requests} in ${perMs} ms`),
-  ];
-  return escapeLine(parts.filter(part => part !== '').join(', '));
+  const mirrors = (rule.mirrors ?? []).map(({ service, percent }) => ({ to: service, percent }));
+  return escapeLine(ruleExtrasText(rule, mirrors));
 }
 
 /** Rules about calls to a service, as far as their caller may be this one. `from`: `null` is any. */
