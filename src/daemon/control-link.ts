@@ -13,6 +13,7 @@ import type { ObservedPod, Runtime } from '../runtime/runtime.ts';
 import { sidecarEnv } from '../snapshot/channel.ts';
 import type { Observed } from '../snapshot/observation.ts';
 import type { Tapped } from '../snapshot/tap.ts';
+import { lateText } from '../text/certificate-text.ts';
 import { createCaLink } from './ca-link.ts';
 import type { ControlPort } from './control-port.ts';
 import { noticeOf } from './identity-notices.ts';
@@ -157,7 +158,7 @@ function proxyStatus(status: WorkloadStatus, lost: string | null): ProxyStatus {
   const reasons = [
     nack === null ? lost : `refused ${nack.version.slice(0, 12)}: ${nack.reason}`,
     svidProblem === null ? null : `refused a certificate: ${svidProblem}`,
-    svidLate === 0 ? null : svidLate === 1 ? 'svid_expired' : `certificate not renewed, ${svidLate * 100} % of its life over`,
+    svidLate === 0 ? null : `certificate: ${lateText(svidLate)}`,
   ];
   const reason = reasons.filter(each => each !== null).join('; ');
   return { state: sync, connected: sync !== 'DISCONNECTED', acked, sent, reason, listening, svidExpiresAtMs, svidLate };
