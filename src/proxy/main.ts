@@ -18,7 +18,7 @@ const terminationGraceMs = 4000;
 const dnsPort = 53;
 
 const log = createLog('sidecar');
-const stdout = new LineWriter(process.stdout);
+const stdout = new LineWriter(process.stdout, systemClock);
 
 function fromEnvironment(): Pick<
   SidecarOptions,
@@ -51,6 +51,11 @@ function readResolvConf(): string {
   }
 }
 
+function end(): void {
+  stdout.flush();
+  process.exit(0);
+}
+
 async function main(): Promise<void> {
   const settings = fromEnvironment();
   const { nameservers, search } = parseResolvConf(readResolvConf());
@@ -69,10 +74,10 @@ async function main(): Promise<void> {
     random: createRandom(),
     log,
     print: line => stdout.write(line),
-    onDrained: () => process.exit(0),
+    onDrained: end,
   });
   const stop = (): void => {
-    void sidecar.drain(terminationGraceMs).then(() => process.exit(0));
+    void sidecar.drain(terminationGraceMs).then(end);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -8,6 +8,7 @@ import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { type Edge, MeshMetrics } from '../../src/telemetry/mesh-metrics.ts';
 import { eventually } from '../support/eventually.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { accessEntry as entry } from './access-entry.ts';
 
 const edge: Edge = {
@@ -151,9 +152,31 @@ describe('access log', () => {
   });
 });
 
+test('lines are written together: when they have waited long enough, when they are many, and when the process ends', () => {
+  const out = new PassThrough();
+  const clock = manualClock();
+  const writer = new LineWriter(out, clock);
+  const read = (): string | null => (out.read() as Buffer | null)?.toString() ?? null;
+  writer.write('a');
+  clock.advance(19);
+  writer.write('b');
+  assert.equal(read(), null);
+  clock.advance(1);
+  assert.equal(read(), 'a\nb\n');
+  const long = 'x'.repeat(20_000);
+  writer.write(long);
+  writer.write(long);
+  assert.equal(read(), `${long}\n${long}\n`);
+  writer.write('c');
+  writer.flush();
+  assert.equal(read(), 'c\n');
+  clock.advance(1_000);
+  assert.equal(read(), null);
+});
+
 test('a slow reader of the log loses lines and holds nobody up', async () => {
   const out = new PassThrough({ highWaterMark: 1 });
-  const writer = new LineWriter(out);
+  const writer = new LineWriter(out, manualClock());
   const line = 'x'.repeat(1024 * 1024);
   for (let i = 0; i < 10; i++) writer.write(line);
   assert.ok(writer.dropped > 0);
