@@ -153,11 +153,14 @@ test('DOT: what is in quotes stays there', () => {
   const quoted = String.raw`"(?:[^"\\]|\\.)*"`;
   const statement = new RegExp(`^  ${quoted}(?: -> ${quoted})?(?: \\[(?:label=${quoted}|style=dashed)(?:, color=red)?\\])?;$`);
   const lines = graphDot(graph(evil));
+  assert.ok(lines.length > 5);
   for (const line of lines.slice(3, -1)) assert.match(line, statement);
 });
 
 test('Mermaid: neither HTML nor quotes nor brackets of others', () => {
-  for (const line of graphMermaid(graph(evil)).slice(1)) {
+  const lines = graphMermaid(graph(evil));
+  assert.ok(lines.length > 3);
+  for (const line of lines.slice(1)) {
     assert.match(line, /^ {2}n\d+(?:\(\["[^"<>]*"\]\)|\["[^"<>]*"\]| (?:-\.->|-->)\|"[^"<>]*"\| n\d+)$/);
     for (const [, entity = ''] of line.matchAll(/#([^;]*);/g)) assert.match(entity, /^\d+$/);
   }
@@ -180,6 +183,7 @@ for (const event of told) {
   test(`mesh events: ${event.kind} forges no other event`, () => {
     const text = describe({ seq: 1, at: '', ...event }, { tint: (_style, shown) => shown, addressed: shown => shown }) ?? '';
     const [first = '', ...others] = text.split('\n');
+    assert.match(first, /\w/);
     for (const line of [first, ...others]) assert.doesNotMatch(line.replaceAll('\t', ' '), obeyed);
     // What has lines of its own has them below it.
     for (const line of others) assert.match(line, /^ {2}/);

@@ -76,5 +76,7 @@ test('scrapers are known to all by address, and know all', () => {
 });
 
 test('without scrapers nobody hears of any', () => {
-  for (const snapshot of compiled(pods).values()) assert.deepEqual([snapshot.scrapers, snapshot.scrapes], [undefined, undefined]);
+  const snapshots = [...compiled(pods).values()];
+  assert.equal(snapshots.length, pods.length);
+  for (const snapshot of snapshots) assert.deepEqual([snapshot.scrapers, snapshot.scrapes], [undefined, undefined]);
 });
