@@ -1,8 +1,15 @@
 import { type PackedFamily, unpackSamples } from '../telemetry/packed-exposition.ts';
+import { headedName, readSample } from '../telemetry/sample-line.ts';
 
-const headLine = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*)(?: .*)?\n/gm;
-/** Name, labels, value, and maybe a timestamp. */
-const sample = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+(?: -?\d+)?)$/gm;
+/** Text that comes out at once; between pieces others have their turn. */
+const pieceChars = 256 * 1024;
+/** Of one workload: sidecars have fewer, and theirs are shorter. */
+const maxFamilies = 1_024;
+const maxHead = 4_096;
+/** Of one workload, inflated. */
+const maxBytes = 64 * 1024 * 1024;
+/** Of the series of a family, behind its name. */
+const suffix = /^(?:_bucket|_sum|_count|_total)?$/;
 
 interface Family {
   /** Lines, by what they tell: a second one of a kind would be refused. */
@@ -12,7 +19,8 @@ interface Family {
 
 /**
  * Text expositions of several workloads as one: each sample gets a `workload` label, and each family stands once and in one piece, as the format demands. A
- * large mesh has tens of megabytes of it: the pieces stay packed, and come out one at a time.
+ * large mesh has tens of megabytes of it: the pieces stay packed, and come out one at a time. What a sidecar says is not trusted: a line that Prometheus
+ * would stumble over costs none of the others.
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export class MeshExposition {
@@ -20,36 +28,56 @@ export class MeshExposition {
 
   /** Adds what a workload told. */
   add(workload: string, families: readonly PackedFamily[]): void {
-    for (const { head, samples } of families) {
-      const lines = [...head.matchAll(headLine)];
-      const name = lines[0]?.[2];
-      if (name === undefined) continue;
+    for (const { head, samples } of families.slice(0, maxFamilies)) {
+      const lines = head.length > maxHead ? [] : head.split('\n').filter(line => headedName(line) !== null);
+      const name = headedName(lines[0] ?? '');
+      if (name === null) continue;
       const family: Family = this.#families.get(name) ?? { heads: new Map(), pieces: [] };
       this.#families.set(name, family);
-      for (const [line, kind = '', of] of lines) if (of === name && !family.heads.has(kind)) family.heads.set(kind, line);
+      for (const line of lines) {
+        const kind = line.slice(0, '# HELP'.length);
+        if (headedName(line) === name && !family.heads.has(kind)) family.heads.set(kind, `${line}\n`);
+      }
       family.pieces.push({ workload, packed: Buffer.from(samples, 'base64') });
     }
   }
 
   /** Everything, in pieces that end with a newline; what is no metric is left out. */
   *text(): Generator<string, void, void> {
-    for (const { heads, pieces } of this.#families.values()) {
+    const left = new Map<string, number>();
+    for (const [name, { heads, pieces }] of this.#families) {
       yield [...heads.values()].join('');
       for (const { workload, packed } of pieces) {
-        const text = labelled(packed, `workload="${workload.replace(/[\\"]/g, '\\$&')}"`);
-        if (text !== '') yield text;
+        const samples = unpacked(packed, left.get(workload) ?? maxBytes);
+        // Who sends what ours do not send is not unpacked any further.
+        left.set(workload, samples === null ? 0 : (left.get(workload) ?? maxBytes) - samples.length);
+        yield* labelled(samples ?? '', name, `workload="${workload.replace(/[\\"]/g, '\\$&')}"`);
       }
     }
   }
 }
 
-function labelled(packed: Buffer, label: string): string {
-  let text = '';
+/** `null` for what was not packed as it should be, or is too much: the others' metrics are whole. */
+function unpacked(packed: Buffer, maxLength: number): string | null {
   try {
-    for (const [, name = '', labels = '', value = ''] of unpackSamples(packed).matchAll(sample))
-      text += `${name}{${label}${labels === '' ? '' : `,${labels}`}} ${value}\n`;
+    return maxLength > 0 ? unpackSamples(packed, maxLength) : null;
   } catch {
-    // A sidecar that sends what it does not should; the others' metrics are whole.
+    return null;
   }
-  return text;
+}
+
+function* labelled(samples: string, family: string, label: string): Generator<string, void, void> {
+  let text = '';
+  for (let at = 0; at < samples.length; ) {
+    const end = samples.indexOf('\n', at);
+    const line = samples.slice(at, end === -1 ? samples.length : end);
+    at += line.length + 1;
+    const sample = readSample(line, ['workload']);
+    if (sample === null || !sample.name.startsWith(family) || !suffix.test(sample.name.slice(family.length))) continue;
+    text += `${sample.name}{${label}${sample.labels === '' ? '' : `,${sample.labels}`}} ${sample.value}\n`;
+    if (text.length < pieceChars) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }

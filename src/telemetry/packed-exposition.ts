@@ -32,6 +32,6 @@ export function packExposition(text: string): readonly PackedFamily[] {
 }
 
 /** The samples of a packed family. @throws Error for what was not packed, or is too long */
-export function unpackSamples(packed: Buffer): string {
-  return inflateRawSync(packed, { maxOutputLength: maxSamplesBytes }).toString();
+export function unpackSamples(packed: Buffer, maxBytes: number = maxSamplesBytes): string {
+  return inflateRawSync(packed, { maxOutputLength: Math.min(maxBytes, maxSamplesBytes) }).toString();
 }

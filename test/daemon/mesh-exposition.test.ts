@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { MeshExposition } from '../../src/daemon/mesh-exposition.ts';
 import { packExposition } from '../../src/telemetry/packed-exposition.ts';
 
@@ -55,6 +56,24 @@ test('what was not packed as it should be costs the one who sent it', () => {
   exposition.add('a-1', [{ head: 'no head', samples: '' }]);
   exposition.add('b-1', packExposition('# TYPE h gauge\nh 2\n'));
   assert.equal([...exposition.text()].join(''), '# TYPE h gauge\nh{workload="b-1"} 2\n');
+});
+
+test('a line that Prometheus would refuse does not take those of the others with it', () => {
+  const lines = ['h{workload="b-1"} 1', 'h{a="1",a="2"} 1', 'h{__name__="x"} 1', 'h 1x', 'h 1 1.5', 'h{a="\\', 'up 1', 'h_x 1'];
+  const hostile = `# TYPE h wheel\n# HELP h Hits\n${lines.join('\n')}\n`;
+  assert.equal(
+    merged({ 'a-1': hostile, 'b-1': '# TYPE h gauge\nh 2\n' }),
+    '# HELP h Hits\n# TYPE h gauge\nh{workload="b-1"} 2\n',
+  );
+});
+
+test('what is small on the way and large at the end costs the one who sent it', () => {
+  const exposition = new MeshExposition();
+  const samples = deflateRawSync(Buffer.alloc(48 * 1024 * 1024, 'x')).toString('base64');
+  const bombs = Array.from({ length: 200 }, (_, i) => ({ head: `# TYPE x${i} gauge\n`, samples }));
+  exposition.add('a-1', [...bombs, ...packExposition('# TYPE h gauge\nh 1\n')]);
+  exposition.add('b-1', packExposition('# TYPE h gauge\nh 2\n'));
+  assert.match([...exposition.text()].join(''), /\n# TYPE h gauge\nh\{workload="b-1"\} 2\n$/);
 });
 
 test('large families come out as they went in', () => {

@@ -30,3 +30,21 @@ test('a megabyte that almost matches takes no time', () => {
   const { dropped } = appExposition(`x{${'a="b",'.repeat(200_000)}!} 1\nx{a="${'\\\\'.repeat(500_000)}`);
   assert.equal(dropped, 2);
 });
+
+test('what Prometheus would refuse a whole scrape for is left out', () => {
+  const lines = [
+    'x{a="1",a="2"} 1',
+    'x{__name__="istio_requests_total"} 1',
+    'x 1x',
+    'x 1 1.5',
+    'x{a="\u0000"} 1',
+    'x 0x',
+    '# TYPE x wheel',
+  ];
+  assert.deepEqual(appExposition(`${lines.join('\n')}\n# TYPE x\nx +Inf 17\n`), { text: 'x +Inf 17\n', dropped: 8 });
+});
+
+test('four megabytes in one line are read, or not, and nothing breaks', () => {
+  for (const label of ['x'.repeat(4_000_000), '\\\\'.repeat(1_000_000)])
+    assert.equal(appExposition(`a{b="${label}"} 1\n`).dropped, 0);
+});

@@ -1,0 +1,47 @@
+/** Lines of Prometheus' text format, as strictly as Prometheus reads them: one that it cannot read costs it all lines of a scrape. */
+
+const label = String.raw`[a-zA-Z_]\w*="[^"\\\u0000]*(?:\\[^\u0000][^"\\\u0000]*)*"`;
+const value = String.raw`(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?Inf|NaN)`;
+/** Name, labels, value, and maybe a timestamp. */
+const sample = new RegExp(
+  String.raw`^([a-zA-Z_:][\w:]*)(?:\{((?:${label}(?:,${label})*,?)?)\})?[ \t]+(${value}(?:[ \t]+-?\d{1,18})?)[ \t]*$`,
+);
+const labelName = /([a-zA-Z_]\w*)="[^"\\]*(?:\\.[^"\\]*)*",?/gy;
+const head =
+  /^# (?:HELP ([a-zA-Z_:][\w:]*)(?: [^\u0000]*)?|TYPE ([a-zA-Z_:][\w:]*) (?:counter|gauge|histogram|summary|untyped))$/;
+
+/** Prometheus itself has no limit unless it is told one; nobody needs as many. */
+const maxLabels = 200;
+
+/** What a sample says. */
+export interface SampleLine {
+  readonly name: string;
+  /** As written, without braces. */
+  readonly labels: string;
+  /** And timestamp, where there is one. */
+  readonly value: string;
+}
+
+/** Reads a sample; `null` where it is none, or where a label stands twice, is one of `taken` or of Prometheus' own. */
+export function readSample(line: string, taken: readonly string[] = []): SampleLine | null {
+  const [, name, labels = '', value = ''] = sample.exec(line) ?? [];
+  if (name === undefined) return null;
+  return labels === '' || areDistinct(labels, taken) ? { name, labels, value } : null;
+}
+
+function areDistinct(labels: string, taken: readonly string[]): boolean {
+  const names = [...taken];
+  labelName.lastIndex = 0;
+  for (let found = labelName.exec(labels); found !== null; found = labelName.exec(labels)) {
+    const [, name = ''] = found;
+    if (names.includes(name) || name.startsWith('__') || names.length > maxLabels) return false;
+    names.push(name);
+  }
+  return true;
+}
+
+/** The family that a HELP or TYPE line is about; `null`: it is none. */
+export function headedName(line: string): string | null {
+  const [, helped, typed] = head.exec(line) ?? [];
+  return helped ?? typed ?? null;
+}
