@@ -7,7 +7,6 @@ import {
   accessRulesOf,
   accessText,
   actionText,
-  countedAs,
   extrasText,
   matchText,
   type Rule,
@@ -45,13 +44,6 @@ describe('rules', () => {
     assert.equal(extrasText(rule), 'timeout 2000 ms, abort 10 %');
     assert.equal(matchText({ matches: [] }), 'all');
     assert.equal(actionText({ action: { kind: 'respond', status: 404, body: '', contentType: '' } }), 'respond 404');
-  });
-
-  test('of a gateway are counted by host', () => {
-    const routes = [{ hosts: [] }, { hosts: ['Shop.local', 'b'] }, { hosts: ['b'] }];
-    const config = { services: [], gateways: [{ name: 'web', routes }] } as unknown as ConfigDocument['config'];
-    assert.deepEqual(countedAs(config, 'web'), ['*', 'shop.local', 'b']);
-    assert.deepEqual(countedAs(config, 'shop'), ['shop']);
   });
 
   const access = (name: string, more: Partial<AccessRule>): AccessRule => ({

@@ -11,6 +11,8 @@ interface Hits {
 
 /** A rule of the snapshots with what it was seen to do. */
 interface RuleSum extends Hits {
+  /** The gateway whose rule it is; `undefined`: it is of the service with which its name begins. */
+  readonly gateway: string | undefined;
   /** By service and version: the share that the weights give; `null`: the rule does not send there. */
   readonly destinations: Map<
     string,
@@ -22,9 +24,16 @@ interface RuleSum extends Hits {
 /** What each rule took, and where its requests went against where its weights send them. */
 export function routesDocument(sums: readonly EdgeSum[], query: StatsQuery, snapshots: readonly Snapshot[]): RoutesDocument {
   const rules = intendedOf(snapshots);
+  const gateways = new Set(snapshots.filter(({ kind }) => kind === 'gateway').map(({ service }) => service));
   for (const { name, total } of sums) {
     for (const [fullName, { hits, failures }] of total.rules) {
-      const rule = rules.get(fullName) ?? { hits: 0, failures: 0, destinations: new Map(), inForce: false };
+      const rule = rules.get(fullName) ?? {
+        gateway: gateways.has(name.source.service) ? name.source.service : undefined,
+        hits: 0,
+        failures: 0,
+        destinations: new Map(),
+        inForce: false,
+      };
       rules.set(fullName, rule);
       rule.hits += hits;
       rule.failures += failures;
@@ -54,10 +63,10 @@ export function routesDocument(sums: readonly EdgeSum[], query: StatsQuery, snap
   };
 }
 
-function routeStats(fullName: string, { hits, failures, inForce, destinations }: RuleSum): RouteStats {
-  const [service = '', ...rest] = fullName.split('/');
+function routeStats(fullName: string, { gateway, hits, failures, inForce, destinations }: RuleSum): RouteStats {
+  const [host = '', ...rest] = fullName.split('/');
   return {
-    service,
+    service: gateway ?? host,
     rule: rest.join('/'),
     inForce,
     hits,
@@ -79,11 +88,12 @@ function intendedOf(snapshots: readonly Snapshot[]): Map<string, RuleSum> {
   const rules = new Map<string, RuleSum>();
   for (const snapshot of snapshots) {
     const clusters = new Map(snapshot.clusters.map(cluster => [cluster.name, cluster]));
+    const gateway = snapshot.kind === 'gateway' ? snapshot.service : undefined;
     for (const { virtualHosts } of snapshot.routeTables)
       for (const host of virtualHosts)
         for (const rule of host.rules) {
           const fullName = `${host.name}/${rule.name}`;
-          if (!rules.has(fullName)) rules.set(fullName, ruleSum(rule, clusters));
+          if (!rules.has(fullName)) rules.set(fullName, ruleSum(rule, clusters, gateway));
         }
   }
   return rules;
@@ -92,6 +102,7 @@ function intendedOf(snapshots: readonly Snapshot[]): Map<string, RuleSum> {
 function ruleSum(
   { action }: RouteRule,
   clusters: ReadonlyMap<string, { readonly service: string; readonly subset: string }>,
+  gateway: string | undefined,
 ): RuleSum {
   const destinations: RuleSum['destinations'] = new Map();
   const split = action.kind === 'forward' ? action.split : [];
@@ -102,7 +113,7 @@ function ruleSum(
     const intended = (known?.intended ?? 0) + (sum === 0 ? 0 : weight / sum);
     destinations.set(keyOf(service, subset), { service, version: subset, hits: 0, intended });
   }
-  return { hits: 0, failures: 0, destinations, inForce: true };
+  return { gateway, hits: 0, failures: 0, destinations, inForce: true };
 }
 
 function keyOf(service: string, version: string): string {

@@ -278,6 +278,23 @@ describe('routes', () => {
       },
     ]);
   });
+
+  test('of a gateway are under its name, whatever their hosts', async () => {
+    const ingress: ObservedWorkload = { name: 'ingress-1', service: 'ingress', version: '', kind: 'gateway' };
+    const table = { virtualHosts: [{ name: '*', rules: [rule('ingress[0]', [['', 1]])] }] };
+    const gateway = { ...snapshot, kind: 'gateway', service: 'ingress', routeTables: [table] } as unknown as Snapshot;
+    const hits = (name: string) => ({ name, hits: 2, failures: 0 });
+    const rules = [hits('*/ingress[0]'), hits('old.local/ingress[1]')];
+    const sums = await summed([momentOf([[ingress, signal({ source: party('ingress'), destination: party('api'), rules })]])]);
+    const { routes } = routesDocument(sums, { ...query, services: ['ingress'] }, [snapshot, gateway]);
+    assert.deepEqual(
+      routes.map(each => [each.service, each.rule, each.inForce, each.hits]),
+      [
+        ['ingress', 'ingress[0]', true, 2],
+        ['ingress', 'ingress[1]', false, 2],
+      ],
+    );
+  });
 });
 
 describe('a query for statistics', () => {

@@ -15,15 +15,6 @@ export function rulesOf(config: Config, name: string): readonly Rule[] {
   return owner?.routes ?? [];
 }
 
-/** The names under which hits of somebody's rules are counted: those of a gateway are by host. */
-export function countedAs(config: Config, name: string): readonly string[] {
-  const gateway = config.gateways.find(each => each.name === name);
-  if (gateway === undefined) return [name];
-  return [
-    ...new Set(gateway.routes.flatMap(({ hosts }) => (hosts.length === 0 ? ['*'] : hosts.map(host => host.toLowerCase())))),
-  ];
-}
-
 /** What a rule asks of a request; `all` for nothing. */
 export function matchText({ matches }: Pick<Rule, 'matches'>): string {
   return escapeLine(ruleMatchText(matches));

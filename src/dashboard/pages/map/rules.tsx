@@ -7,7 +7,7 @@ import { hrefOf } from '../../view/address.ts';
 import { count, percent } from '../../view/figures.ts';
 import { Badge, Problem, Section } from '../../view/parts.tsx';
 import { type MapView, statsPath, timeQuery } from './map-view.ts';
-import { accessRulesOf, accessText, actionText, countedAs, extrasText, matchText, rulesOf } from './rule-text.ts';
+import { accessRulesOf, accessText, actionText, extrasText, matchText, rulesOf } from './rule-text.ts';
 
 type Config = ConfigDocument['config'];
 
@@ -23,8 +23,7 @@ export function Rules({
   readonly view: MapView;
   readonly everyMs: number;
 }): VNode {
-  const services = config === null ? [owner] : countedAs(config, owner);
-  const path = statsPath('/v1/routes', { ...timeQuery(view, view.window), services });
+  const path = statsPath('/v1/routes', { ...timeQuery(view, view.window), services: [owner] });
   const { value, error } = usePolled<RoutesDocument>(path, view.atMs === null ? everyMs : null);
   const rules = config === null ? [] : rulesOf(config, owner);
   const taken = new Map(value?.routes.map(route => [route.rule, route]));
