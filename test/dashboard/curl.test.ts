@@ -13,9 +13,9 @@ const exchange = (more: Partial<TapExchange>): TapExchange => ({ ...tappedExchan
 const body = (text: string | Buffer, cut = false) => ({ base64: Buffer.from(text).toString('base64'), cut });
 
 /** What a shell makes of a command. */
-function wordsOf(command: string): readonly string[] {
+function wordsOf(command: string, shell = 'bash'): readonly string[] {
   const script = `curl() { printf '%s\\0' "$@"; }\n${command}`;
-  return execFileSync('bash', ['-c', script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+  return execFileSync(shell, ['-c', script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } })
     .split('\0')
     .slice(0, -1);
 }
@@ -84,6 +84,18 @@ describe('a request as a command', () => {
       evil,
       `http://${evil}/${evil}`,
     ]);
+  });
+
+  test('is one word to a shell without such escapes too', () => {
+    const { command } = curlOf(exchange({ target: `/${evil}`, requestBody: body(evil) }));
+    assert.equal(wordsOf(command, 'sh').length, wordsOf(command).length);
+  });
+
+  test('has no quote that fish would take for an escaped one', () => {
+    const { command } = curlOf(exchange({ target: "/\\'; touch /tmp/owned; '" }));
+    assert.ok(wordsOf(command).includes("http://reviews:9080/\\'; touch /tmp/owned; '"));
+    // Between quotes there is no backslash.
+    for (const [piece] of command.matchAll(/\\.|'[^']*'/g)) assert.doesNotMatch(piece, /^'.*\\/);
   });
 });
 

@@ -45,10 +45,13 @@ function noteOf({ requestBody, requestHeaders, target }: TapExchange, isWhole: b
   return [missing === '' ? '' : `Without ${missing}.`, masked ? 'Put in what is masked (***).' : ''].filter(Boolean).join(' ');
 }
 
-/** A word of a POSIX shell; with what a terminal would obey as an escape of bash and zsh. */
+/**
+ * A word of a POSIX shell, with what a terminal would obey as an escape of bash and zsh. No shell is told by us which one it is, so none is given a quote that
+ * it could read as the end: fish knows `\'` between quotes, dash has no `$'…'`.
+ */
 function quoted(text: string): string {
-  if (/^[\w./:=@%+-]+$/.test(text)) return text;
+  if (/^[\w./:@%+-][\w./:=@%+-]*$/.test(text)) return text;
   const unsafe = new RegExp(`[${unsafeCharacters}]`, 'g');
-  if (!unsafe.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
-  return `$'${text.replace(/[\\']/g, '\\$&').replace(unsafe, escapeCharacter)}'`;
+  if (!unsafe.test(text)) return `'${text.replace(/['\\]/g, "'\\$&'")}'`;
+  return `$'${text.replace(/\\/g, '\\\\').replace(/'/g, '\\047').replace(unsafe, escapeCharacter)}'`;
 }
