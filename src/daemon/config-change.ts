@@ -9,6 +9,19 @@ export interface ConfigChange {
   readonly text: string;
 }
 
+/** Settings of the whole mesh that change as one. */
+const ofTheMesh = [
+  ['pathNormalization', 'path normalization'],
+  ['identity', 'identities'],
+  ['authorizers', 'authorizers'],
+  ['tokens', 'tokens'],
+  ['egress', 'egress'],
+  ['tracing', 'tracing'],
+  ['metrics', 'scrapers'],
+  ['proxy', 'proxy settings'],
+  ['seed', 'the seed'],
+] as const satisfies readonly (readonly [keyof MeshConfig, string])[];
+
 /**
  * Compares two configurations. `routing`: nothing that a container is made from differs, so the engine need not be asked;
  * the judgement errs towards `services`, which only costs a plan that turns out empty.
@@ -24,16 +37,11 @@ export function compareConfigs(before: MeshConfig, after: MeshConfig): ConfigCha
     ...(same(before.access, after.access) && staying(before, after).every(([was, is]) => was.access === is.access)
       ? []
       : ['access rules']),
-    ...(before.pathNormalization === after.pathNormalization ? [] : ['path normalization']),
     ...(before.mtls === after.mtls &&
     staying(before, after).every(([was, is]) => same([was.mtls, was.mtlsPorts], [is.mtls, is.mtlsPorts]))
       ? []
       : ['mTLS']),
-    ...(same(before.identity, after.identity) ? [] : ['identities']),
-    ...(same(before.tokens, after.tokens) ? [] : ['tokens']),
-    ...(before.egress === after.egress ? [] : ['egress']),
-    ...(same(before.metrics, after.metrics) ? [] : ['scrapers']),
-    ...(same(before.proxy, after.proxy) ? [] : ['proxy settings']),
+    ...ofTheMesh.flatMap(([field, words]) => (same(before[field], after[field]) ? [] : [words])),
   ].filter(part => part !== '');
   const kind = same(containers(before), containers(after)) ? 'routing' : 'services';
   return { kind, text: `${parts.join(', ') || 'settings'} changed` };

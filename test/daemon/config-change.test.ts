@@ -36,3 +36,8 @@ test('a rule is no policy, and a new service is told once', () => {
   });
   assert.deepEqual(change({ api: {} }), { kind: 'services', text: '1 service changed' });
 });
+
+test('settings of the whole mesh are named', () => {
+  const after = { ...mesh(plain), seed: 42, egress: 'registry-only', metrics: { scrapers: ['web'] } } as const;
+  assert.deepEqual(compareConfigs(mesh(plain), after), { kind: 'routing', text: 'egress, scrapers, the seed changed' });
+});
