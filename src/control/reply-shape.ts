@@ -5,7 +5,7 @@ import type { ObservedCall, ObservedCalls } from '../snapshot/observed-call.ts';
 import { few, flag, list, nullable, object, oneOf, type Shape, SnapshotError, share, short, whole } from '../snapshot/shape.ts';
 import { ControlError } from './control-error.ts';
 
-/** Rules and expressions of mesh.yaml stand in them. */
+/** Rules and expressions of mesh.yaml stand in them, or paths. */
 const words = short(64 * 1024);
 const name = short(2_048);
 /** Nothing that sidecars tell is half as deep; who writes an answer as JSON goes down as far as it does. */
@@ -19,8 +19,8 @@ const callsShape = object<ObservedCalls>({
     object<ObservedCall>({
       principal: nullable(name),
       port: whole(0, 65_535),
-      method: name,
-      path: name,
+      method: words,
+      path: words,
       allowed: flag,
       calls: whole(0),
     }),

@@ -4,6 +4,9 @@ import type { Downstream } from './data-plane.ts';
 
 /** Kinds of calls that are kept; an app with more of them has ids in its paths that are not told from words. */
 const maxKinds = 5_000;
+/** Nobody writes a rule for a longer one, in bytes, and the answer has to fit into one message. */
+const maxPath = 2_048;
+const maxMethod = 64;
 /** Nobody has asked for so long: nobody is interested any more. */
 const interestMs = 30_000;
 
@@ -47,6 +50,11 @@ export class CallRecord {
 
   /** `path`: normalised and decoded, as bytes. */
   request(principal: string | null, port: number, method: string, path: string, allowed: boolean): void {
+    if (this.#counts === null) return;
+    if (path.length > maxPath || method.length > maxMethod) {
+      this.#more = true;
+      return;
+    }
     this.#count({ principal, port, method, path: Buffer.from(pathTemplate(path), 'latin1').toString(), allowed });
   }
 

@@ -53,6 +53,15 @@ describe('record of calls', () => {
     assert.equal(calls.length, 5_000);
   });
 
+  test('calls that nobody would write a rule for are only told to be there', () => {
+    const record = new CallRecord(manualClock());
+    record.request(null, 80, 'GET', `/${'a/'.repeat(5_000)}`, true);
+    assert.equal(record.read().more, false);
+    record.request(null, 80, 'GET', `/${'a/'.repeat(5_000)}`, true);
+    record.request(null, 80, 'A'.repeat(1_000), '/', true);
+    assert.deepEqual(record.read(), { more: true, calls: [] });
+  });
+
   for (const [path, template] of [
     ['/', '/'],
     ['/productpage', '/productpage'],
