@@ -280,6 +280,7 @@ export function traceDocument(name = 'GET /productpage'): TraceDocument {
       startMs: stageMs + 5,
       durationMs: 30,
       peer: 'reviews',
+      attributes: { 'http.response.status_code': 200, 'mesh.route': 'reviews[0]' },
       events: [
         {
           atMs: stageMs + 15,

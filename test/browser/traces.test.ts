@@ -87,6 +87,10 @@ for (const colorScheme of ['light', 'dark'] as const)
       await detail(page).getByRole('link', { name: 'Live requests' }).getAttribute('href'),
       '#/requests?from=storefront&to=reviews',
     );
+    assert.equal(
+      await detail(page).getByRole('link', { name: 'Its rule' }).getAttribute('href'),
+      '#/traffic?view=routes&name=reviews%5B0%5D',
+    );
     // Left closes what is below, right opens it.
     await page.keyboard.press('ArrowLeft');
     await eventually(async () => assert.equal(await spans(page).count(), 4));

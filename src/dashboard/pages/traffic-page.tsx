@@ -51,7 +51,10 @@ function Routes({ window, name }: Shown): VNode {
       <Problem error={error} />
       <Section title="Rules: shares asked for and observed">
         {value === null ? null : (
-          <RouteTable document={{ ...value, routes: value.routes.filter(({ service }) => service.includes(name)) }} all={all} />
+          <RouteTable
+            document={{ ...value, routes: value.routes.filter(each => each.service.includes(name) || each.rule.includes(name)) }}
+            all={all}
+          />
         )}
         <label class="check">
           <input type="checkbox" checked={all} onChange={event => setQuery({ all: event.currentTarget.checked ? 'yes' : '' })} />{' '}

@@ -36,7 +36,8 @@ export function Recent({ services, everyMs }: { readonly services: readonly stri
           ))}
         </ul>
       )}
-      <a href={hrefOf('requests', { from: from ?? '', to: to ?? '' })}>Watch them live</a>
+      <a href={hrefOf('requests', { from: from ?? '', to: to ?? '' })}>Watch them live</a> ·{' '}
+      <a href={hrefOf('traces', { service: to ?? '', status: 'error' })}>Failed traces</a>
     </Section>
   );
 }

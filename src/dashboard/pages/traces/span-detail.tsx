@@ -27,6 +27,7 @@ export function SpanDetail({
   const { span } = node;
   const code = codeOf(span);
   const isClient = span.kind === 'client';
+  const rule = span.attributes['mesh.route'];
   const ends: Readonly<Record<string, string>> = isClient ? { from: span.service, to: span.peer } : { to: span.service };
   return (
     <aside class="card detail" aria-label="The span">
@@ -57,6 +58,10 @@ export function SpanDetail({
             {zoomed ? 'Whole trace' : 'Zoom to it'}
           </button>
         )}
+        {rule === undefined ? null : (
+          <a href={hrefOf('traffic', { view: 'routes', name: rule === 'default' ? span.peer : String(rule) })}>Its rule</a>
+        )}
+        {isClient && code.text === '403' ? <a href={hrefOf('security', ends)}>Access rules</a> : null}
         <a href={hrefOf('requests', ends)}>Live requests</a>
         <a href={hrefOf('map', { name: span.service })}>Map</a>
         <a href={hrefOf('traces', { service: span.service })}>Its traces</a>
