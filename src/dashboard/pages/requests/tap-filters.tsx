@@ -1,7 +1,8 @@
 import type { VNode } from 'preact';
 import type { StatusDocument } from '../../../api/types.ts';
 import { address, setQuery } from '../../view/address.ts';
-import { Choice, Field } from '../../view/parts.tsx';
+import { Choice } from '../../view/parts.tsx';
+import { namesOf, QueryField } from '../../view/query-field.tsx';
 import { bodySizes, oneOf, places } from './tap-question.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -10,26 +11,15 @@ const statuses = ['2xx', '3xx', '4xx', '5xx', '0'];
 /** What may be asked of the tap; the mesh's own names are offered. */
 export function TapFilters({ status }: { readonly status: StatusDocument | null }): VNode {
   const { query } = address.value;
-  const names = [
-    ...new Set([...(status?.workloads ?? []).map(({ service }) => service), ...(status?.gateways ?? []).map(({ name }) => name)]),
-  ];
-  const field = (label: string, name: string, placeholder: string, list: readonly string[] = []): VNode => (
-    <Field
-      label={label}
-      value={query.get(name) ?? ''}
-      placeholder={placeholder}
-      {...(list.length > 0 && { list })}
-      onChange={value => setQuery({ [name]: value })}
-    />
-  );
+  const names = namesOf(status);
   return (
     <search class="filters">
-      {field('From', 'from', 'any', names)}
-      {field('To', 'to', 'any', names)}
-      {field('Method', 'method', 'any', methods)}
-      {field('Path', 'path', '/begins/with')}
-      {field('Status', 'status', '5xx', statuses)}
-      {field('Header', 'header', 'name: value')}
+      <QueryField label="From" name="from" placeholder="any" list={names} />
+      <QueryField label="To" name="to" placeholder="any" list={names} />
+      <QueryField label="Method" name="method" placeholder="any" list={methods} />
+      <QueryField label="Path" name="path" placeholder="/begins/with" />
+      <QueryField label="Status" name="status" placeholder="5xx" list={statuses} />
+      <QueryField label="Header" name="header" placeholder="name: value" />
       <span class="field">
         <span>Seen at</span>
         <Choice

@@ -5,7 +5,8 @@ import { escapeLine } from '../../../text/escape.ts';
 import { usePolled } from '../../server/live.ts';
 import { address, hrefOf, setQuery } from '../../view/address.ts';
 import { count, duration, preciseTime } from '../../view/figures.ts';
-import { Badge, Choice, Field, Problem } from '../../view/parts.tsx';
+import { Badge, Choice, Problem } from '../../view/parts.tsx';
+import { namesOf, QueryField } from '../../view/query-field.tsx';
 import { type Column, Table } from '../../view/table.tsx';
 import { statusCode } from './span-words.ts';
 
@@ -18,24 +19,14 @@ const filters = ['service', 'status', 'minMs'] as const;
 export function TraceList({ status }: { readonly status: StatusDocument | null }): VNode {
   const { query } = address.value;
   const { value, error } = usePolled<TracesDocument>(tracesPath(query), everyMs);
-  const names = [...(status?.workloads ?? []).map(({ service }) => service), ...(status?.gateways ?? []).map(({ name }) => name)];
-  const field = (label: string, name: string, placeholder: string, list: readonly string[] = []): VNode => (
-    <Field
-      label={label}
-      value={query.get(name) ?? ''}
-      placeholder={placeholder}
-      {...(list.length > 0 && { list })}
-      onChange={text => setQuery({ [name]: text })}
-    />
-  );
   const traces = value?.traces ?? [];
   const longest = Math.max(...traces.map(({ durationMs }) => durationMs));
   return (
     <>
       <search class="filters">
-        {field('Service', 'service', 'any', [...new Set(names)])}
-        {field('Status', 'status', '5xx, error', statuses)}
-        {field('Least ms', 'minMs', '0')}
+        <QueryField label="Service" name="service" placeholder="any" list={namesOf(status)} />
+        <QueryField label="Status" name="status" placeholder="5xx, error" list={statuses} />
+        <QueryField label="Least ms" name="minMs" placeholder="0" />
         <Choice
           label="Which"
           options={[
