@@ -59,7 +59,7 @@ type RouteOf<Operation> = Operation extends { readonly stream: infer T }
 /** What answers an operation. */
 export type Route = Json<unknown> | Early<unknown> | Stream<unknown> | Text;
 
-/** The whole API on one screen; the client mirrors it line by line. */
+/** The whole API; client.ts says the same for the command line. */
 export const routes: { readonly [Name in keyof Operations]: RouteOf<Operations[Name]> } = {
   'GET /v1/ping': { kind: 'early', run: () => ({}) },
   'GET /v1/openapi.json': { kind: 'early', run: openApi },

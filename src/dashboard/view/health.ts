@@ -24,6 +24,12 @@ function allowed({ requests, denied }: Pick<Calls, 'requests' | 'denied'>, proto
   return protocol === 'tcp' ? requests : Math.max(0, requests - denied);
 }
 
+/** How well one request went; 0 is no answer. `failed`: whatever it says, something below it did. */
+export function healthOfStatus(status: number, failed = false): Health {
+  if (status === 0 || status >= 500) return 'bad';
+  return status >= 400 ? 'warn' : failed ? 'bad' : 'good';
+}
+
 /** What a health is called. `calling`: of who is not called, but calls. */
 export function healthWord({ health, calling = false }: { readonly health: Health; readonly calling?: boolean }): string {
   return calling ? 'calling' : { good: 'healthy', warn: 'degraded', bad: 'failing', idle: 'idle' }[health];

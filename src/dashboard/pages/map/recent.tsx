@@ -4,6 +4,7 @@ import { escapeLine } from '../../../text/escape.ts';
 import { usePolled } from '../../server/live.ts';
 import { hrefOf } from '../../view/address.ts';
 import { duration, time } from '../../view/figures.ts';
+import { healthOfStatus } from '../../view/health.ts';
 import { Badge, Problem, Section } from '../../view/parts.tsx';
 
 const askFor = 40;
@@ -28,9 +29,7 @@ export function Recent({ services, everyMs }: { readonly services: readonly stri
             <li key={traceId}>
               <span class="quiet">{time(startMs)}</span>
               <a href={hrefOf('traces', {}, traceId)}>{escapeLine(name)}</a>
-              <Badge health={errors > 0 || status >= 500 || status === 0 ? 'bad' : status >= 400 ? 'warn' : 'good'}>
-                {status === 0 ? 'no answer' : status}
-              </Badge>
+              <Badge health={healthOfStatus(status, errors > 0)}>{status === 0 ? 'no answer' : status}</Badge>
               <span class="number">{duration(durationMs)}</span>
             </li>
           ))}

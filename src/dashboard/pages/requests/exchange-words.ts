@@ -1,4 +1,5 @@
 import { escapeLine } from '../../../text/escape.ts';
+import { healthOfStatus } from '../../view/health.ts';
 import type { Health } from '../../view/parts.tsx';
 import type { Entry } from './tap-list.ts';
 
@@ -31,6 +32,5 @@ export function statusOf(line: Line): string {
 export function healthOf(line: Line): Health {
   if (line.kind === 'connection') return line.flag === '-' ? 'idle' : 'bad';
   const { status, grpcStatus } = line;
-  if (status === 0 || status >= 500 || (grpcStatus !== null && grpcStatus !== '0')) return 'bad';
-  return status >= 400 ? 'warn' : 'good';
+  return grpcStatus !== null && grpcStatus !== '0' ? 'bad' : healthOfStatus(status);
 }

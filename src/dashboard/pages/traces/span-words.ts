@@ -2,6 +2,7 @@ import type { SpanDocument, SpanEvent } from '../../../api/trace.ts';
 import { escapeLine } from '../../../text/escape.ts';
 import { duration } from '../../view/figures.ts';
 import { flagWords } from '../../view/flag-words.ts';
+import { healthOfStatus } from '../../view/health.ts';
 import type { Health } from '../../view/parts.tsx';
 import { endOf, lengthOf, type SpanNode } from './trace-tree.ts';
 
@@ -23,9 +24,7 @@ export function codeOf({ attributes, error }: SpanDocument): { readonly text: st
 
 /** A status, `–` for no answer. `failed`: whatever it says, something below it did. */
 export function statusCode(status: number, failed: boolean): { readonly text: string; readonly health: Health } {
-  const text = status === 0 ? '–' : String(status);
-  if (status === 0 || status >= 500) return { text, health: 'bad' };
-  return { text, health: status >= 400 ? 'warn' : failed ? 'bad' : 'good' };
+  return { text: status === 0 ? '–' : String(status), health: healthOfStatus(status, failed) };
 }
 
 /** Response flags and faults of a span, each with what it means. */
