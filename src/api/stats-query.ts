@@ -3,6 +3,8 @@ import type { StatsQuery, StatsRequest } from './stats.ts';
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const dayMs = 24 * units.h;
+/** End of the year 9999: what is later is no date to everybody. */
+const lastMs = 253_402_300_799_999;
 /** Of one answer. */
 const maxPoints = 1_500;
 
@@ -39,7 +41,7 @@ function moment(text: string | undefined, name: string, nowMs: number): number |
   if (text === undefined) return null;
   if (text.startsWith('-')) return nowMs - (length(text.slice(1), name) ?? 0);
   const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isSafeInteger(ms)) return ms;
+  if (ms >= 0 && ms <= lastMs) return ms;
   throw bad(
     `\`${name}\` is no time: ${JSON.stringify(text.slice(0, 60))}`,
     'write RFC 3339, ms since 1970, or an age such as -5m',

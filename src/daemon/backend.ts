@@ -14,6 +14,7 @@ import { createRandom } from '../async/random.ts';
 import { watchFiles } from '../config/watch.ts';
 import { Authority } from '../pki/authority.ts';
 import { PkiError } from '../pki/pki-error.ts';
+import { escapeLines } from '../text/escape.ts';
 import { claimSocket } from './claim.ts';
 import { readConfig } from './config-source.ts';
 import { createControlLink } from './control-link.ts';
@@ -34,7 +35,6 @@ export const backend: Backend = {
     // The API answers from the first moment: a second start must see that somebody is here.
     const started = Promise.withResolvers<Daemon>();
     started.promise.catch(() => undefined);
-    const onBug = (error: unknown): void => void setImmediate(() => Promise.reject(error));
     const server = createApiServer(started.promise, { clock: systemClock, onBug });
     if (!(await claimSocket(server, project.socket))) throw await secondStart(project);
     const web = new WebAccess(createApiHandler(started.promise, { clock: systemClock, onBug }), {
@@ -144,6 +144,12 @@ async function compose(
   daemon.begin();
   daemon.watch(files);
   return daemon;
+}
+
+/** Of one request: it was answered with 500, and the mesh goes on. */
+function onBug(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`bug: ${escapeLines(text)}\n`);
 }
 
 async function openAuthority(project: Project, trustDomain: string): Promise<Authority> {

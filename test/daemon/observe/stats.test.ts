@@ -313,6 +313,8 @@ describe('a query for statistics', () => {
   });
 
   for (const [text, message] of [
+    ['to=8640000000000001', /`to` is no time/],
+    ['from=-271821-04-20', /`from` is no length of time/],
     ['from=never', /`from` is no time: "never"/],
     ['from=-5x', /`from` is no length of time/],
     ['from=-1m&to=-2m', /`from` is not before `to`/],
