@@ -15,8 +15,8 @@ import type { Observed } from '../snapshot/observation.ts';
 import type { Tapped } from '../snapshot/tap.ts';
 import { lateText } from '../text/certificate-text.ts';
 import { createCaLink } from './ca-link.ts';
+import { noticeOf } from './control-notices.ts';
 import type { ControlPort } from './control-port.ts';
-import { noticeOf } from './identity-notices.ts';
 import { Notices } from './notices.ts';
 
 /** What the real control plane is made from. */

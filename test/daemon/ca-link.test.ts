@@ -8,7 +8,7 @@ import type { RotationStep } from '../../src/api/ca.ts';
 import { MeshError } from '../../src/api/mesh-error.ts';
 import { systemClock } from '../../src/async/clock.ts';
 import { createCaLink } from '../../src/daemon/ca-link.ts';
-import { noticeOf } from '../../src/daemon/identity-notices.ts';
+import { noticeOf } from '../../src/daemon/control-notices.ts';
 import { createCsr } from '../../src/identity/certificate-request.ts';
 import { readLeaf } from '../../src/identity/leaf-certificate.ts';
 import { eventually } from '../support/eventually.ts';

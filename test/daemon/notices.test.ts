@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MeshEventBody } from '../../src/api/types.ts';
-import { noticeOf } from '../../src/daemon/identity-notices.ts';
+import { noticeOf } from '../../src/daemon/control-notices.ts';
 import { Notices } from '../../src/daemon/notices.ts';
 import { policyEvents } from '../../src/daemon/observe/policy-events.ts';
 import { manualClock } from '../support/manual-clock.ts';
