@@ -95,6 +95,10 @@ describe('a cell', () => {
     assert.equal(cellText([...cells.values()][0] as GridCell), 'refused, 4 calls let in before');
   });
 
+  test('that is busy says its number as it shows it', () => {
+    assert.equal(cellText({ ...cell('web', 'reviews'), calls: 15_059, refused: 0 }), 'allowed, 15.1 k calls let in');
+  });
+
   test('of every mark is counted', () =>
     assert.deepEqual(countMarks(grid), { used: 1, unused: 1, tried: 2, depends: 2, closed: 1 }));
 });

@@ -1,6 +1,7 @@
 /** Who may call whom, with who does. Pure. */
 import type { AccessCellStatus, AccessMatrixDocument } from '../../../api/access.ts';
 import type { EdgeStats } from '../../../api/stats.ts';
+import { count } from '../../view/figures.ts';
 
 /**
  * What a cell tells. `used`, `unused`: allowed; `tried`: refused, and somebody tried; `closed`: refused; `depends`: on what only a request tells, or on the
@@ -120,7 +121,8 @@ export function countMarks(grid: AccessGrid): Readonly<Record<Mark, number>> {
 
 /** A cell in a few words. */
 export function cellText({ mark, calls, refused, doors }: GridCell): string {
-  const many = (count: number, what: string): string => `${count} ${count === 1 ? 'call' : 'calls'} ${what}`;
+  // As the cell shows the number: who sees it and says it means the cell.
+  const many = (number: number, what: string): string => `${count(number)} ${number === 1 ? 'call' : 'calls'} ${what}`;
   // The rules have changed since.
   const before = mark === 'tried' || mark === 'closed' ? 'let in before' : 'let in';
   const seen = [calls > 0 ? many(calls, before) : '', refused > 0 ? many(refused, 'refused') : ''].filter(part => part !== '');

@@ -19,7 +19,7 @@ const healths = { strict: 'good', permissive: 'warn', disabled: 'bad' } as const
 
 /** The mTLS mode of each service, and calls that came in plaintext. */
 export function EncryptionView({ edges, version, during }: EncryptionViewProps): VNode {
-  const { value, error } = usePolled<ConfigDocument>(`/v1/config?version=${encodeURIComponent(version)}`, null);
+  const { value, error } = usePolled<ConfigDocument>('/v1/config', null, version);
   const rows = useMemo(() => (value === null ? [] : encryptionOf(value, edges)), [value, edges]);
   return (
     <>
