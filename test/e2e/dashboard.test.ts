@@ -81,8 +81,10 @@ async function picture(name: string): Promise<void> {
 
 describe('the dashboard of a running bookshop', () => {
   test('map: who calls whom, live, and what an edge says when it is picked', async () => {
-    await open('Map', '#/map?window=5m');
+    await open('Map', '#/map');
     await page.getByRole('row', { name: /^storefront service healthy/ }).waitFor();
+    await page.locator('canvas').first().waitFor();
+    await picture('map');
     await page.getByRole('button', { name: /^Calls / }).click();
     await page.getByRole('button', { name: /^storefront → reviews v1/ }).click();
     const panel = page.getByRole('region', { name: 'Details' });
@@ -91,7 +93,7 @@ describe('the dashboard of a running bookshop', () => {
     await panel.getByText(`/sa/storefront`).first().waitFor();
     await panel.getByRole('link', { name: /^GET / }).first().waitFor();
     await assertAccessible(page);
-    await picture('map');
+    await picture('edge');
   });
 
   test('traffic: what was called, and the shares of the split', async () => {
@@ -105,12 +107,17 @@ describe('the dashboard of a running bookshop', () => {
   });
 
   test('requests: they come in as they pass, and lead to their trace', async () => {
+    await open('Requests', '#/requests');
+    await page
+      .getByRole('row', { name: /reviews\/0/ })
+      .nth(5)
+      .waitFor();
+    await picture('requests');
     await open('Requests', '#/requests?to=ratings');
     await page
       .getByRole('row', { name: /reviews → ratings\s*GET \/ratings\/0/ })
       .nth(2)
       .waitFor();
-    await picture('requests');
     await page
       .getByRole('row', { name: /reviews → ratings/ })
       .first()
@@ -131,7 +138,7 @@ describe('the dashboard of a running bookshop', () => {
     const denied = await shop.mesh('exec', '-T', 'ratings', 'node', '-e', call);
     assert.deepEqual([denied.code, denied.stdout.trim()], [0, '403'], denied.stderr);
     await open('Security', '#/security');
-    await page.getByRole('gridcell', { name: /^storefront to reviews: allowed, \d+ calls let in/ }).waitFor();
+    await page.getByRole('gridcell', { name: /^storefront to reviews: allowed, [\d.]+( k)? calls let in/ }).waitFor();
     await page.getByRole('gridcell', { name: /^ratings to details: refused, [1-9]/ }).click();
     await page.getByText('- {from: ratings, to: details}').waitFor();
     await assertAccessible(page);
