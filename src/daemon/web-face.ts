@@ -71,11 +71,7 @@ async function listenAll(servers: readonly Server[], port: number): Promise<numb
       if (codeOf(error) !== 'EADDRINUSE' && codeOf(error) !== 'EACCES') throw error;
       if (port === 0 && attempt < attempts) continue;
       const why = codeOf(error) === 'EACCES' ? 'may not be used by this user' : 'is taken';
-      throw new MeshError(
-        'port-taken',
-        `port ${bound} of the admin API ${why}`,
-        'choose another: --admin-port without a number takes a free one',
-      );
+      throw new MeshError('port-taken', `port ${bound} of the admin API ${why}`, 'choose another; 0 takes a free one');
     }
   }
 }

@@ -199,7 +199,7 @@ describe('what is chosen', () => {
     await details(page).getByRole('button', { name: 'reviews v3 → ratings' }).click();
     await details(page).getByRole('button', { name: 'To ratings' }).click();
     await details(page).getByRole('heading', { name: 'ratings', level: 2 }).waitFor();
-    await details(page).getByRole('button', { name: 'Close' }).click();
+    await details(page).getByRole('button', { name: 'Close' }).press('Escape');
     await page.getByRole('button', { name: 'Services 9' }).waitFor();
     await page.context().close();
   });

@@ -22,6 +22,7 @@ export async function run(
   }
   const document = await traffic.stats(request);
   if (options.json) output.json(document);
+  else if (document.services.length === 0) output.note('the mesh has no such service, and nobody called one in this time');
   else for (const line of lines(document)) output.data(line);
   return exitCodes.ok;
 }

@@ -70,7 +70,7 @@ async function send(
     answer = await fetch(path, { method, headers, ...(body && { body: JSON.stringify(body) }), ...(signal && { signal }) });
   } catch (error) {
     if (signal?.aborted === true) throw error;
-    throw new CallError('unreachable', 'the daemon does not answer', '`mesh up` starts it');
+    throw new CallError('unreachable', 'the daemon does not answer', '`mesh up` starts it, then `mesh dashboard` opens its port');
   }
   if (answer.ok) return answer;
   const { code, message, hint } = (await answer.json().catch(() => ({}))) as Partial<ErrorDocument>;

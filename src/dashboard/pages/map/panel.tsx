@@ -4,6 +4,7 @@ import type { ConfigDocument } from '../../../api/types.ts';
 import { type Live, usePolled } from '../../server/live.ts';
 import { healthWord } from '../../view/health.ts';
 import { Badge } from '../../view/parts.tsx';
+import { useEscape } from '../../view/row-keys.ts';
 import { edgeText, kindWord, securedWord } from './facts-text.ts';
 import type { MapEdge, MapModel, MapNode } from './map-model.ts';
 import { type MapView, statsPath } from './map-view.ts';
@@ -107,6 +108,7 @@ function PanelHead({
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }): VNode {
+  useEscape(onClose);
   return (
     <header class="map-panel-head">
       <h2>{title}</h2>
