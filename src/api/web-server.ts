@@ -8,8 +8,10 @@ import type { WebFiles } from './web-files.ts';
 import { refusal, webHeaders } from './web-guard.ts';
 import { sameSecret, type WebSessions } from './web-sessions.ts';
 
-/** Tabs and tools of one user. */
-const maxConnections = 64;
+/** Connections that have not shown who they are: page, scripts and logins. The longest there makes room, so that a crowd of them keeps nobody out. */
+const maxStrangers = 64;
+/** Tabs and tools of one user, and the strangers. */
+const maxConnections = 512;
 /** Clients on this machine need no time for a head. Both only count with the check's interval. */
 const headMs = 5_000;
 const requestMs = 10_000;
@@ -41,14 +43,21 @@ export function createWebServer(parts: WebServerParts): Server {
     // Refused here, with our headers.
     requireHostHeader: false,
   };
+  const strangers = new Set<Socket>();
   const server = createServer(options, (request, response) => {
     for (const [name, value] of Object.entries(webHeaders)) response.setHeader(name, value);
-    answer(parts, request, response).catch(error => {
+    answer(parts, request, response, () => strangers.delete(request.socket)).catch(error => {
       const known = asMeshError(error) ?? new MeshError('internal', 'the request failed');
       fail(response, known, known.code === 'unauthorized' ? 401 : undefined);
     });
   });
   server.maxConnections = maxConnections;
+  server.on('connection', (socket: Socket) => {
+    strangers.add(socket);
+    socket.once('close', () => strangers.delete(socket));
+    const [longest] = strangers;
+    if (strangers.size > maxStrangers) longest?.destroy();
+  });
   dropStuckReaders(server, parts.stuckMs ?? stuckMs);
   server.on('clientError', (_error, socket) => refuseRaw(socket as Socket));
   server.on('connect', (_request, socket) => refuseRaw(socket as Socket));
@@ -59,6 +68,7 @@ async function answer(
   { handle, token, sessions, files }: WebServerParts,
   request: IncomingMessage,
   response: ServerResponse,
+  onKnown: () => void,
 ): Promise<void> {
   const port = request.socket.localPort ?? 0;
   const problem = refusal(request, port);
@@ -85,6 +95,7 @@ async function answer(
   const id = cookieOf(request, cookie);
   if (!holdsToken(request, token) && !sessions.holds(id, String(request.headers['x-mesh-proof'] ?? '')))
     throw unauthorized(response);
+  onKnown();
   if (path === 'DELETE /v1/session') {
     sessions.end(id);
     response.setHeader('set-cookie', `${cookie}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`);

@@ -3,6 +3,8 @@
  * its sender could have at best: a page has the user's cookie on it, a rebound name even both halves of the session.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { WebApi } from '../support/web-api.ts';
@@ -184,4 +186,24 @@ test('a head that comes byte by byte, and a crowd, are cut off', async () => {
   // 64 may stay for the few seconds of a head; the test would hang if any stayed for ever.
   await Promise.all(cut);
   assert.equal(open, 0);
+});
+
+test('a crowd that says nothing keeps nobody out, and those who are known are not cut off for it', async t => {
+  const known = new Agent({ keepAlive: true });
+  const ask = (agent?: Agent): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: web.port, path: '/v1/ping', headers: web.bearer };
+      get({ ...options, agent: agent ?? false }, answer => {
+        answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+      }).on('error', reject);
+    });
+  assert.equal(await ask(known), 200);
+  const crowd = Array.from({ length: 200 }, () => connect(web.port, '127.0.0.1').on('error', () => undefined));
+  t.after(() => {
+    known.destroy();
+    for (const socket of crowd) socket.destroy();
+  });
+  await Promise.all(crowd.map(socket => once(socket, 'connect')));
+  assert.equal(await ask(), 200);
+  assert.equal(await ask(known), 200);
 });
