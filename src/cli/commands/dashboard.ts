@@ -29,7 +29,10 @@ function browse(stateDir: string, link: string): Promise<boolean> {
     return Promise.resolve(false);
   const page = join(stateDir, 'dashboard.html');
   rmSync(page, { force: true });
-  writeFileSync(page, `<!doctype html><meta http-equiv="refresh" content="0;url=${link}"><title>mesh</title>\n`, { mode: 0o600, flag: 'wx' });
+  writeFileSync(page, `<!doctype html><meta http-equiv="refresh" content="0;url=${link}"><title>mesh</title>\n`, {
+    mode: 0o600,
+    flag: 'wx',
+  });
   return new Promise(resolve => {
     const child = spawn(opener, [page], { detached: true, stdio: 'ignore' });
     child.on('error', () => resolve(false));
