@@ -12,8 +12,11 @@ interface Arranged {
   readonly bottom: number;
 }
 
-/** Pixels: between nodes of one rank, between edges that pass them, between ranks across, where labels lie along the edges, and ranks down. */
-const gaps = { between: 30, along: 20, across: 112, down: 76 } as const;
+/**
+ * Pixels: between nodes of one rank, between edges that pass them, between ranks across, where labels lie along the edges; ranks down, and nodes side by side there,
+ * whose edges' labels would lie over each other half-way.
+ */
+const gaps = { between: 30, along: 20, across: 112, down: 76, beside: 62 } as const;
 /** From so many edges on, ranks are long: nodes are set closer, ranks further apart, at most so many times as far. */
 const many = { edges: 120, between: 12, along: 3, across: 180, apart: 2.5 } as const;
 /** Between rows of nodes without edges, and the least width of a row, pixels. */
@@ -34,11 +37,11 @@ export function placesOf(question: Question): Omit<LayoutAnswer, 'number'> {
 }
 
 function largest(question: Question): Arranged {
-  const { between, along, across, down } = gaps;
+  const { between, along, across, down, beside } = gaps;
   const toRight = arrange(question, { rankdir: 'LR', nodesep: between, edgesep: along, ranksep: across });
   const wide = toRight.right / Math.max(1, toRight.bottom);
   if (wide <= question.ratio) return toRight;
-  const toBottom = arrange(question, { rankdir: 'TB', nodesep: between, edgesep: along, ranksep: down });
+  const toBottom = arrange(question, { rankdir: 'TB', nodesep: beside, edgesep: along, ranksep: down });
   const height = ({ right, bottom }: Arranged): number => Math.max(bottom, right / question.ratio);
   return height(toBottom) < height(toRight) ? toBottom : toRight;
 }

@@ -34,7 +34,7 @@ export function layoutQuestion(
         id,
         width: width + around,
         height: stack(members.map(() => sizes.node)) + around + sizes.boxLabel,
-        across: { width: stack(members.map(widthOf)) + around, height: sizes.node + around + sizes.boxLabel },
+        across: { width: stack(members.map(widthOf), sizes.beside) + around, height: sizes.node + around + sizes.boxLabel },
       };
     }),
     edges: [...pairs.values()],
@@ -53,11 +53,12 @@ export function placesOfNodes(
     const members = groups.get(id) ?? [];
     const middle = members[0]?.box === null ? y : y + sizes.boxLabel / 2;
     const lengths = members.map(member => (down ? widthOf(member) : sizes.node));
-    let at = -stack(lengths) / 2;
+    const gap = down ? sizes.beside : sizes.between;
+    let at = -stack(lengths, gap) / 2;
     for (const [index, member] of members.entries()) {
       const length = lengths[index] ?? 0;
       found.set(member.id, down ? { x: x + at + length / 2, y: middle } : { x, y: middle + at + length / 2 });
-      at += length + sizes.between;
+      at += length + gap;
     }
   }
   return found;
@@ -67,6 +68,6 @@ function groupOf({ id, box }: MapNode): string {
   return box ?? id;
 }
 
-function stack(lengths: readonly number[]): number {
-  return lengths.reduce((sum, length) => sum + length, 0) + (lengths.length - 1) * sizes.between;
+function stack(lengths: readonly number[], gap: number = sizes.between): number {
+  return lengths.reduce((sum, length) => sum + length, 0) + (lengths.length - 1) * gap;
 }
