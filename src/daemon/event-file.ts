@@ -1,14 +1,19 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type EventText, eventText } from '../api/event-text.ts';
 import type { MeshEvent } from '../api/types.ts';
 import type { Clock } from '../async/clock.ts';
 import { messageOf } from '../text/message-of.ts';
-import { AppendFile } from './observe/append-file.ts';
+import { AppendFile, readWritten } from './observe/append-file.ts';
 
 /** Events that are kept, in memory and on disk. */
 export const keptEvents = 1000;
 /** An event that needs more is kept as a word about it. */
 const maxLineBytes = 16 * 1024;
+/** Of a file: as many as are kept when it is begun, and as many again. */
+const maxFileBytes = 2 * keptEvents * maxLineBytes;
+/** Nobody has counted further; beyond 2^53 the next number is none. */
+const maxSeq = 2 ** 48;
 /** After a failed write a new file is begun, but not at once. */
 const retryMs = 60_000;
 
@@ -114,7 +119,7 @@ function lineOf(event: MeshEvent): string {
 async function readPast(folder: string): Promise<readonly MeshEvent[]> {
   const events = new Map<number, MeshEvent>();
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => '');
+    const text = (await readWritten(join(folder, name), maxFileBytes)).toString();
     for (const line of text.split('\n')) {
       const event = parsed(line);
       if (event !== null) events.set(event.seq, event);
@@ -136,10 +141,18 @@ function parsed(line: string): MeshEvent | null {
       typeof value === 'object' &&
       value !== null &&
       Number.isSafeInteger(Reflect.get(value, 'seq')) &&
+      Number(Reflect.get(value, 'seq')) > 0 &&
+      Number(Reflect.get(value, 'seq')) <= maxSeq &&
       typeof Reflect.get(value, 'at') === 'string' &&
       typeof Reflect.get(value, 'kind') === 'string';
-    return isEvent ? (value as MeshEvent) : null;
+    return isEvent && hasWords(value as MeshEvent) ? (value as MeshEvent) : null;
   } catch {
     return null;
   }
+}
+
+/** What no words can be made of is not ours, and would end every reader. A daemon of a later version may know more kinds. @throws TypeError for some of it */
+function hasWords(event: MeshEvent): boolean {
+  const told: EventText | undefined = eventText(event);
+  return told === undefined || [told.text, told.detail ?? '', told.hint ?? ''].every(text => typeof text === 'string');
 }

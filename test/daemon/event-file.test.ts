@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -114,5 +115,27 @@ test('a reader with a number of a folder that was removed starts from the beginn
   const log = await open(fresh());
   log.emit({ kind: 'roots', text: 'one' });
   assert.deepEqual(texts(await all(log, 700)), ['1 one']);
+  await log.closeFile();
+});
+
+test('what somebody laid there for us is not waited for, not read without end, and ends no reader', async () => {
+  const stateDir = fresh();
+  const folder = join(stateDir, 'events');
+  await mkdir(folder, { recursive: true });
+  await symlink('/dev/zero', join(folder, '1.ndjson'));
+  execFileSync('mkfifo', [join(folder, '2.ndjson')]);
+  const at = new Date(0).toISOString();
+  const lies = [
+    { seq: 2 ** 53 - 1, at, kind: 'roots', text: 'x' },
+    { seq: -1, at, kind: 'roots', text: 'x' },
+    { seq: 1, at, kind: 'nack' },
+    { seq: 1, at, kind: 'warning', message: { a: 1 }, hint: '' },
+    { seq: 1, at, kind: 'plan', operations: null },
+    { seq: 1, at, kind: 'roots', text: 'good' },
+  ];
+  await writeFile(join(folder, '3.ndjson'), lies.map(line => `${JSON.stringify(line)}\n`).join(''));
+  const log = await open(stateDir);
+  log.emit({ kind: 'roots', text: 'next' });
+  assert.deepEqual(texts(await all(log)), ['1 good', '2 next']);
   await log.closeFile();
 });
