@@ -40,9 +40,14 @@ export function decodeTick(bytes: Buffer, rule: (id: number) => string): Tick {
   return { atMs, lengthMs, rows };
 }
 
-/** When a tick ends, ms since epoch, without reading the rest. @throws RangeError */
+/** End of the year 9999: a later moment is no date to everybody. */
+const lastMs = 253_402_300_799_999;
+
+/** When a tick ends, ms since epoch, without reading the rest. @throws RangeError, also for what is no time */
 export function timeOfTick(bytes: Buffer): number {
-  return new Reader(bytes).number();
+  const atMs = new Reader(bytes).number();
+  if (atMs > lastMs) throw new RangeError('a tick of no time');
+  return atMs;
 }
 
 /** Writes a tick. `rule`: gives a rule's number. */

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
 import type { Clock } from '../../../src/async/clock.ts';
 import { type EdgeName, type EdgeRow, emptyRow, quantile } from '../../../src/daemon/observe/edge-row.ts';
 import { History, historyLimits } from '../../../src/daemon/observe/history.ts';
-import { type Moment, Segment } from '../../../src/daemon/observe/segment.ts';
+import { type Moment, Segment, segmentHead } from '../../../src/daemon/observe/segment.ts';
+import { encodeTick } from '../../../src/daemon/observe/tick-codec.ts';
 import { eventually } from '../../support/eventually.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
@@ -167,6 +169,19 @@ describe('the history', () => {
     await next.load();
     assert.ok(requestsIn(next, startMs, startMs + 3_000) < 3);
     await next.close();
+  });
+
+  test('a moment of which no date can be made is none, and told', async t => {
+    const { folder, warnings, open } = setUp(t);
+    await mkdir(folder, { recursive: true });
+    const tick = encodeTick({ atMs: 9e15, lengthMs: 1, rows: new Map() }, () => 0);
+    const frame = Buffer.alloc(9 + tick.length, 3);
+    frame.writeUInt32LE(tick.length, 0);
+    tick.copy(frame, 9);
+    frame.writeUInt32LE(crc32(frame.subarray(8)), 4);
+    await writeFile(join(folder, 'seconds-000000000000000.history'), Buffer.concat([segmentHead, frame]));
+    await open().load();
+    assert.equal(warnings.length, 1);
   });
 
   test('where nothing can be written it is kept in memory, and that is told once', async t => {
