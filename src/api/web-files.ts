@@ -1,4 +1,4 @@
-import { createReadStream, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 
@@ -11,25 +11,24 @@ const types: Readonly<Record<string, string>> = {
 
 /** The dashboard's files. They hold no secret and nobody logs in to read them; what they show comes from the API. */
 export class WebFiles {
-  /** Path of a request → file: nothing else can be asked for. */
-  readonly #files: ReadonlyMap<string, string>;
+  /** Path of a request → what is answered: nothing else can be asked for. In memory, because another build may take its place beneath us. */
+  readonly #files: ReadonlyMap<string, Buffer>;
 
   /** `folder`: as the build leaves it; without one every path is unknown. */
   constructor(folder: string | null) {
     const names = folder === null ? [] : readdirSync(folder);
-    this.#files = new Map(names.map(name => [name === 'index.html' ? '/' : `/${name}`, join(folder ?? '', name)]));
+    this.#files = new Map(names.map(name => [name === 'index.html' ? '/' : `/${name}`, readFileSync(join(folder ?? '', name))]));
   }
 
   /** Answers a request for a file; `false`: it is for no file. */
   serve(request: IncomingMessage, response: ServerResponse): boolean {
-    const file = request.method === 'GET' ? this.#files.get((request.url ?? '').replace(/\?.*$/, '')) : undefined;
+    const path = (request.url ?? '').replace(/\?.*$/, '');
+    const file = request.method === 'GET' ? this.#files.get(path) : undefined;
     if (file === undefined) return false;
-    response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream');
+    response.setHeader('content-type', types[path === '/' ? '.html' : extname(path)] ?? 'application/octet-stream');
     // Names carry a hash of what is in them, but for the page itself.
-    if (!file.endsWith('.html')) response.setHeader('cache-control', 'private, max-age=31536000, immutable');
-    createReadStream(file)
-      .on('error', () => response.destroy())
-      .pipe(response);
+    if (path !== '/') response.setHeader('cache-control', 'private, max-age=31536000, immutable');
+    response.end(file);
     return true;
   }
 }

@@ -71,10 +71,10 @@ test('a link on any site may lead to the page, but neither embed it nor read the
   assert.equal((await web.raw(['GET / HTTP/1.1', 'host: evil.example'])).status, 403);
 });
 
-test('a file that went away ends its answer, not the server', async () => {
-  await writeFile(join(folder, 'gone.css'), '');
+test('another build that takes their place is not mixed with them', async () => {
   await using other = await WebApi.start({}, 30_000, folder);
-  await rm(join(folder, 'gone.css'));
-  await assert.rejects(other.fetch('/gone.css').then(answer => answer.text()));
-  assert.equal((await other.fetch('/')).status, 200);
+  await writeFile(join(folder, 'index.html'), '<!doctype html>of another build');
+  await rm(join(folder, 'page-AB12.js'));
+  assert.equal(await (await other.fetch('/')).text(), '<!doctype html>');
+  assert.equal(await (await other.fetch('/page-AB12.js')).text(), 'let page;');
 });
