@@ -12,6 +12,8 @@ const maxAsked = 4;
 export class Scrapes {
   #asking: Promise<MeshExposition> | null = null;
   #readers = 0;
+  /** Who did not answer last time is asked beside the others, so that those who hang make nobody wait in line behind them. */
+  readonly #late = new Set<string>();
 
   /**
    * Text exposition in pieces: that of the daemon, then that of the sidecars. `expositionOf`: what a sidecar counts; rejects where it cannot be asked.
@@ -30,7 +32,7 @@ export class Scrapes {
       );
     this.#readers++;
     try {
-      this.#asking ??= ask(workloads, expositionOf).finally(() => {
+      this.#asking ??= ask(workloads, expositionOf, this.#late).finally(() => {
         this.#asking = null;
       });
       const exposition = await this.#asking;
@@ -42,19 +44,28 @@ export class Scrapes {
   }
 }
 
-async function ask(workloads: readonly string[], expositionOf: (workload: string) => Promise<unknown>): Promise<MeshExposition> {
+async function ask(
+  workloads: readonly string[],
+  expositionOf: (workload: string) => Promise<unknown>,
+  late: Set<string>,
+): Promise<MeshExposition> {
   const exposition = new MeshExposition();
-  const next = workloads.values();
-  const askNext = async (): Promise<void> => {
-    for (const workload of next) {
-      const families = await expositionOf(workload).catch(() => null);
-      const up = isPacked(families);
-      const told = gaugeText('mesh_sidecar_up', 'Whether the metrics of the sidecar are in this answer.', [['', up ? 1 : 0]]);
-      exposition.add(workload, packExposition(told));
-      if (up) exposition.add(workload, families);
-    }
+  const beside = workloads.filter(workload => late.has(workload));
+  const next = workloads.filter(workload => !late.has(workload)).values();
+  const askOne = async (workload: string): Promise<void> => {
+    const families = await expositionOf(workload).catch(() => null);
+    const up = isPacked(families);
+    if (up) late.delete(workload);
+    else late.add(workload);
+    const told = gaugeText('mesh_sidecar_up', 'Whether the metrics of the sidecar are in this answer.', [['', up ? 1 : 0]]);
+    exposition.add(workload, packExposition(told));
+    if (up) exposition.add(workload, families);
   };
-  await Promise.all(Array.from({ length: maxAsked }, askNext));
+  const askNext = async (): Promise<void> => {
+    for (const workload of next) await askOne(workload);
+  };
+  for (const workload of late) if (!workloads.includes(workload)) late.delete(workload);
+  await Promise.all([...beside.map(askOne), ...Array.from({ length: maxAsked }, askNext)]);
   return exposition;
 }
 

@@ -59,3 +59,27 @@ test('more scrapes than can be served are refused whole; those that ended or wen
   await begin();
   await assert.rejects(begin(), { code: 'too-many-scrapes' });
 });
+
+test('sidecars that hang make nobody wait in line a second time', async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `hung-${i}`);
+  const waiting: (() => void)[] = [];
+  const expositionOf = (workload: string): Promise<unknown> =>
+    workload === 'a-1'
+      ? Promise.resolve(packExposition('# TYPE h gauge\nh 1\n'))
+      : new Promise((_, reject) => waiting.push(() => reject(new Error('timeout'))));
+  const scrapes = new Scrapes();
+  const most: number[] = [];
+  for (let round = 0; round < 2; round++) {
+    const answer = text(scrapes.read(own, [...names, 'a-1'], expositionOf));
+    let asked = 0;
+    most.push(0);
+    while (asked < names.length) {
+      await setImmediate();
+      most[round] = Math.max(most[round] ?? 0, waiting.length);
+      asked += waiting.length;
+      for (const end of waiting.splice(0)) end();
+    }
+    assert.match(await answer, /mesh_sidecar_up\{workload="a-1"\} 1/);
+  }
+  assert.deepEqual(most, [4, 20]);
+});
