@@ -16,7 +16,7 @@ interface Arranged {
  * Pixels: between nodes of one rank, between edges that pass them, between ranks across, where labels lie along the edges; ranks down, and nodes side by side there,
  * whose edges' labels would lie over each other half-way.
  */
-const gaps = { between: 30, along: 20, across: 112, down: 76, beside: 62 } as const;
+const gaps = { between: 30, along: 20, across: 112, down: 76, beside: 110 } as const;
 /** From so many edges on, ranks are long: nodes are set closer, ranks further apart, at most so many times as far. */
 const many = { edges: 120, between: 12, along: 3, across: 180, apart: 2.5 } as const;
 /** Between rows of nodes without edges, and the least width of a row, pixels. */

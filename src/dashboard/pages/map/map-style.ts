@@ -1,7 +1,7 @@
 import type { StylesheetJson } from 'cytoscape';
 
 /** Heights of nodes and pixels around versions in a box: the layout counts with the same. */
-export const sizes = { node: 32, between: 12, beside: 56, boxPadding: 14, boxLabel: 20, textPadding: 24, font: 12 } as const;
+export const sizes = { node: 32, between: 12, beside: 104, boxPadding: 14, boxLabel: 20, textPadding: 24, font: 12 } as const;
 /** As the page's own, for what is drawn on a canvas. */
 export const fontFamily = 'system-ui, "Segoe UI", "Helvetica Neue", sans-serif';
 
