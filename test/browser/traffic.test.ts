@@ -33,7 +33,7 @@ for (const colorScheme of ['light', 'dark'] as const)
     await page.locator('.chart canvas').nth(1).waitFor();
     await assertAccessible(page);
     await page.getByRole('button', { name: 'Edges' }).press('Space');
-    await page.getByRole('row', { name: /^details ratings http .* 30$/ }).waitFor();
+    await page.getByRole('row', { name: /^details ratings http .*all refused .* 30$/ }).waitFor();
     await page.getByRole('button', { name: 'Routes' }).press('Space');
     await page.getByRole('row', { name: /reviews canary reviews@v1 540 90 % 90 % .*as asked/ }).waitFor();
     assert.equal(new URL(page.url()).hash, '#/traffic?view=routes');

@@ -25,6 +25,7 @@ test('what chance does is not called off', () => {
   assert.equal(driftOf(rule(10_000), share(0.15, 0.1)), 'off');
   assert.equal(driftOf(rule(10), share(0.9, 0.1)), 'few');
   assert.equal(driftOf(rule(0), share(null, 0.1)), 'few');
+  assert.equal(driftOf(rule(2), share(1, 1)), 'as-asked');
   assert.equal(driftOf(rule(100), share(1, 1)), 'as-asked');
   assert.equal(driftOf(rule(100), share(0.97, 1)), 'off');
   assert.equal(driftOf(rule(100, { inForce: false }), share(0.1, 0.1)), 'not-in-force');

@@ -34,6 +34,7 @@ export function shareLines({ routes }: RoutesDocument, all: boolean): readonly S
  */
 export function driftOf({ hits, inForce }: RouteStats, { share, intended }: RouteShare): Drift {
   if (!inForce || intended === null) return 'not-in-force';
+  if (share === intended) return 'as-asked';
   if (share === null || hits < 30) return 'few';
   const deviation = Math.sqrt((intended * (1 - intended)) / hits);
   return Math.abs(share - intended) <= Math.max(3 * deviation, 1 / hits) ? 'as-asked' : 'off';

@@ -21,9 +21,7 @@ const figures: readonly Column<Totalled>[] = [
     number: true,
     by: ({ total }) => total.successRate ?? 2,
     // Of success alone: 4xx are none of its failures.
-    cell: ({ total, protocol = null }) => (
-      <Badge health={healthOf({ ...total, clientErrors: 0 }, protocol)}>{percent(total.successRate, 2)}</Badge>
-    ),
+    cell: row => <Success {...row} />,
   },
   { title: 'Per second', number: true, by: ({ total }) => total.rps, cell: ({ total }) => rate(total.rps) },
   { title: 'p50', number: true, by: ({ total }) => total.p50Ms ?? -1, cell: ({ total }) => duration(total.p50Ms) },
@@ -32,6 +30,14 @@ const figures: readonly Column<Totalled>[] = [
   { title: 'Open', number: true, by: ({ total }) => total.open, cell: ({ total }) => total.open },
   { title: 'Denied', number: true, by: ({ total }) => total.denied, cell: ({ total }) => total.denied || '–' },
 ];
+
+/** A refused call is an answer, and none that its caller is well with. */
+function Success({ total, protocol }: Totalled): VNode {
+  const health = healthOf({ ...total, clientErrors: 0 }, protocol ?? null);
+  const refused = total.denied > 0 && (health === 'good' || health === 'idle');
+  const all = protocol !== 'tcp' && total.denied > 0 && total.denied >= total.requests;
+  return <Badge health={refused ? 'warn' : health}>{all ? 'all refused' : percent(total.successRate, 2)}</Badge>;
+}
 
 /** What a table of several does with a choice. */
 export interface Picking<Row> {
