@@ -41,6 +41,8 @@ export class GraphCanvas {
     this.#layouts = new Layouts(answer => this.#place(answer), onTrouble);
     this.#cy = cytoscape({
       container: place,
+      // Places come from the worker; its own would be a grid, in a room that may be gone.
+      layout: { name: 'preset' },
       minZoom: 0.08,
       maxZoom: 3,
       boxSelectionEnabled: false,
