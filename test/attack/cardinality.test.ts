@@ -109,7 +109,7 @@ test('what the daemon keeps of strangers: rows, answers, denials, traces, pairs'
   const moment = (second: number) => {
     const signals = Array.from({ length: many }, (_, n) => ({
       reporter: 'destination' as const,
-      source: { ...nobody, service: `stranger-${second}-${n}` },
+      source: { ...nobody, principal: `spiffe://elsewhere.test/stranger-${second}-${n}` },
       destination: { ...nobody, service: 'web' },
       protocol: 'http' as const,
       secured: true,
