@@ -171,7 +171,7 @@ test('sixty services scroll under their names, whatever these are', async () => 
   await page.getByLabel('From').fill('<img');
   await page.getByLabel('From').press('Enter');
   await page.getByRole('rowheader', { name: /^<img src=x .*\\u001b\[31m\\u202e$/ }).waitFor();
-  assert.equal(await page.locator('.matrix tbody tr').count(), 1);
+  await eventually(async () => assert.equal(await page.locator('.matrix tbody tr').count(), 1));
   assert.equal(await page.evaluate(() => 'hit' in window), false);
   await assertFits(page);
   assert.deepEqual(complaints, []);
