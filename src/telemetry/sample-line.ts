@@ -7,6 +7,7 @@ const sample = new RegExp(
   String.raw`^([a-zA-Z_:][\w:]*)(?:\{((?:${label}(?:,${label})*,?)?)\})?[ \t]+(${value}(?:[ \t]+-?\d{1,18})?)[ \t]*$`,
 );
 const labelName = /([a-zA-Z_]\w*)="[^"\\]*(?:\\.[^"\\]*)*",?/gy;
+const quotedValue = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
 const head =
   /^# (?:HELP ([a-zA-Z_:][\w:]*)(?: [^\u0000]*)?|TYPE ([a-zA-Z_:][\w:]*) (?:counter|gauge|histogram|summary|untyped))$/;
 
@@ -29,7 +30,25 @@ export function readSample(line: string, taken: readonly string[] = []): SampleL
   return labels === '' || areDistinct(labels, taken) ? { name, labels, value } : null;
 }
 
+/** Names of labels that were found to be distinct, as `areDistinct` writes them. */
+const distinct = new Set<string>();
+/** All lines of a family have the same labels: a mesh has some dozens of kinds. */
+const maxKept = 256;
+/** Of one, in characters; ours have 600. */
+const maxKindLength = 4_096;
+
+/** Each label is looked at once for all lines that have the same ones: there are tens of thousands of lines in a scrape, with two dozen labels each. */
 function areDistinct(labels: string, taken: readonly string[]): boolean {
+  const kind = `${taken.join()} ${labels.replace(quotedValue, '')}`;
+  if (distinct.has(kind)) return true;
+  if (!areDistinctNames(labels, taken)) return false;
+  if (kind.length > maxKindLength) return true;
+  if (distinct.size >= maxKept) distinct.clear();
+  distinct.add(kind);
+  return true;
+}
+
+function areDistinctNames(labels: string, taken: readonly string[]): boolean {
   const names = [...taken];
   labelName.lastIndex = 0;
   for (let found = labelName.exec(labels); found !== null; found = labelName.exec(labels)) {
