@@ -1,5 +1,6 @@
 /** Small pieces that several pages have. */
 import type { ComponentChildren, VNode } from 'preact';
+import { useState } from 'preact/hooks';
 import type { CallError } from '../server/call.ts';
 
 /** How well something is. */
@@ -85,6 +86,8 @@ export function Field({
   readonly list?: readonly string[];
   readonly onChange: (value: string) => void;
 }): VNode {
+  // What is being typed: pages are drawn anew every second or two, and would take it back.
+  const [draft, setDraft] = useState<string | null>(null);
   const id = `field-${label.toLowerCase().replaceAll(/\W+/g, '-')}`;
   return (
     <label class="field" for={id}>
@@ -92,12 +95,17 @@ export function Field({
       <input
         id={id}
         type="text"
-        value={value}
+        value={draft ?? value}
         placeholder={placeholder}
         spellcheck={false}
         autocomplete="off"
         {...(list && { list: `${id}-list` })}
-        onChange={event => onChange(event.currentTarget.value.trim())}
+        onInput={event => setDraft(event.currentTarget.value)}
+        onBlur={() => setDraft(null)}
+        onChange={event => {
+          setDraft(null);
+          onChange(event.currentTarget.value.trim());
+        }}
       />
       {list && (
         <datalist id={`${id}-list`}>
