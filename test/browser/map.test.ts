@@ -228,7 +228,7 @@ describe('what is chosen', () => {
     await page.keyboard.press('Enter');
     await heading('ratings');
     // The button is gone; the focus is where one reads on.
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Details');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Details');
     await page.waitForFunction(() => {
       const { cy } = (document.querySelector('.map-canvas') as unknown as { _cyreg: { cy: never } })._cyreg;
       return (cy as { $(selector: string): { id(): string } }).$('.chosen').id() === 'node service:ratings';
