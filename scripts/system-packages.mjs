@@ -3,14 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { run, Stop, say } from './say.mjs';
 
-/** Is the program there? */
-export function hasProgram(name) {
+function hasProgram(name) {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
-/**
- * Makes sure that a program is there. `missing`: a sentence for who has to install it by hand; `after`: what is to be run then.
- */
+/** Makes sure that a program is there. `missing`: a sentence for who has to install it by hand; `after`: what is to be run then. */
 export async function ensureProgram(name, { packages, missing, after = '' }) {
   if (hasProgram(name)) return;
   const install = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
